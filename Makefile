@@ -1,0 +1,48 @@
+# Everything runs from the checkout's own .venv; every target makes it first where it needs it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install yolograft with the tools of development
+
+# The pins are a set for Python 3.11 and later; 3.10 gets what pip finds within pyproject's ranges.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "yolograft needs Python 3.10 or newer; name one: make setup PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): about 2 minutes and 6 GB where nothing is cached"
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
+		then $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt -e '.[dev]'; \
+		else $(BIN)/python -m pip install --disable-pip-version-check -qq -e '.[dev]'; fi
+	@touch $@
+
+demo: setup ## train eight variants on made-up pictures and compare them (minutes, CPU is enough)
+	$(BIN)/yolograft train experiments=demo
+
+lint: setup ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# One thread per worker: workers that each use every core stand in each other's way.
+test: lint ## style, types and the quick tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(JOBS) --dist worksteal
+
+test-slow: setup ## the tests that take long
+	$(BIN)/pytest -m slow
+
+format: setup ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove caches and build outputs (not .venv, not runs)
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks conf experiments -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,8 @@
+"""The one exception that stands for a user's mistake."""
+
+
+class UserError(Exception):
+    """A mistake the person at the keyboard can mend; shown as one line, without a traceback.
+
+    The message names the file, key or value at fault and says what would be right.
+    """
