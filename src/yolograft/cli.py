@@ -1,0 +1,59 @@
+"""The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "train": "train a variant, or with -m a sweep of them",
+    "val": "measure trained weights on a data set",
+    "info": "parameters, GFLOPs and pyramid of a variant",
+    "report": "compare the runs of a sweep",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
+    from yolograft.errors import UserError
+
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if args[0] == "--version":
+        from yolograft import __version__
+
+        print(f"yolograft {__version__}")
+        return 0
+    command, rest = args[0], args[1:]
+    try:
+        if command not in COMMANDS:
+            from yolograft.config.suggestions import did_you_mean
+
+            raise UserError(
+                f"{command}: there is no such command{did_you_mean(command, COMMANDS)} Known: {', '.join(COMMANDS)}"
+            )
+        if {"-h", "--help"} & set(rest):
+            from yolograft.config.help import command_help
+
+            print(command_help(command, [word for word in rest if not word.startswith("-")]))
+            return 0
+        from yolograft.config.check import check_command_line
+
+        rest = check_command_line(command, rest)
+        module = importlib.import_module(f"yolograft.commands.{command}")
+        return int(module.main(rest))
+    except UserError as mistake:
+        print(f"yolograft: {mistake}", file=sys.stderr)
+        return 2
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return (
+        "yolograft COMMAND [GROUP=OPTION …] [KEY=VALUE …]\n\n"
+        f"{listed}\n\n"
+        "  yolograft COMMAND --help      the groups, keys and values of a command\n"
+        "  yolograft train               YOLO11n on generated shapes, nothing to download\n"
+        "  yolograft train experiments=smoke"
+    )

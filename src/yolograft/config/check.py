@@ -1,0 +1,221 @@
+"""Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from yolograft.config import search_path
+from yolograft.config.help import groups
+from yolograft.config.locations import conf_dir
+from yolograft.config.schema import COMMANDS
+from yolograft.config.signature import options
+from yolograft.config.suggestions import did_you_mean
+from yolograft.errors import UserError
+
+# Groups whose option names a class or function by `_target_`; its signature says what it takes.
+PART_GROUPS = ("backbone", "context", "neck", "head", "loss", "dataset")
+
+
+def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
+    """Check the arguments of a command and complete them for Hydra.
+
+    Args:
+        command: A name of `schema.COMMANDS`.
+        arguments: What follows it on the command line.
+
+    Returns:
+        The arguments for Hydra: as given, and for a sweep also the sweep's folder.
+
+    Raises:
+        UserError: For the first key or value that is refused, naming it and what would be right.
+    """
+    search_path.register()
+    parsed = get_args_parser().parse_args(list(arguments))
+    if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
+        return list(arguments)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+        overrides = _parse(parsed.overrides)
+        fixed = [o for o in overrides if not o.is_sweep_override()]
+        config = _compose(command, fixed)
+        if not (parsed.multirun or config.hydra.mode == RunMode.MULTIRUN):
+            _refuse_sweep(overrides)
+            validate(command, _container(config))
+            return list(arguments)
+        params = _parse([f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()])
+        for job in _jobs([*params, *overrides]):
+            validate(command, _container(_compose(command, _parse(job))))
+        return [*arguments, f"hydra.sweep.dir={_sweep_folder(config, [*params, *overrides])}"]
+
+
+def validate(command: str, config: Mapping[str, Any]) -> None:
+    """Check a composed config against the command's schema and the signatures of the parts it names.
+
+    Args:
+        command: A name of `schema.COMMANDS`.
+        config: The resolved config as plain containers, without Hydra's own key.
+
+    Raises:
+        UserError: For the first key or value that is refused.
+    """
+    _check(COMMANDS[command], config)
+    for group in PART_GROUPS:
+        if isinstance(part := config.get(group), Mapping):
+            _check_part(group, part)
+
+
+def _check_part(group: str, part: Mapping[str, Any]) -> None:
+    target = part.get("_target_")
+    if not isinstance(target, str):
+        raise UserError(f"{group}: has no _target_; conf/{group}/NAME.yaml must name its class or function")
+    accepted = options(target)
+    fields: dict[str, Any] = dict(accepted)
+    model = create_model(group, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    _check(model, {k: v for k, v in part.items() if k != "_target_"}, prefix=f"{group}.")
+
+
+def _check(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> None:
+    try:
+        model.model_validate(values, strict=True)
+    except ValidationError as refused:
+        raise UserError(_one_line(refused, values, prefix, list(model.model_fields))) from None
+
+
+def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, known: Sequence[str]) -> str:
+    error = refused.errors(include_url=False)[0]
+    path: list[str] = []
+    node: Any = values
+    for step in map(str, error["loc"]):  # a union adds the names of its branches to the path: keep what is a key
+        if not isinstance(node, Mapping) or step not in node:
+            break
+        path.append(step)
+        node = node[step]
+    key = prefix + ".".join(path or [str(error["loc"][0])])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{key}: there is no such key{did_you_mean(path[-1], known)} Known here: {', '.join(known)}"
+        case "missing":
+            return f"{prefix}{'.'.join(map(str, error['loc']))}: must be given"
+        case "value_error":
+            reason = str(error["ctx"]["error"])
+        case "literal_error":
+            expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+            reason = f"must be one of {expected}{did_you_mean(str(node), expected.split(', '))}"
+        case _:
+            reasons = [e["msg"] for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
+            reason = " or ".join(dict.fromkeys(r[0].lower() + r[1:] for r in reasons))
+    return f"{key}={node}: {reason}"
+
+
+def _parse(texts: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    try:
+        return list(parser.parse_overrides(list(texts)))
+    except HydraException as error:
+        raise UserError(f"{' '.join(str(error).split())}; overrides are written KEY=VALUE") from None
+
+
+def _check_choices(overrides: Sequence[Override]) -> None:
+    """Refuse an option that its group does not have; Hydra would pass over a missing optional one in silence."""
+    loader = GlobalHydra.instance().config_loader()
+    for override in overrides:
+        group, value = override.key_or_group, override.value()
+        known = loader.get_group_options(group) if isinstance(value, str) else []
+        if known and value not in known:
+            raise UserError(
+                f"{group}={value}: no such {group}{did_you_mean(str(value), known)} Known: {', '.join(known)}"
+            )
+
+
+def _compose(command: str, overrides: Sequence[Override]) -> DictConfig:
+    _check_choices(overrides)
+    try:
+        return compose(command, [o.input_line or "" for o in overrides], return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_diagnose(command, overrides, error)) from None
+
+
+def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> str:
+    """Find the override that Hydra refused and say what it should have been."""
+    loader = GlobalHydra.instance().config_loader()
+    choices = [o.input_line or "" for o in overrides if loader.get_group_options(o.key_or_group)]
+    try:
+        config = compose(command, choices)
+    except (HydraException, OmegaConfBaseException):
+        return " ".join(str(error).split())
+    keys = list(_flat_keys(config))
+    known_groups = groups(command)
+    for override in overrides:
+        key = override.key_or_group
+        if key not in keys and not key.startswith("hydra") and key not in known_groups:
+            near = did_you_mean(key, [*keys, *known_groups])
+            return f"{key}: there is no such key{near} All keys: yolograft {command} --help"
+    return " ".join(str(error).split())
+
+
+def _flat_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
+    for key in config:
+        path = prefix + str(key)
+        if key != "_target_":
+            yield path
+        if not OmegaConf.is_missing(config, key) and isinstance(config[key], DictConfig):
+            yield from _flat_keys(config[key], f"{path}.")
+
+
+def _container(config: DictConfig) -> dict[str, Any]:
+    plain = config.copy()
+    with open_dict(plain):
+        plain.pop("hydra", None)
+    try:
+        container = OmegaConf.to_container(plain, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as missing:
+        raise UserError(f"{missing.full_key}: must be given, as {missing.full_key}=VALUE") from None
+    except OmegaConfBaseException as error:
+        raise UserError(" ".join(str(error).split())) from None
+    assert isinstance(container, dict)
+    return {str(k): v for k, v in container.items()}
+
+
+def _refuse_sweep(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            raise UserError(
+                f"{override.input_line}: several values; add -m to train one run for each, or quote a single value"
+            )
+
+
+def _jobs(overrides: Sequence[Override]) -> Iterable[list[str]]:
+    """Yield the overrides of every job of a sweep, as Hydra's basic sweeper combines them: later ones win."""
+    axes: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_discrete_sweep():
+            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        elif override.is_sweep_override():
+            axes.pop(key, None)  # a range for a searching sweeper: there is no list to go through
+        else:
+            axes[key] = [override.input_line or ""]
+    for job in itertools.product(*axes.values()):
+        yield list(job)
+
+
+def _sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> str:
+    """Return the folder of a sweep: the same command finds the same folder again."""
+    given = [o for o in overrides if o.key_or_group == "hydra.sweep.dir"]
+    if given:
+        return str(given[-1].value())
+    experiment = config.hydra.runtime.choices.get("/experiments") or config.hydra.runtime.choices.get("experiments")
+    swept = [o.key_or_group.rsplit(".", 1)[-1] for o in overrides if o.is_sweep_override()]
+    name = config.get("name") or experiment or "-".join(dict.fromkeys(swept)) or "sweep"
+    return (Path("multirun") / str(name)).as_posix()

@@ -1,0 +1,54 @@
+"""`yolograft COMMAND --help`: the groups with their options, and every key with its value."""
+
+import textwrap
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from omegaconf import OmegaConf
+
+from yolograft.config import search_path
+from yolograft.config.locations import conf_dir
+
+
+def groups(command: str) -> dict[str, list[str]]:
+    """Return the config groups that a command uses and their options; needs an initialized Hydra."""
+    loader = GlobalHydra.instance().config_loader()
+    ours = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra")
+    used = {
+        "train": None,
+        "info": {"backbone", "context", "neck", "head", "scale"},
+        "val": {"dataset"},
+        "report": set(),
+    }
+    wanted = used.get(command)
+    found = {g: loader.get_group_options(g) for g in ours if wanted is None or g in wanted}
+    if command == "train":
+        found["experiments"] = loader.get_group_options("experiments", ObjectType.CONFIG)
+    return found
+
+
+def command_help(command: str, overrides: Sequence[str]) -> str:
+    """Return the help text of a command, with the config that the overrides given beside `--help` make."""
+    search_path.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+        options = groups(command)
+        config = OmegaConf.to_yaml(compose(command, list(overrides)))
+    lines = [f"yolograft {command} [GROUP=OPTION …] [KEY=VALUE …]", ""]
+    if options:
+        width = max(map(len, options))
+        lines += ["Groups and their options (backbone=effv1):", ""]
+        indent = " " * (width + 4)
+        lines += [
+            textwrap.fill(", ".join(found), 110, initial_indent=f"  {group:<{width}}  ", subsequent_indent=indent)
+            for group, found in options.items()
+        ]
+        lines.append("")
+    lines += ["Keys and their values now (optim.lr0=0.02):", "", textwrap.indent(config, "  ")]
+    if command == "train":
+        lines += [
+            "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
+            "A whole experiment:                  yolograft train experiments=smoke",
+        ]
+    return "\n".join(lines)

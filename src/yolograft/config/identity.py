@@ -1,0 +1,76 @@
+"""What makes two runs the same run, and what a run's folder is called."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# What cannot change the result: where things are written, what is shown, how fast data is loaded.
+_WITHOUT_EFFECT = ("name", "project", "workers", "logger")
+_WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
+
+# Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
+_SETTINGS = {
+    "epochs",
+    "imgsz",
+    "batch",
+    "device",
+    "workers",
+    "patience",
+    "name",
+    "project",
+    "seed",
+    "hydra",
+    "experiments",
+}
+
+
+def identity(config: Mapping[str, Any]) -> str:
+    """Return the identity of a run: twelve hexadecimal digits of a hash over everything that shapes its result.
+
+    Args:
+        config: The resolved config as plain containers, with or without Hydra's own `hydra` key.
+    """
+    kept = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT and k != "hydra"}
+    if "trainer" in kept:
+        kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
+    if "device" in kept:
+        kept["device"] = _kind_of_device(kept["device"])
+    dataset = kept.get("dataset")
+    if dataset and isinstance(dataset.get("path"), str):
+        kept["dataset"] = {**dataset, "path": Path(dataset["path"]).expanduser().resolve().as_posix()}
+    text = json.dumps(kept, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _kind_of_device(device: Any) -> Any:
+    """One GPU is like another: cuda:1 and 0 are both cuda; the number of GPUs counts."""
+    words = str(device).removeprefix("cuda:").split(",")
+    return f"cuda x{len(words)}" if words[0].strip().isdigit() or device == "cuda" else device
+
+
+def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], overrides: list[str]) -> str:
+    """Return a readable name for a variant and its seed, such as `effv1-b0_gsconv_n_seed0`.
+
+    Args:
+        choices: The option chosen in each config group.
+        config: The config as plain containers.
+        overrides: The command line's overrides; what else they change than the choices is added to the name.
+    """
+    backbone = config["backbone"]
+    detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
+    words = [choices["backbone"] + (f"-{detail}" if detail else "")]
+    if choices.get("context", "sppf_c2psa") != "sppf_c2psa":
+        words.append(choices["context"])
+    words += [choices["neck"], choices["scale"]]
+    if choices.get("loss", "ciou") != "ciou":
+        words.append(choices["loss"])
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        group = key.split(".", 1)[0]
+        shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS | {"dataset"}
+        if not shown and value:
+            words.append(f"{key.rsplit('.', 1)[-1]}={value}")
+    words.append(f"seed{config['seed']}")
+    return "".join(c if c.isalnum() or c in "._-=+" else "-" for c in "_".join(words))[:100]

@@ -1,0 +1,195 @@
+"""The keys of each command's config, with their types and limits.
+
+The YAML files under `conf/` hold the defaults; these models say what else is allowed. Parts and data sets are not
+listed here: their options are read from their own signatures, so that adding one edits nothing.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """Base of all models: unknown keys are refused, strings are not taken for numbers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Scale(Strict):
+    """Compound scaling as YOLO11's: multipliers for depth and width, and the ceiling of the channels."""
+
+    name: str
+    depth: PositiveFloat
+    width: PositiveFloat
+    max_channels: PositiveInt
+    c3k: bool
+
+
+class Augment(Strict):
+    """ultralytics' augmentation values, under its names."""
+
+    hsv_h: Fraction
+    hsv_s: Fraction
+    hsv_v: Fraction
+    degrees: Annotated[float, Field(ge=0, le=180)]
+    translate: Fraction
+    scale: NonNegative
+    shear: Annotated[float, Field(ge=0, le=180)]
+    perspective: Annotated[float, Field(ge=0, le=0.001)]
+    flipud: Fraction
+    fliplr: Fraction
+    bgr: Fraction
+    mosaic: Fraction
+    mixup: Fraction
+    cutmix: Fraction
+    close_mosaic: Annotated[int, Field(ge=0)]
+
+
+class Optim(Strict):
+    """ultralytics' optimizer and schedule, under its names."""
+
+    optimizer: Literal["auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSprop"]
+    lr0: PositiveFloat
+    lrf: PositiveFloat
+    momentum: Fraction
+    weight_decay: NonNegative
+    warmup_epochs: NonNegative
+    warmup_momentum: Fraction
+    warmup_bias_lr: NonNegative
+    cos_lr: bool
+    nbs: PositiveInt
+
+
+class Trainer(Strict):
+    """How the computation is done, not what is computed."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    channels_last: bool | Literal["auto"]
+    deterministic: bool
+    threads: PositiveInt | Literal["auto"]
+    plots: bool
+
+
+class CSVLogger(Strict):
+    """Nothing beyond metrics.csv, which every run writes."""
+
+    kind: Literal["csv"]
+
+
+class TensorBoardLogger(Strict):
+    """TensorBoard event files in the run's folder."""
+
+    kind: Literal["tensorboard"]
+
+
+class WandbLogger(Strict):
+    """Weights & Biases."""
+
+    kind: Literal["wandb"]
+    project: str
+    entity: str | None
+    mode: Literal["offline", "online"]
+    tags: list[str]
+
+
+Logger = Annotated[CSVLogger | TensorBoardLogger | WandbLogger, Field(discriminator="kind")]
+
+
+class Imgsz(Strict):
+    """The image size, shared by all commands that look at images."""
+
+    imgsz: Annotated[int, Field(ge=32)]
+
+    @field_validator("imgsz")
+    @classmethod
+    def _on_the_grid(cls, value: int | None) -> int | None:
+        if value is not None and value % 32:
+            low = value // 32 * 32
+            raise ValueError(f"must be a multiple of 32, the coarsest stride: {low} or {low + 32}")
+        return value
+
+
+class Parts(Strict):
+    """The groups that choose a model; their content is checked against the parts' own signatures."""
+
+    backbone: dict[str, Any]
+    context: dict[str, Any]
+    neck: dict[str, Any]
+    head: dict[str, Any]
+    scale: Scale
+
+
+class TrainConfig(Parts, Imgsz):
+    """`yolograft train`."""
+
+    dataset: dict[str, Any]
+    loss: dict[str, Any]
+    augment: Augment
+    optim: Optim
+    trainer: Trainer
+    logger: Logger
+    callbacks: dict[str, Any]
+    epochs: PositiveInt
+    batch: PositiveInt
+    patience: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    device: int | str
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    name: str | None
+    project: str
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: int | str) -> int | str:
+        words = str(value).removeprefix("cuda:").split(",")
+        if value not in ("auto", "cpu", "cuda", "mps") and not all(w.strip().isdigit() for w in words):
+            raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ('0,1')")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip(". ") or set(value) & set('<>:"/\\|?*\n')):
+            raise ValueError('names a folder: not empty, without / \\ : * ? " < > |')
+        return value
+
+
+class InfoConfig(Parts, Imgsz):
+    """`yolograft info`."""
+
+    nc: PositiveInt
+    format: Literal["table", "json"]
+
+
+class ValConfig(Imgsz):
+    """`yolograft val`; without a data set or image size, those of the training."""
+
+    imgsz: Annotated[int, Field(ge=32)] | None  # type: ignore[assignment]
+    dataset: dict[str, Any] | None = None
+    run: str
+    split: Literal["train", "val", "test"]
+    batch: PositiveInt
+    device: int | str
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    plots: bool
+    trust: list[str]
+    format: Literal["table", "json"]
+
+
+class ReportConfig(Strict):
+    """`yolograft report`."""
+
+    runs: str | list[str]
+    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    format: Literal["table", "json", "markdown", "csv"]
+
+
+COMMANDS: dict[str, type[Strict]] = {
+    "train": TrainConfig,
+    "val": ValConfig,
+    "info": InfoConfig,
+    "report": ReportConfig,
+}

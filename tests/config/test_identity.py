@@ -1,0 +1,86 @@
+"""What makes two runs the same, and what they are called."""
+
+import copy
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from yolograft.config import resolvers, search_path
+from yolograft.config.identity import identity, variant_name
+from yolograft.config.locations import conf_dir
+
+
+@pytest.fixture(scope="module")
+def config() -> dict:
+    search_path.register()
+    resolvers.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+        return resolvers.job_config(compose("train"))
+
+
+def changed(config: dict, key: str, value: object) -> dict:
+    copied = copy.deepcopy(config)
+    *path, last = key.split(".")
+    node = copied
+    for step in path:
+        node = node[step]
+    node[last] = value
+    return copied
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "mine"),
+        ("project", "elsewhere"),
+        ("workers", 3),
+        ("logger", {"kind": "tensorboard"}),
+        ("trainer.plots", False),
+        ("trainer.threads", 1),
+    ],
+)
+def test_what_cannot_change_the_result_does_not_count(config: dict, key: str, value: object) -> None:
+    assert identity(changed(config, key, value)) == identity(config)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 1),
+        ("epochs", 99),
+        ("optim.lr0", 0.02),
+        ("backbone.new", 1),
+        ("trainer.precision", "fp32"),
+        ("device", "cpu"),
+    ],
+)
+def test_what_can_change_it_counts(config: dict, key: str, value: object) -> None:
+    assert identity(changed(config, key, value)) != identity(config)
+
+
+def test_gpus_of_one_kind_are_alike_and_their_number_is_not(config: dict) -> None:
+    assert identity(changed(config, "device", 0)) == identity(changed(config, "device", "cuda:1"))
+    assert identity(changed(config, "device", 0)) != identity(changed(config, "device", "0,1"))
+
+
+def test_a_data_set_is_the_same_however_its_path_is_written(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    relative = changed(config, "dataset", {"_target_": "x", "path": "data/data.yaml"})
+    absolute = changed(config, "dataset", {"_target_": "x", "path": str(tmp_path / "data" / "data.yaml")})
+    assert identity(relative) == identity(absolute)
+
+
+def test_names_say_what_differs() -> None:
+    choices = {"backbone": "effv1", "context": "sppf_c2psa", "neck": "gsconv", "scale": "n", "loss": "ciou"}
+    config = {"backbone": {"variant": "b0"}, "seed": 2}
+    assert variant_name(choices, config, ["backbone=effv1", "epochs=3", "seed=2"]) == "effv1-b0_gsconv_n_seed2"
+    assert variant_name(choices, config, ["optim.lr0=0.02"]) == "effv1-b0_gsconv_n_lr0=0.02_seed2"
+    timm = {"backbone": {"model": "hf_hub:timm/resnet18.a1_in1k"}, "seed": 0}
+    assert variant_name({**choices, "backbone": "timm"}, timm, []) == "timm-resnet18.a1_in1k_gsconv_n_seed0"
+
+
+def test_names_are_good_on_windows() -> None:
+    choices = {"backbone": "yolo11", "neck": "conv", "scale": "n"}
+    name = variant_name(choices, {"backbone": {}, "seed": 0}, ['augment.note="a:b|c?"'])
+    assert not set(name) & set('<>:"/\\|?*')

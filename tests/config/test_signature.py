@@ -1,0 +1,44 @@
+"""Options are read from source text, and are those that the imported part really has."""
+
+import inspect
+import pkgutil
+from typing import Literal
+
+import pytest
+from omegaconf import OmegaConf
+
+from yolograft.config.check import PART_GROUPS
+from yolograft.config.locations import conf_dir
+from yolograft.config.signature import options
+from yolograft.errors import UserError
+
+YAMLS = sorted(path for group in PART_GROUPS for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def test_literals_become_types() -> None:
+    kind, default = options("yolograft.model.backbones.mbv3.MBV3")["variant"]
+    assert kind == Literal["large", "small"]
+    assert default == "large"
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(UserError, match="has no class or function Missing"):
+        options("yolograft.model.backbones.mbv3.Missing")
+    with pytest.raises(UserError, match=r"no module"):
+        options("yolograft.nowhere.Thing")
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_yaml_text_and_code_agree(path) -> None:  # type: ignore[no-untyped-def]
+    config = OmegaConf.load(path)
+    target = config.pop("_target_")
+    part = pkgutil.resolve_name(target)
+    parameters = inspect.signature(part).parameters.values()
+    real = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    read = options(target)
+    assert set(config) == set(real) == set(read)
+    for name, default in real.items():
+        if default is inspect.Parameter.empty:
+            assert OmegaConf.is_missing(config, name)
+        else:
+            assert config[name] == default == read[name][1]
