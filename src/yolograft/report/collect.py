@@ -1,0 +1,172 @@
+"""Runs as their folders tell of them: finished, failed, running and damaged alike."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolograft.errors import UserError
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read from its `run.json`. What the record does not tell, or tells in the wrong type, is None.
+
+    Attributes:
+        path: The run's folder.
+        name: The run's name; the folder's where the record has none.
+        status: `running`, `finished`, `failed` or `stopped`; `damaged` where the record cannot be read, `unknown`
+            where it does not say.
+        identity: Hash of what decides the result.
+        choices: Chosen value by config group, such as `{"backbone": "yolo11", "neck": "conv"}`.
+        overrides: The command line's overrides, such as `("backbone=effv1", "backbone.variant=b1")`.
+        seed: Seed of the run.
+        params: Number of parameters.
+        parts: Number of parameters by part.
+        gflops: GFLOPs at the run's image size.
+        metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
+        images_per_second: Training speed.
+        seconds: Training time.
+        best_epoch: Epoch of the best weights.
+        epochs_done: Epochs done so far.
+        epochs: Epochs asked for.
+        error: First line of what went wrong, or None.
+    """
+
+    path: Path
+    name: str
+    status: str
+    identity: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    seed: int | None = None
+    params: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
+    gflops: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    images_per_second: float | None = None
+    seconds: float | None = None
+    best_epoch: int | None = None
+    epochs_done: int | None = None
+    epochs: int | None = None
+    error: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run went to its end, so that its numbers may be compared."""
+        return self.status == "finished"
+
+
+def collect(folders: Sequence[Path]) -> list[Run]:
+    """Reads every run below some folders.
+
+    Args:
+        folders: Sweep folders, or single runs' folders. A run below two of them is read once.
+
+    Returns:
+        The runs, ordered by path. A record that cannot be read is a run of status `damaged`.
+
+    Raises:
+        UserError: A folder does not exist or holds no run.
+    """
+    found: dict[Path, Run] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name a sweep's folder, such as multirun/NAME, or a run's")
+        records = [Path(record) for record in _records(folder)]
+        if not records:
+            raise UserError(f"{folder}: no run in it (no {RECORD} below); name a sweep's folder or a run's")
+        for record in records:
+            found.setdefault(record.parent.resolve(), read_run(record))
+    return [found[path] for path in sorted(found)]
+
+
+def read_run(record: Path) -> Run:
+    """Reads one `run.json`; never raises for what stands in it."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        # str(OSError) repeats the path, which the run has already
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return _damaged(record, reason or type(error).__name__)
+    if not isinstance(content, dict):
+        return _damaged(record, "not a JSON object")
+    return Run(
+        path=record.parent,
+        name=_text(content.get("name")) or record.parent.name,
+        status=_text(content.get("status")) or "unknown",
+        identity=_text(content.get("identity")),
+        choices={group: str(value) for group, value in _mapping(content.get("choices")).items() if value is not None},
+        overrides=tuple(str(item) for item in _list(content.get("overrides"))),
+        seed=_whole(content.get("seed")),
+        params=_whole(content.get("params")),
+        parts=_numbers(content.get("parts"), _whole),
+        gflops=_number(content.get("gflops")),
+        metrics=_numbers(content.get("metrics"), _number),
+        images_per_second=_number(content.get("images_per_second")),
+        seconds=_number(content.get("seconds")),
+        best_epoch=_whole(content.get("best_epoch")),
+        epochs_done=_whole(content.get("epochs_done")),
+        epochs=_whole(content.get("epochs")),
+        error=_error(content.get("error")),
+    )
+
+
+def _records(folder: Path) -> Iterator[str]:
+    """Yields the records below a folder; looks into no hidden folder and no run's own folders."""
+    for parent, below, files in os.walk(folder):
+        if RECORD in files:
+            yield os.path.join(parent, RECORD)  # noqa: PTH118 (os.walk speaks in strings)
+            below.clear()
+        below[:] = [name for name in below if not name.startswith(".")]
+
+
+def _damaged(record: Path, reason: str) -> Run:
+    return Run(path=record.parent, name=record.parent.name, status="damaged", error=f"{RECORD}: {reason}")
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, else None: Python's JSON reads NaN, which no comparison survives."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond any float
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _numbers(value: Any, read: Any) -> dict[str, Any]:
+    """The entries that are numbers; nested ones (`per_class`) are left to who needs them."""
+    numbers = {key: read(entry) for key, entry in _mapping(value).items()}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
+def _error(value: Any) -> str | None:
+    """`Type: first line of the message` of an error as `run.json` holds it."""
+    if isinstance(value, dict):
+        kind, message = _text(value.get("type")), _text(value.get("message"))
+        value = ": ".join(part for part in (kind, message) if part)
+    lines = value.strip().splitlines() if isinstance(value, str) else []
+    return lines[0] if lines else None

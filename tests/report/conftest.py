@@ -1,0 +1,67 @@
+"""A sweep made by hand: four backbones × two necks, one failed, one running, one damaged; and single records."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+# backbone, neck → params, mAP50-95
+FINISHED: dict[tuple[str, str], tuple[int, float]] = {
+    ("yolo11", "conv"): (2_582_347, 0.500),
+    ("yolo11", "gsconv"): (2_492_587, 0.512),
+    ("effv1", "conv"): (1_664_481, 0.431),
+    ("effv1", "gsconv"): (1_574_721, 0.425),
+    ("mbv3", "conv"): (1_302_118, 0.388),
+}
+
+
+class WriteRun(Protocol):
+    """Writes a run's record; what is given overrides or adds to its fields."""
+
+    def __call__(self, folder: Path, backbone: str = "yolo11", neck: str = "conv", **fields: Any) -> Path: ...
+
+
+@pytest.fixture
+def write_run() -> WriteRun:
+    def write(folder: Path, backbone: str = "yolo11", neck: str = "conv", **fields: Any) -> Path:
+        choices = {"backbone": backbone, "context": "sppf_c2psa", "neck": neck, "head": "detect", "scale": "n"}
+        choices |= {"loss": "ciou", "dataset": "shapes", "logger": "csv"} | fields.pop("choices", {})
+        record = {
+            "status": "finished",
+            "identity": "3fa2c1",
+            "name": f"{backbone}_{neck}_n_seed0",
+            "choices": choices,
+            "overrides": [f"backbone={backbone}", f"neck={neck}"],
+            "seed": 0,
+            "params": 2_582_347,
+            "parts": {"backbone": 1, "context": 2, "neck": 3, "head": 4},
+            "gflops": 6.3,
+            "metrics": {"mAP50": 0.7, "mAP50-95": 0.5, "precision": 0.8, "recall": 0.6, "per_class": {"disc": {}}},
+            "best_epoch": 9,
+            "epochs_done": 10,
+            "epochs": 10,
+            "seconds": 83.2,
+            "images_per_second": 41.26,
+            "error": None,
+        } | fields
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, write_run: WriteRun) -> Path:
+    folder = tmp_path / "multirun" / "grid"
+    for (backbone, neck), (params, value) in FINISHED.items():
+        metrics = {"mAP50": value + 0.2, "mAP50-95": value, "precision": 0.8, "recall": 0.6}
+        write_run(folder / f"{backbone}_{neck}_n", backbone, neck, params=params, metrics=metrics)
+    error = {"type": "OutOfMemoryError", "message": "no room for | 2 GiB\nsecond line", "traceback": "…"}
+    unended: dict[str, Any] = {"metrics": {}, "images_per_second": None, "best_epoch": None}
+    write_run(folder / "mbv3_gsconv_n", "mbv3", "gsconv", status="failed", error=error, epochs_done=2, **unended)
+    write_run(folder / "effv2_conv_n", "effv2", "conv", status="running", epochs_done=3, **unended)
+    damaged = write_run(folder / "effv2_gsconv_n", "effv2", "gsconv")
+    (damaged / "run.json").write_text('{"status": "fini', encoding="utf-8")
+    return folder
