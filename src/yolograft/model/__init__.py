@@ -1,0 +1,1 @@
+"""Plain torch: the four parts and how they make a detector."""

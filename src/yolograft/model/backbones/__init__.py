@@ -1,0 +1,1 @@
+"""Backbones: image to P3, P4, P5."""

@@ -1,0 +1,90 @@
+"""MobileNetV3.
+
+Source: Howard et al., "Searching for MobileNetV3", ICCV 2019, built of timm's blocks.
+"""
+
+from functools import partial
+from typing import Literal
+
+from timm.layers import get_act_layer
+from timm.models._efficientnet_blocks import SqueezeExcite
+from timm.models._efficientnet_builder import decode_arch_def, round_channels
+from timm.models.mobilenetv3 import MobileNetV3Features
+from torch import nn
+
+from yolograft.model.backbones.efficient import (
+    OUT_INDICES,
+    EfficientBackbone,
+    batch_norm,
+    require_positive,
+    require_variant,
+    rounding,
+)
+from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.features import Scale
+
+# Tables 1 and 2 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels,
+# squeeze-and-excite; nre: ReLU instead of hard-swish. The 1×1 convolution that widens P5 for the classifier is left
+# out.
+VARIANTS = {
+    "large": (
+        ("ds_r1_k3_s1_e1_c16_nre",),
+        ("ir_r1_k3_s2_e4_c24_nre", "ir_r1_k3_s1_e3_c24_nre"),
+        ("ir_r3_k5_s2_e3_c40_se0.25_nre",),
+        ("ir_r1_k3_s2_e6_c80", "ir_r1_k3_s1_e2.5_c80", "ir_r2_k3_s1_e2.3_c80"),
+        ("ir_r2_k3_s1_e6_c112_se0.25",),
+        ("ir_r3_k5_s2_e6_c160_se0.25",),
+    ),
+    "small": (
+        ("ds_r1_k3_s2_e1_c16_se0.25_nre",),
+        ("ir_r1_k3_s2_e4.5_c24_nre", "ir_r1_k3_s1_e3.67_c24_nre"),
+        ("ir_r1_k5_s2_e4_c40_se0.25", "ir_r2_k5_s1_e6_c40_se0.25"),
+        ("ir_r2_k5_s1_e3_c48_se0.25",),
+        ("ir_r3_k5_s2_e6_c96_se0.25",),
+    ),
+}
+
+
+class MBV3(EfficientBackbone):
+    """MobileNetV3 up to its last bottleneck. Scaled in width only, as its authors do.
+
+    Args:
+        scale: Gives the width where it is not given.
+        variant: Which MobileNetV3.
+        width: Factor on channels.
+        pretrained: True for timm's weights, which need `width=1`; or the path of a file with timm's names.
+
+    Attributes:
+        features: P3, P4, P5.
+        pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
+
+    Raises:
+        ValueError: There is no such variant, the factor is not above 0, or the pretrained weights do not fit.
+    """
+
+    def __init__(
+        self,
+        scale: Scale,
+        *,
+        variant: Literal["large", "small"] = "large",
+        width: float | None = None,
+        pretrained: bool | str = False,
+    ) -> None:
+        require_variant(variant, VARIANTS)
+        width = scale.width if width is None else width
+        require_positive(width=width)
+        require_own_size(pretrained, width=width)
+        body = MobileNetV3Features(
+            decode_arch_def([list(stage) for stage in VARIANTS[variant]]),
+            out_indices=OUT_INDICES,
+            stem_size=16,
+            fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
+            round_chs_fn=rounding(width),
+            act_layer=get_act_layer("hard_swish"),
+            norm_layer=batch_norm,
+            se_layer=partial(
+                SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels
+            ),
+        )
+        super().__init__(body)
+        self.pretrained_from = load_pretrained(body, pretrained, f"tf_mobilenetv3_{variant}_100")

@@ -1,0 +1,1 @@
+"""Convolution blocks that several parts use."""

@@ -1,0 +1,1 @@
+"""Contexts: what happens to P5 before the neck."""

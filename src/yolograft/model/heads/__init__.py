@@ -1,0 +1,1 @@
+"""Heads: three maps to boxes."""

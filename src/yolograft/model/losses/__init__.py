@@ -1,0 +1,1 @@
+"""Losses: ultralytics' detection loss with a choice of box term."""

@@ -1,0 +1,1 @@
+"""Necks: P3, P4, P5 to the three maps the head reads."""

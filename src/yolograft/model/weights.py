@@ -1,0 +1,250 @@
+"""Saving and loading detectors, and taking weights over from stock YOLO11.
+
+No file is unpickled freely: ours are safetensors, others are read with `torch.load(weights_only=True)`.
+"""
+
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from yolograft.errors import UserError
+from yolograft.model.detector import Detector, ModelSpec, build_detector
+from yolograft.model.state import read_state
+from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect, read_stock_checkpoint
+
+FORMAT = "yolograft-detector-1"
+
+
+class Role(NamedTuple):
+    """What a layer of ultralytics' `yolo11.yaml` is here.
+
+    Attributes:
+        layer: Its index there.
+        path: The module's path below `Detector.model`.
+        kind: Its class in both. A part of another class was swapped and takes no stock weights.
+    """
+
+    layer: int
+    path: str
+    kind: type[nn.Module]
+
+
+# Layers 11, 12, 14, 15, 18 and 21 up-sample or concatenate and hold nothing.
+ROLES = (
+    Role(0, "backbone.stem", Conv),
+    Role(1, "backbone.down2", Conv),
+    Role(2, "backbone.stage2", C3k2),
+    Role(3, "backbone.down3", Conv),
+    Role(4, "backbone.stage3", C3k2),
+    Role(5, "backbone.down4", Conv),
+    Role(6, "backbone.stage4", C3k2),
+    Role(7, "backbone.down5", Conv),
+    Role(8, "backbone.stage5", C3k2),
+    Role(9, "context.sppf", SPPF),
+    Role(10, "context.psa", C2PSA),
+    Role(13, "neck.top_p4", C3k2),
+    Role(16, "neck.out_p3", C3k2),
+    Role(17, "neck.down_p4", Conv),
+    Role(19, "neck.out_p4", C3k2),
+    Role(20, "neck.down_p5", Conv),
+    Role(22, "neck.out_p5", C3k2),
+    Role(23, "head", Detect),
+)
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """Which tensors found their place, by name.
+
+    Attributes:
+        matched: Ours that were filled.
+        unmatched_ours: Ours that were left as they are: no such layer in the source, or another shape there.
+        unmatched_stock: The source's that have no place here.
+    """
+
+    matched: tuple[str, ...]
+    unmatched_ours: tuple[str, ...]
+    unmatched_stock: tuple[str, ...]
+
+    @property
+    def unmatched_layers(self) -> tuple[str, ...]:
+        """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
+        layers = {name.split(".")[1] for name in self.unmatched_stock if name.startswith("model.")}
+        return tuple(role.path for role in ROLES if str(role.layer) in layers)
+
+    def __str__(self) -> str:
+        total = len(self.matched) + len(self.unmatched_ours)
+        where = f" (not: {', '.join(self.unmatched_layers)})" if self.unmatched_layers else ""
+        return f"{len(self.matched)} of {total} tensors matched{where}"
+
+
+def from_stock(model: Detector, state: dict[str, Tensor]) -> TransferReport:
+    """Copy stock YOLO11 weights into a detector, layer by layer according to what each layer is for.
+
+    Args:
+        model: The detector; changed in place.
+        state: A state dict of ultralytics' YOLO11 (`model.0.conv.weight`, ...), of any scale and number of classes.
+
+    Returns:
+        What was matched. A swapped part and a tensor of another shape are left as they are.
+    """
+    own = model.state_dict()
+    names = {stock: ours for stock, ours in _shared_names(model) if stock in state}
+    fitting = {ours: state[stock] for stock, ours in names.items() if state[stock].shape == own[ours].shape}
+    model.load_state_dict(fitting, strict=False)
+    return TransferReport(
+        matched=tuple(name for name in own if name in fitting),
+        unmatched_ours=tuple(name for name in own if name not in fitting),
+        unmatched_stock=tuple(name for name in state if names.get(name) not in fitting),
+    )
+
+
+def to_stock(model: Detector) -> dict[str, Tensor]:
+    """Return a detector's tensors under the names of ultralytics' YOLO11, without those of swapped parts."""
+    own = model.state_dict()
+    return {stock: own[ours] for stock, ours in _shared_names(model)}
+
+
+def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
+    """Copy weights of either naming into a detector: stock YOLO11's, or those of another detector of ours.
+
+    Args:
+        model: The detector; changed in place.
+        state: What `load_weights` returned.
+
+    Returns:
+        What was matched, by name and shape.
+    """
+    if any(name.startswith("model.0.") for name in state):
+        return from_stock(model, state)
+    own = model.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
+    model.load_state_dict(fitting, strict=False)
+    return TransferReport(
+        matched=tuple(name for name in own if name in fitting),
+        unmatched_ours=tuple(name for name in own if name not in fitting),
+        unmatched_stock=tuple(name for name in state if name not in fitting),
+    )
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read weights to start from: a `.safetensors` of ours, a plain state dict, or a `.pt` that ultralytics saved.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors by name, on the CPU; `transfer` puts them into a detector.
+
+    Raises:
+        UserError: There is no such file, it cannot be read, or it would have to be unpickled to be read.
+    """
+    path = Path(path)
+    try:
+        return read_state(path)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    except pickle.UnpicklingError:
+        pass  # it names classes: a pickled model, perhaps of ultralytics' own layers
+    try:
+        return read_stock_checkpoint(path)
+    except Exception as error:  # whatever a stranger's pickle makes the restricted reader say
+        raise UserError(
+            f"'{path}' is a pickled model with classes that are not loaded from a file; if you trust it, convert it: "
+            f"python -c \"import torch; c = torch.load(r'{path}', map_location='cpu', weights_only=False); "
+            "torch.save((c.get('ema') or c['model']).float().state_dict(), 'weights.pt')\""
+        ) from error
+
+
+def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | None = None) -> None:
+    """Write a detector to a `.safetensors` file, with what is needed to build it again.
+
+    The file is written beside its place and then moved there, so a crash leaves the old one whole.
+
+    Args:
+        model: The detector, not fused.
+        path: The file to write.
+        extra: Anything that JSON can hold, given back by `load_detector`.
+
+    Raises:
+        ValueError: The model is fused; its layers no longer match its description.
+    """
+    if model.is_fused():
+        raise ValueError("a fused model cannot be saved: its batch normalisation is gone")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
+    # safetensors keeps plain memory only: channels_last tensors are laid out anew, shared ones would be refused.
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        save_file(state, temporary, metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector, dict[str, Any]]:
+    """Build a detector from a file that `save_detector` wrote.
+
+    Args:
+        path: The file.
+        trust: Packages besides ours, ultralytics', timm's and torch's that its parts may come from.
+
+    Returns:
+        The detector on the CPU, in evaluation mode, and what was saved as `extra`.
+
+    Raises:
+        UserError: There is no such file, it is not one of ours or damaged, or it names a part that is not trusted.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no weights file '{path}'")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
+            spec = ModelSpec.from_json(metadata["spec"])
+            extra = json.loads(metadata["extra"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UserError(f"'{path}' is damaged or was not saved by YOLOGraft: {error}") from error
+    model = build_detector(_without_download(spec), trust)
+    model.spec = spec
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"'{path}': its tensors do not fit its own description (another version wrote it?)") from error
+    return model.eval(), extra
+
+
+def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
+    """Yield the names, stock's and ours, of every tensor of a layer that is stock's own."""
+    for role in ROLES:
+        try:
+            module = model.model.get_submodule(role.path)
+        except AttributeError:  # another part stands here
+            continue
+        if type(module) is role.kind:
+            for name in module.state_dict():
+                yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
+
+
+def _without_download(spec: ModelSpec) -> ModelSpec:
+    """Return a spec whose backbone starts untrained: its weights come with the file."""
+    backbone = dict(spec.parts.get("backbone", {}))
+    if "pretrained" in backbone:
+        backbone["pretrained"] = False
+    return replace(spec, parts={**spec.parts, "backbone": backbone})

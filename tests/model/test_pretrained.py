@@ -1,0 +1,90 @@
+"""Weights with timm's names in the backbones that are built of timm's blocks. Downloads are not tried here."""
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from yolograft.errors import UserError
+from yolograft.model.backbones import pretrained
+from yolograft.model.backbones.effv1 import EffV1
+from yolograft.model.detector import parts_params
+from yolograft.model.features import Scale
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options", "reference"),
+    [
+        ("effv1", {"variant": "b0", "width": 1.0, "depth": 1.0}, "efficientnet_b0"),
+        ("effv1", {"variant": "b2", "width": 1.0, "depth": 1.0}, "efficientnet_b2"),
+        ("effv2", {"variant": "s", "width": 1.0, "depth": 1.0}, "tf_efficientnetv2_s"),
+        ("mbv3", {"variant": "large", "width": 1.0}, "mobilenetv3_large_100"),
+        ("mbv3", {"variant": "small", "width": 1.0}, "mobilenetv3_small_100"),
+    ],
+)
+def test_all_tensors_match_timm(build, tmp_path, backbone, options, reference):
+    """Our blocks are timm's: the whole backbone is filled and gives timm's own maps, given its padding and eps."""
+    source = timm.create_model(reference, bn_eps=1e-3, pad_type="").eval()
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    part = build(backbone=backbone, **options, pretrained=str(tmp_path / "w.pt")).model[0].eval()
+    size = len(part.body.state_dict())
+    assert part.pretrained_from.startswith(f"{size} of the backbone's {size} tensors matched")
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = {
+            stride: m
+            for m in source.forward_intermediates(image, intermediates_only=True)
+            for stride in (64 // m.shape[-1],)
+        }
+        p3, p4, p5 = part(image)
+    assert torch.equal(p3, expected[8])
+    assert torch.equal(p4, expected[16])
+    # timm's last map of MobileNetV3 lies behind the 1x1 convolution that we leave out
+    assert backbone == "mbv3" or torch.equal(p5, expected[32])
+
+
+def test_a_scaled_backbone_takes_no_downloaded_weights(build):
+    with pytest.raises(UserError, match=r"set backbone\.width=1 backbone\.depth=1, or take backbone=timm"):
+        build(backbone="effv1", pretrained=True, scale="n")
+    with pytest.raises(UserError, match=r"not width 0\.25: set backbone\.width=1, or"):
+        build(backbone="mbv3", pretrained=True, scale="n")
+
+
+def test_true_asks_timm_for_the_variant(build, monkeypatch):
+    asked = []
+
+    def create_model(name, *, pretrained):
+        asked.append((name, pretrained))
+        torch.rand(1)  # building it uses randomness, which must not shift ours
+        return EffV1(whole, variant="b0").body
+
+    whole = Scale("whole", 1.0, 1.0, 1024, False)
+    monkeypatch.setattr(pretrained.timm, "create_model", create_model)
+    torch.manual_seed(0)
+    model = build(backbone="effv1", pretrained=True, width=1, depth=1)
+    assert asked == [("tf_efficientnet_b0", True)]
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    build(backbone="effv1", width=1, depth=1)
+    assert torch.equal(torch.rand(1), after)
+    assert parts_params(model)["backbone"] == 3_595_388
+
+
+def test_a_failed_download_is_one_line(build, monkeypatch):
+    def create_model(name, *, pretrained):
+        raise OSError("no route to host\nmore")
+
+    monkeypatch.setattr(pretrained.timm, "create_model", create_model)
+    with pytest.raises(UserError, match=r"no weights for timm's 'tf_efficientnet_b0' \(no route to host\)"):
+        build(backbone="effv1", pretrained=True, width=1, depth=1)
+
+
+def test_a_file_that_does_not_fit(build, tmp_path):
+    save_file({"conv_stem.weight": torch.zeros(3, 3)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="only 0 of the backbone's"):
+        build(backbone="effv1", pretrained=str(tmp_path / "w.safetensors"))
+    with pytest.raises(UserError, match="no weights file"):
+        build(backbone="effv1", pretrained=str(tmp_path / "none.pt"))
+    torch.save({"model": torch.nn.Conv2d(1, 1, 1)}, tmp_path / "m.pt")
+    with pytest.raises(UserError, match="holds more than tensors"):
+        build(backbone="effv1", pretrained=str(tmp_path / "m.pt"))
