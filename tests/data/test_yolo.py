@@ -1,0 +1,135 @@
+"""Reading a data.yaml: where its paths lead, and what is said about a faulty one."""
+
+from pathlib import Path
+
+import pytest
+
+from yolograft.data.sources.yolo import yolo
+from yolograft.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Folders of a data set, far from the working directory."""
+    for split in ("train", "val", "extra"):
+        (tmp_path / "my données" / "images" / split).mkdir(parents=True)
+    return tmp_path / "my données"
+
+
+def write(root: Path, text: str, name: str = "data.yaml") -> str:
+    (root / name).write_text(text, encoding="utf-8")
+    return str(root / name)
+
+
+@pytest.mark.parametrize("path", ["path: .\n", "", "path:\n", "path: {root}\n", "path: ../my données\n"])
+def test_paths_are_relative_to_the_file(root: Path, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = path.format(root=root) + "train: images/train\nval: images/val\nnames: [cat, dog]\n"
+    spec = yolo(path=write(root, text))
+    assert spec.train == (str(root / "images" / "train"),)
+    assert spec.val == (str(root / "images" / "val"),)
+    assert spec.test == ()
+    assert spec.names == {0: "cat", 1: "dog"}
+    assert spec.nc == 2
+    assert spec.root == str(root)
+    assert spec.name == "my données"
+
+
+def test_the_option_may_be_relative_or_a_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(root, "train: images/train\nval: images/val\nnames: [cat]\n")
+    monkeypatch.chdir(root)
+    assert yolo(path="data.yaml") == yolo(path=file) == yolo(path=".")
+
+
+def test_lists_maps_and_a_byte_order_mark(root: Path) -> None:
+    (root / "val.txt").write_text("./images/val/a.jpg\n")
+    file = write(
+        root,
+        "\ufefftrain: [images/train, images/extra]\r\nval: val.txt\r\ntest: images/val\r\n"
+        "names:\r\n  1: dog\r\n  0: cat\r\nnc: '2'\r\nchannels: 1\r\n",
+        "pets.yaml",
+    )
+    spec = yolo(path=file)
+    assert spec.train == (str(root / "images" / "train"), str(root / "images" / "extra"))
+    assert spec.val == (str(root / "val.txt"),)
+    assert spec.test == (str(root / "images" / "val"),)
+    assert list(spec.names.items()) == [(0, "cat"), (1, "dog")]
+    assert (spec.name, spec.channels) == ("pets", 1)
+
+
+def test_names_may_be_left_to_nc(root: Path) -> None:
+    assert yolo(path=write(root, "train: images/train\nval: images/val\nnc: 2\n")).names == {0: "class_0", 1: "class_1"}
+
+
+def test_what_exports_of_roboflow_write(root: Path) -> None:
+    file = write(root, "train: ../images/train\nvalidation: ../images/val\nnames: [cat]\n")
+    assert yolo(path=file).val == (str(root / "images" / "val"),)
+
+
+def test_ultralytics_own_folders_are_never_looked_at(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "datasets" / "pets" / "images" / "train").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "datasets")  # where ultralytics would find `path: pets`
+    file = write(root, "path: pets\ntrain: images/train\nval: images/train\nnames: [cat]\n")
+    with pytest.raises(UserError) as caught:
+        yolo(path=file)
+    wrong = root / "pets" / "images" / "train"
+    assert (
+        str(caught.value) == f"{file}: 'train' is {wrong}, which does not exist (paths are relative to {root / 'pets'})"
+    )
+
+
+GOOD = {"train": "train: images/train\n", "val": "val: images/val\n", "names": "names: [cat]\n"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": ""}, "'train' is missing"),
+        ({"val": ""}, "'val' is missing"),
+        ({"val": "val:\n"}, "'val' is missing"),
+        ({"names": ""}, "'names' is missing"),
+        ({"names": "names:\n"}, "'names' is missing"),
+        ({"names": "names: []\n"}, "'names' is missing"),
+        ({"names": "names: {1: cat, 2: dog}\n"}, r"keys of 'names' must be 0 to 1, each once, not \[1, 2\]"),
+        ({"names": "names: {cat: 0}\n"}, "keys of 'names' must be class numbers"),
+        ({"names": "names: [cat]\nnc: 3\n"}, "'nc' is 3, but 'names' has 1 classes"),
+        ({"names": "nc: many\n"}, "'nc' must be a whole number from 1, not 'many'"),
+        ({"train": "train: 3\n"}, "'train' must be a path or a list of paths, not 3"),
+        ({"train": "train: nowhere\n"}, "'train' is .*nowhere, which does not exist"),
+        ({"val": "val: [images/val, nowhere]\n"}, "'val' is .*nowhere, which does not exist"),
+        ({"train": "train: [a\n"}, "data.yaml:2: not YAML"),
+        ({"train": "\ttrain: x\n"}, "data.yaml:1: not YAML"),
+    ],
+)
+def test_faulty_files(root: Path, change: dict[str, str], message: str) -> None:
+    file = write(root, "".join({**GOOD, **change}.values()))
+    with pytest.raises(UserError, match=message) as caught:
+        yolo(path=file)
+    assert str(caught.value).startswith(file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("", "dataset.path is missing"),
+        ("???", "dataset.path is missing"),
+        ("nowhere.yaml", "nowhere.yaml does not exist"),
+    ],
+)
+def test_no_file(path: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        yolo(path=path)
+
+
+def test_other_than_a_map_and_other_than_text(root: Path) -> None:
+    with pytest.raises(UserError, match="needs the keys train, val and names"):
+        yolo(path=write(root, "just words\n"))
+    (root / "data.yaml").write_bytes(b"train: \xff\xfe\n")
+    with pytest.raises(UserError, match="cannot be read"):
+        yolo(path=str(root / "data.yaml"))
+    (root / "data.yaml").unlink()
+    with pytest.raises(UserError, match=r"holds no data.yaml"):
+        yolo(path=str(root))
