@@ -1,0 +1,87 @@
+"""`yolograft val`: measure trained weights on a data set."""
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from yolograft.commands.app import config_of
+from yolograft.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print."""
+    config = config_of("val", arguments)
+    if config is None:
+        return 0
+    weights = find_weights(config["run"])
+    answer = validate(weights, config)
+    if config["format"] == "json":
+        print(json.dumps(answer))
+    else:
+        _print(answer)
+    return 0
+
+
+def find_weights(run: str) -> Path:
+    """Return the weights that `run=` means: a run's folder or the file itself.
+
+    Raises:
+        UserError: If there are none.
+    """
+    path = Path(run).expanduser()
+    file = path / "checkpoints" / "best.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"run={run}: there is no {file}; give a run's folder or a best.safetensors")
+    return file
+
+
+def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of saved weights on the data set of the config, or on the one they were trained on."""
+    from yolograft.data.dataset import build_dataset
+    from yolograft.data.module import val_loader
+    from yolograft.model.weights import load_detector
+    from yolograft.stock.training import quiet
+    from yolograft.training.build import make
+    from yolograft.training.devices import resolve
+    from yolograft.training.module import evaluate
+    from yolograft.training.state import reproducible
+
+    quiet()
+    model, extra = load_detector(weights, trust=tuple(config["trust"]))
+    trained = extra.get("config", {})
+    settings = config.get("dataset") or trained.get("dataset")
+    if settings is None:
+        raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
+    spec = make(settings, trust=tuple(config["trust"]))
+    if list(spec.names.values()) != list(model.names.values()):
+        raise UserError(
+            f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
+            f"{weights} was trained on {', '.join(model.names.values())}"
+        )
+    imgsz = config["imgsz"] or extra["imgsz"]
+    computing = {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
+    compute = resolve(config["device"], config["workers"], computing)
+    dataset = build_dataset(
+        spec, config["split"], SimpleNamespace(), imgsz=imgsz, batch=config["batch"], augment=False, rect=True
+    )
+    loader = val_loader(dataset, config["batch"], compute.workers)
+    with reproducible(0, compute.threads, deterministic=True):
+        metrics = evaluate(model, loader, weights.parent.parent / "val", compute.device, plots=config["plots"])
+    return {**metrics, "weights": str(weights), "dataset": spec.name, "split": config["split"], "imgsz": imgsz}
+
+
+def _print(answer: dict[str, Any]) -> None:
+    table = Table(title=f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px")
+    columns = ("precision", "recall", "mAP50", "mAP50-95")
+    for name in ("class", *columns):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for name, values in {"all": answer, **answer["per_class"]}.items():
+        table.add_row(name, *(f"{values[c]:.4f}" for c in columns))
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""Many runs started by one command."""

@@ -1,0 +1,57 @@
+"""A sweep's table: renewed after every run, shown at the end, also when runs failed."""
+
+import logging
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+
+class SweepCallback(Callback):
+    """Hydra's callback for `yolograft train -m`.
+
+    Hydra does not call `on_multirun_end` after a failure, so the command calls `close` itself.
+    """
+
+    folder: ClassVar[Path | None] = None
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget a sweep of this process."""
+        cls.folder = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember where the sweep is."""
+        type(self).folder = Path(config.hydra.sweep.dir)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Renew the table on disk."""
+        if self.folder is not None:
+            _render(self.folder)
+
+    @classmethod
+    def close(cls) -> int:
+        """Show the table of the sweep and return 1 if a run of it failed; 0 also where there was no sweep."""
+        if cls.folder is None:
+            return 0
+        from yolograft.report.collect import collect
+        from yolograft.report.table import print_table, rows
+
+        runs = collect([cls.folder])
+        print_table(rows(runs))
+        for file in _render(cls.folder):
+            log.info("%s", file)
+        failed = [run for run in runs if run.status != "finished"]
+        for run in failed:
+            log.error("%s: %s: %s", run.name, run.status, run.error or "see train.log there")
+        return int(bool(failed))
+
+
+def _render(folder: Path) -> list[Path]:
+    from yolograft.report.render import render
+
+    return list(render(folder))

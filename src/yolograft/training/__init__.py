@@ -1,0 +1,1 @@
+"""A variant, data and the recipe become a finished run."""

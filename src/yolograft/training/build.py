@@ -1,0 +1,45 @@
+"""From a config's groups to the objects that they name."""
+
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yolograft.data.spec import DataSpec
+from yolograft.errors import UserError
+from yolograft.model.detector import GROUPS, ModelSpec
+
+
+def model_spec(config: Mapping[str, Any], data: DataSpec) -> ModelSpec:
+    """Return what a config's groups and a data set's classes say of the model."""
+    return ModelSpec(
+        parts={part: dict(config[part]) for part in GROUPS},
+        scale=dict(config["scale"]),
+        nc=data.nc,
+        names=dict(data.names),
+        loss=dict(config["loss"]),
+    )
+
+
+def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the packages that the person's own config names parts from: naming them there is trusting them."""
+    return tuple({str(config[part]["_target_"]).partition(".")[0] for part in (*GROUPS, "loss") if part in config})
+
+
+def make(settings: Mapping[str, Any], trust: Sequence[str] | None = None) -> Any:
+    """Call what `_target_` names with the other keys.
+
+    Args:
+        settings: A group of the config.
+        trust: Packages besides yolograft that may be named; None where the config is the person's own.
+
+    Raises:
+        UserError: If there is no such thing, it does not take these options, or it is not trusted.
+    """
+    target = str(settings["_target_"])
+    package = target.partition(".")[0]
+    if trust is not None and package not in ("yolograft", *trust):
+        raise UserError(f"_target_={target}: not from yolograft; if you trust it, name its package: trust=[{package}]")
+    try:
+        return pkgutil.resolve_name(target)(**{key: value for key, value in settings.items() if key != "_target_"})
+    except (ImportError, AttributeError, TypeError) as error:
+        raise UserError(f"_target_={target}: {error}") from error

@@ -1,0 +1,109 @@
+"""What a person sees while a training runs: a bar with the losses, and a line for every epoch."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from yolograft.training.module import LOSSES, DetectionTraining
+
+log = logging.getLogger(__name__)
+
+_HEADER = ("epoch", "box", "cls", "dfl", "precision", "recall", "mAP50", "mAP50-95", "img/s", "left")
+
+
+class Console(pl.Callback):
+    """Shows the progress of a training on standard error.
+
+    Args:
+        epochs: Epochs of the whole run.
+        images: Images in an epoch.
+    """
+
+    def __init__(self, epochs: int, images: int) -> None:
+        self.epochs, self.images = epochs, images
+        self.bar: Progress | None = None
+        self.task: Any = None
+        self._began = 0.0
+        self._epochs_here = 0
+        self._speed = 0.0
+        self._epoch_began = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print the head of the table and start the bar."""
+        self._began = time.monotonic()
+        log.info(("%9s" + "%10s" * 9), *_HEADER)
+        if sys.stderr.isatty():
+            from rich.console import Console as Terminal
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(24),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[losses]}"),
+            )
+            self.bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
+            self.task = self.bar.add_task("", total=int(trainer.num_training_batches), losses="")
+            self.bar.start()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the bar of an epoch."""
+        assert isinstance(pl_module, DetectionTraining)
+        self._epoch_began = time.monotonic()
+        if self.bar:
+            self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{self.epochs}")
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Show the mean losses so far."""
+        assert isinstance(pl_module, DetectionTraining)
+        if self.bar:
+            losses = "  ".join(f"{k.removesuffix('_loss')} {float(v):.3f}" for k, v in pl_module.train_losses.items())
+            self.bar.update(self.task, advance=1, losses=losses)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the training's speed before validation takes its time."""
+        self._speed = self.images / max(time.monotonic() - self._epoch_began, 1e-9)
+        if self.bar:
+            self.bar.update(self.task, description="validating")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print the epoch's line."""
+        assert isinstance(pl_module, DetectionTraining)
+        self._epochs_here += 1
+        row, epoch = pl_module.row(), pl_module.epoch + 1
+        left = (time.monotonic() - self._began) / self._epochs_here * (self.epochs - epoch)
+        line = ("%9s" + "%10.4g" * 7 + "%10.1f%10s") % (
+            f"{epoch}/{self.epochs}",
+            *(row[f"train/{name}"] for name in LOSSES),
+            *(row[f"metrics/{name}"] for name in ("precision", "recall", "mAP50", "mAP50-95")),
+            self._speed,
+            duration(left),
+        )
+        if self.bar:
+            self.bar.console.print(line, highlight=False, markup=False)
+            logging.getLogger("yolograft.file").info(line)
+        else:
+            log.info(line)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the bar away."""
+        if self.bar:
+            self.bar.stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Take the bar away, also when something went wrong."""
+        if self.bar:
+            self.bar.stop()
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it: `42s`, `3m05s`, `2h10m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"

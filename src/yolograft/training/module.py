@@ -1,0 +1,232 @@
+"""The training itself: ultralytics' loss, recipe, EMA and validation as a LightningModule."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from yolograft.model.detector import Detector
+from yolograft.stock.training import Evaluator, ModelEMA, build_optimizer
+from yolograft.training.devices import Compute
+from yolograft.training.recipe import Recipe
+
+GRADIENT_NORM = 10.0  # ultralytics' clipping
+LOSSES = ("box_loss", "cls_loss", "dfl_loss")
+
+
+class DetectionTraining(pl.LightningModule):
+    """Trains a detector as `ultralytics.engine.trainer` does, one `training_step` at a time.
+
+    Optimization is manual: ultralytics changes learning rates, momenta and accumulation with every iteration.
+
+    Args:
+        model: The detector.
+        recipe: The schedule.
+        optim: The `optim` group.
+        compute: Precision and memory layout.
+        evaluator: Counts validation batches.
+        start_epoch: Epochs that an earlier start of the same run has finished.
+    """
+
+    def __init__(
+        self,
+        model: Detector,
+        recipe: Recipe,
+        optim: Mapping[str, Any],
+        compute: Compute,
+        evaluator: Evaluator,
+        start_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model = model.to(memory_format=torch.channels_last) if compute.channels_last else model
+        self.recipe = recipe
+        self.compute = compute
+        self.evaluator = evaluator
+        self.start_epoch = start_epoch
+        nc = model.nc
+        self.optimizer, self.optim = build_optimizer(model, optim, nc, recipe.weight_decay, recipe.iterations)
+        for group in self.optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+        self.ema: ModelEMA | None = None
+        self.scaler = torch.amp.GradScaler("cuda", enabled=compute.autocast == torch.float16)
+        self.iteration = -1  # of the whole run, from 0
+        self.last_step = -1  # iteration of the last optimizer step
+        self.items: dict[str, torch.Tensor] = {}  # losses of the last batch
+        self.gradient_norm = 0.0  # before clipping, at the last optimizer step
+        self.restored: dict[str, Any] | None = None  # a checkpoint's state, until the model is on its device
+        self.train_losses: dict[str, torch.Tensor] = {}
+        self.val_losses: dict[str, torch.Tensor] = {}
+        self.metrics: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the whole run, from 0."""
+        return self.start_epoch + self.current_epoch
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the optimizer that ultralytics' code built."""
+        return self.optimizer
+
+    def on_fit_start(self) -> None:
+        """Make the EMA once the model is on its device, and take up what an earlier start left."""
+        self.ema = ModelEMA(self.model)
+        if self.restored is not None:
+            self.load_progress(self.restored)
+            self.restored = None
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the losses of the epoch before."""
+        self.train_losses = {}
+
+    def training_step(self, batch: dict[str, Any], index: int) -> None:
+        """Forward, backward, and where enough batches have been accumulated, an optimizer step.
+
+        Args:
+            batch: Images [B, 3, H, W] uint8, `cls` [N, 1], `bboxes` [N, 4] (xywh, 0…1), `batch_idx` [N].
+            index: Number of the batch in its epoch.
+        """
+        self.iteration = index + self.recipe.batches * self.epoch
+        self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
+        loss, items = self.losses(self.model, self.to_input(batch))
+        self.manual_backward(self.scaler.scale(loss))
+        self.items = items
+        if self.iteration - self.last_step >= self.recipe.accumulate(self.iteration):
+            self.step()
+            self.last_step = self.iteration
+        self.train_losses = {
+            name: (self.train_losses[name] * index + value) / (index + 1) if self.train_losses else value
+            for name, value in items.items()
+        }
+
+    def step(self) -> None:
+        """Step as ultralytics does: unscale, clip, step, EMA."""
+        assert self.ema is not None
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), max_norm=GRADIENT_NORM)
+        self.gradient_norm = float(norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.ema.update(self.model)
+
+    def to_input(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return the batch with images as float32, 0…1."""
+        images = batch["img"].float() / 255
+        if self.compute.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return {**batch, "img": images}
+
+    def losses(self, model: Detector, batch: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the loss of a batch (scalar, times the batch size as ultralytics counts it) and its detached parts."""
+        with self.autocast():
+            predictions = model(batch["img"])
+        # ultralytics computes the loss under fp16 autocast. bfloat16 has 8 bits: the expectation over the 16 bins of a
+        # box side would be rounded to a sixteenth of a stride, so there the loss is computed in fp32.
+        with self.autocast(self.compute.autocast == torch.float16):
+            if self.compute.autocast == torch.bfloat16:
+                predictions = _float(predictions)
+            loss, items = model.loss(batch, predictions)
+        return loss.sum(), items
+
+    def autocast(self, enabled: bool = True) -> torch.autocast:
+        """Return the context of mixed precision, or one that does nothing in fp32."""
+        dtype = self.compute.autocast
+        return torch.autocast(self.device.type, dtype=dtype, enabled=enabled and dtype is not None)
+
+    def on_validation_epoch_start(self) -> None:
+        """Start counting with the EMA's weights."""
+        assert self.ema is not None
+        self.val_losses = {}
+        self.evaluator.begin(self.ema.ema, self.device)
+
+    def validation_step(self, batch: dict[str, Any], index: int) -> None:
+        """Count one batch with the EMA's weights; on CPU in fp32 whatever the training's precision."""
+        assert self.ema is not None
+        model = self.ema.ema
+        batch = self.evaluator.preprocess(batch)
+        with self.autocast(self.device.type != "cpu"):
+            predictions = model(batch["img"])
+            items = model.loss(batch, predictions)[1]
+        self.evaluator.update(predictions, batch)
+        self.val_losses = {k: self.val_losses.get(k, torch.zeros_like(v)) + v for k, v in items.items()}
+
+    def on_validation_epoch_end(self) -> None:
+        """Turn what was counted into metrics."""
+        batches = sum(self.trainer.num_val_batches)
+        self.val_losses = {k: v / batches for k, v in self.val_losses.items()}
+        self.metrics = self.evaluator.result()
+
+    def row(self) -> dict[str, float]:
+        """Return the epoch's line of metrics.csv; learning rates are those of its last iteration."""
+        rates = {f"lr/pg{i}": float(group["lr"]) for i, group in enumerate(self.optimizer.param_groups)}
+        return {
+            "epoch": self.epoch + 1,
+            **{f"train/{name}": float(value) for name, value in self.train_losses.items()},
+            **{f"metrics/{name}": self.metrics[name] for name in ("precision", "recall", "mAP50", "mAP50-95")},
+            **{f"val/{name}": float(value) for name, value in self.val_losses.items()},
+            **rates,
+        }
+
+    def progress(self) -> dict[str, Any]:
+        """Return everything of the training that shapes its future, as tensors and plain values."""
+        assert self.ema is not None
+        pending = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.ema.state_dict(),
+            "ema_updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "last_step": self.last_step,
+            "pending_gradients": pending,
+        }
+
+    def load_progress(self, state: Mapping[str, Any]) -> None:
+        """Take up what `progress` returned; the model must be on its device already."""
+        assert self.ema is not None
+        self.model.load_state_dict(state["model"])
+        self.ema.ema.load_state_dict(state["ema"])
+        self.ema.updates = state["ema_updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.last_step = state["last_step"]
+        for name, parameter in self.model.named_parameters():
+            gradient = state["pending_gradients"].get(name)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
+
+
+def _float(value: Any) -> Any:
+    """Return nested predictions with every tensor as float32."""
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, Mapping):
+        return {key: _float(item) for key, item in value.items()}
+    return type(value)(_float(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def evaluate(
+    model: Detector, loader: Any, folder: Path, device: torch.device, *, plots: bool = False
+) -> dict[str, Any]:
+    """Measure a detector: ultralytics' post-processing and metrics over a loader, in fp32.
+
+    Args:
+        model: The detector.
+        loader: Batches of a data set's split.
+        folder: Where plots go.
+        device: Where to compute.
+        plots: Draw confusion matrix, curves and sample predictions into `folder`.
+
+    Returns:
+        mAP50, mAP50-95, precision, recall and `per_class`.
+    """
+    evaluator = Evaluator(loader, folder, plots=plots)
+    model = model.to(device).eval()
+    evaluator.begin(model, device)
+    with torch.inference_mode():
+        for batch in loader:
+            batch = evaluator.preprocess(batch)
+            evaluator.update(model(batch["img"]), batch)
+    return evaluator.result()

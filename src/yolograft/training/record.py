@@ -1,0 +1,115 @@
+"""run.json: what a run is, how it is going and how it ended; and which folder may hold it."""
+
+import json
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from yolograft.errors import UserError
+from yolograft.files import replace_file
+
+_PACKAGES = ("yolograft", "ultralytics", "torch", "torchvision", "pytorch-lightning", "timm", "hydra-core", "numpy")
+
+
+class Record:
+    """The record of one run, rewritten atomically whenever something is known.
+
+    Args:
+        folder: The run's folder.
+        identity: The run's identity.
+        fields: What is known at the start: name, choices, overrides, seed, epochs.
+
+    Raises:
+        UserError: If the folder holds another run.
+    """
+
+    def __init__(self, folder: Path, identity: str, fields: dict[str, Any]) -> None:
+        self.file = folder / "run.json"
+        previous = read_record(self.file)
+        if previous and previous.get("identity") != identity:
+            raise UserError(
+                f"{folder} holds another run (identity {previous.get('identity')}, this one is {identity}); "
+                "choose another folder with name=… or remove that one"
+            )
+        self.previous = previous or {}
+        self._seconds_before = float(self.previous.get("seconds") or 0.0)
+        self._began = time.monotonic()
+        self.fields: dict[str, Any] = {
+            "status": "running",
+            "identity": identity,
+            **fields,
+            "metrics": self.previous.get("metrics"),
+            "best_epoch": self.previous.get("best_epoch"),
+            "epochs_done": self.previous.get("epochs_done", 0),
+            "images_per_second": self.previous.get("images_per_second"),
+            "error": None,
+            "started": self.previous.get("started") or _now(),
+            "finished": None,
+            **_circumstances(),
+        }
+
+    @property
+    def finished(self) -> bool:
+        """Whether this very run was finished before."""
+        return self.previous.get("status") == "finished"
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work on this run, over all the times it was started."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def update(self, **fields: Any) -> None:
+        """Add or replace fields and write the file."""
+        self.fields.update(fields, seconds=round(self.seconds, 3))
+        replace_file(self.file, (json.dumps(self.fields, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def end(self, status: str, error: BaseException | None = None) -> None:
+        """Write how the run ended: `finished`, `failed` or `stopped`."""
+        details = None
+        if error is not None:
+            text = "".join(traceback.format_exception(error))
+            details = {"type": type(error).__name__, "message": str(error), "traceback": text}
+        self.update(status=status, error=details, finished=_now())
+
+
+def read_record(file: Path) -> dict[str, Any] | None:
+    """Return the content of a run.json, or None where there is none that can be read."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _circumstances() -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "versions": versions,
+        "git_commit": _git_commit(),
+        "host": platform.node(),
+        "command": " ".join(["yolograft", *sys.argv[1:]]),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of the folder that the person works in, if it is a git checkout."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
