@@ -36,6 +36,7 @@ from yolograft.training.devices import resolve
 from yolograft.training.module import LOSSES, DetectionTraining
 from yolograft.training.recipe import Recipe
 from yolograft.training.state import reproducible
+
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip
 from ultralytics.utils import NUM_THREADS  # isort: skip
@@ -70,7 +71,10 @@ def groups() -> dict[str, Any]:
     """Return the default options of the groups that a stock model is made of."""
     chosen = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
     chosen |= {"augment": "default", "optim": "auto", "scale": "n"}
-    return {group: OmegaConf.to_container(OmegaConf.load(conf_dir() / group / f"{name}.yaml")) for group, name in chosen.items()}
+    return {
+        group: OmegaConf.to_container(OmegaConf.load(conf_dir() / group / f"{name}.yaml"))
+        for group, name in chosen.items()
+    }
 
 
 class Replay:
@@ -117,7 +121,9 @@ def train_stock(spec: DataSpec, data: DetectionData, val: Any, start: dict[str, 
 
         def optimizer_step(self) -> None:
             self.scaler.unscale_(self.optimizer)
-            self.norm = float(torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]))
+            self.norm = float(
+                torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+            )
             unscale, self.scaler.unscale_ = self.scaler.unscale_, lambda _: None
             super().optimizer_step()
             self.scaler.unscale_ = unscale
@@ -173,7 +179,9 @@ class Note(pl.Callback):
         self.trace.add(module.items, module.optimizer, norm, flat(to_stock(module.ema.ema)))
 
 
-def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, optim: dict[str, Any], options: Any) -> Trace:
+def train_ours(
+    model: Detector, data: DetectionData, val: Any, recipe: Recipe, optim: dict[str, Any], options: Any
+) -> Trace:
     """Train with our LightningModule on the same batches."""
     trace = Trace()
     precision = "fp16" if options.amp else "fp32"
@@ -207,7 +215,8 @@ def compare(ours: Trace, stock: Trace) -> dict[str, float]:
     worst = {"loss": 0.0, "lr": 0.0, "momentum": 0.0, "gradient_norm": 0.0, "ema": 0.0}
     if len(ours.losses) != len(stock.losses):
         raise SystemExit(f"ours made {len(ours.losses)} steps, stock {len(stock.losses)}")
-    print(f"{'step':>5} {'loss: ours | stock (box cls dfl)':^59} {'lr of group 0':^21} {'gradient norm':^21} {'EMA distance':>13}")
+    heads = f"{'loss: ours | stock (box cls dfl)':^61} {'lr of group 0':^21} {'gradient norm':^21}"
+    print(f" step {heads} {'EMA distance':>13}")
     for step, (a, b) in enumerate(zip(ours.losses, stock.losses, strict=True)):
         ema = float((ours.emas[step] - stock.emas[step]).norm() / stock.emas[step].norm())
         worst["loss"] = max(worst["loss"], *(relative(x, y) for x, y in zip(a, b, strict=True)))
@@ -274,11 +283,12 @@ def main() -> None:
     quiet()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     results = {}
-    for options.now in options.optimizer:
+    for name in options.optimizer:
+        options.now = name
         print(f"\n{options.now}, yolo11{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
-        results[options.now] = parity(options)
-        for name, value in results[options.now].items():
-            print(f"largest difference of {name}: {value:.3g}")
+        results[name] = parity(options)
+        for what, value in results[name].items():
+            print(f"largest difference of {what}: {value:.3g}")
         sys.stdout.flush()
     print(json.dumps(results))
 

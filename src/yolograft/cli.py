@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 COMMANDS = {
     "train": "train a variant, or with -m a sweep of them",
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"yolograft {__version__}")
         return 0
     command, rest = args[0], args[1:]
+    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     try:
         if command not in COMMANDS:
             from yolograft.config.suggestions import did_you_mean

@@ -7,21 +7,39 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib import get_data_path
 from torch import nn
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.detect.val import DetectionValidator
-from ultralytics.utils import LOGGER
+from ultralytics.utils import LOGGER, USER_CONFIG_DIR
 from ultralytics.utils.plotting import plot_images, plot_labels
 from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 
-import yolograft.stock  # noqa: F401  (its environment before ultralytics')
+from yolograft.files import replace_file
 
-__all__ = ["EarlyStopping", "Evaluator", "ModelEMA", "build_optimizer", "draw_batch", "draw_labels", "quiet"]
+__all__ = [
+    "EarlyStopping",
+    "Evaluator",
+    "ModelEMA",
+    "build_optimizer",
+    "draw_batch",
+    "draw_labels",
+    "provide_fonts",
+    "quiet",
+]
 
 
 def quiet() -> None:
     """Show only ultralytics' errors: what it would say is said by us, once and in our words."""
     LOGGER.setLevel("ERROR")
+    provide_fonts()
+
+
+def provide_fonts() -> None:
+    """Put matplotlib's font where ultralytics looks for Arial; else every picture asks the network for it."""
+    for name in ("Arial.ttf", "Arial.Unicode.ttf"):
+        if not (USER_CONFIG_DIR / name).exists():
+            replace_file(USER_CONFIG_DIR / name, (Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf").read_bytes())
 
 
 def build_optimizer(

@@ -43,7 +43,7 @@ class Checkpoints:
                     return state, damaged
                 reason = "it holds no training"
             except Exception as error:  # a torn file fails in as many ways as there are bytes
-                reason = str(error).splitlines()[0]
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
             damaged.append(f"{file}: damaged ({reason})")
         return None, damaged
 

@@ -1,0 +1,81 @@
+"""The schedule against ultralytics' formulas, and both trainers step by step."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from yolograft.training.recipe import Recipe
+
+OPTIM = {
+    "lrf": 0.01,
+    "momentum": 0.937,
+    "weight_decay": 0.0005,
+    "warmup_epochs": 3.0,
+    "warmup_momentum": 0.8,
+    "warmup_bias_lr": 0.1,
+    "cos_lr": False,
+    "nbs": 64,
+}
+
+
+def recipe(**changes: object) -> Recipe:
+    settings = {"epochs": 10, "batches": 20, "batch": 16, "images": 320, "optim": OPTIM, **changes}
+    return Recipe(**settings)  # type: ignore[arg-type]
+
+
+def test_linear_and_cosine_decay_end_at_lrf() -> None:
+    assert recipe().decay(0) == 1.0
+    assert recipe().decay(10) == pytest.approx(0.01)
+    assert recipe().decay(5) == pytest.approx(0.505)
+    cosine = recipe(optim={**OPTIM, "cos_lr": True})
+    assert cosine.decay(5) == pytest.approx(0.505)
+    assert cosine.decay(2) > recipe().decay(2)
+
+
+def test_accumulation_grows_to_the_nominal_batch() -> None:
+    assert [recipe().accumulate(i) for i in (0, 9, 10, 30, 50, 60, 199)] == [1, 1, 2, 2, 4, 4, 4]
+    assert recipe(batch=64).accumulate(150) == 1
+    assert recipe(epochs=1, batches=2).accumulate(1) == 2  # never more than there are batches
+
+
+def test_weight_decay_is_scaled_to_what_a_step_sees() -> None:
+    assert recipe().weight_decay == pytest.approx(0.0005)
+    assert recipe(batch=128).weight_decay == pytest.approx(0.001)
+
+
+def test_warmup_leaves_the_last_epoch() -> None:
+    assert recipe().warmup == 60
+    assert recipe(epochs=2).warmup == 20
+    assert recipe(epochs=1).warmup == 0
+
+
+def test_warmup_moves_rates_and_momenta() -> None:
+    weight, bias = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))
+    groups = [{"params": [weight], "param_group": "weight"}, {"params": [bias], "param_group": "bias"}]
+    optimizer = torch.optim.SGD(groups, lr=0.01, momentum=0.9)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = 0.01
+    recipe().apply(optimizer, 0, 0, OPTIM)
+    assert [g["lr"] for g in optimizer.param_groups] == [0.0, 0.1]
+    assert optimizer.param_groups[0]["momentum"] == 0.8
+    recipe().apply(optimizer, 60, 3, OPTIM)
+    target = 0.01 * recipe().decay(3)
+    assert [g["lr"] for g in optimizer.param_groups] == [target, target]
+    assert optimizer.param_groups[0]["momentum"] == 0.937
+
+
+def test_every_step_is_stocks() -> None:
+    """Both trainers on the same weights and batches; on one machine they agree to the last bit."""
+    script = Path(__file__).parents[2] / "benchmarks" / "parity.py"
+    settings = ["--images", "24", "--imgsz", "64", "--batch", "8", "--optimizer", "SGD", "AdamW"]
+    done = subprocess.run([sys.executable, str(script), *settings], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name, differences in json.loads(done.stdout.splitlines()[-1]).items():
+        assert differences["lr"] == differences["momentum"] == 0, name
+        assert differences["loss"] <= 1e-6, name
+        assert differences["ema"] <= 1e-7, name
+        assert differences["gradient_norm"] <= 1e-6, name
