@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 from yolograft.config.locations import conf_dir
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import DetectionData, EpochSampler
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
 from yolograft.data.sources.shapes import shapes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
@@ -83,7 +83,8 @@ class Replay:
     def __init__(self, data: DetectionData, images: Any) -> None:
         self.data, self.dataset = data, images
         self.loader = data.train_dataloader()
-        self.sampler, self.batch_size, self.num_workers, self.drop_last = data.sampler, data.batch, 0, False
+        self.sampler, self.batch_size = range(len(data.train)), data.batches.batch
+        self.num_workers, self.drop_last = 0, False
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -92,7 +93,7 @@ class Replay:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the batches of the next epoch."""
-        self.sampler.set_epoch(self.epoch)
+        self.data.batches.set_epoch(self.epoch)
         self.epoch += 1  # at the first batch: stock makes an iterator that it throws away
         yield from self.loader
 
@@ -246,10 +247,9 @@ def parity(options: Any) -> dict[str, float]:
     def loaders() -> tuple[DetectionData, Any]:
         train = build_dataset(spec, "train", hyp, augment=True, rect=False, **common)
         val = build_dataset(spec, "val", hyp, augment=False, rect=True, **common)
-        sampler = EpochSampler(len(train), 0, options.epochs, config["augment"]["close_mosaic"])
-        data = DetectionData(
-            train, val, config["augment"], batch=options.batch, sampler=sampler, workers=options.workers
-        )
+        batches = EpochBatches(len(train), options.batch, 0)
+        drawn = DrawnDataset(train, [config["augment"]])
+        data = DetectionData(drawn, val, batches, val_batch=options.batch, workers=options.workers)
         return data, data.val_dataloader()
 
     threads = NUM_THREADS  # what stock sets: sums in another order differ in the last bits

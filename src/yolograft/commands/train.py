@@ -25,7 +25,13 @@ def main(arguments: list[str]) -> int:
     register()
     SweepCallback.reset()
     sys.argv = ["yolograft train", *arguments]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
+    except BaseException as stopped:  # StoppedError, without importing the training for it
+        SweepCallback.close()
+        if (code := getattr(stopped, "exit_code", None)) is None:
+            raise
+        return int(code)
     return SweepCallback.close() or _exit_code
 
 

@@ -6,10 +6,20 @@ listed here: their options are read from their own signatures, so that adding on
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+Text = Annotated[str, BeforeValidator(str)]  # name=2 is a name too
 
 
 class Strict(BaseModel):
@@ -45,7 +55,10 @@ class Augment(Strict):
     mosaic: Fraction
     mixup: Fraction
     cutmix: Fraction
+    copy_paste: Fraction
+    copy_paste_mode: Literal["flip", "mixup"]
     close_mosaic: Annotated[int, Field(ge=0)]
+    multi_scale: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Optim(Strict):
@@ -61,6 +74,8 @@ class Optim(Strict):
     warmup_bias_lr: NonNegative
     cos_lr: bool
     nbs: PositiveInt
+    backbone_lr: PositiveFloat
+    backbone_freeze_epochs: Annotated[int, Field(ge=0)]
 
 
 class Trainer(Strict):
@@ -71,6 +86,28 @@ class Trainer(Strict):
     deterministic: bool
     threads: PositiveInt | Literal["auto"]
     plots: bool
+
+
+class Progressive(Strict):
+    """Progressive learning; see `yolograft.training.stages`."""
+
+    stages: PositiveInt
+    smallest: Annotated[float, Field(gt=0, le=1)]
+    weakest: Fraction
+
+
+class Callbacks(BaseModel):
+    """Progressive learning, and any Lightning callbacks by name and `_target_`."""
+
+    model_config = ConfigDict(extra="allow")
+    progressive: Progressive | None = None
+
+    @model_validator(mode="after")
+    def _targets(self) -> "Callbacks":
+        for name, settings in (self.model_extra or {}).items():
+            if not isinstance(settings, dict) or "_target_" not in settings:
+                raise ValueError(f"{name} must say its _target_, the class of a Lightning callback")
+        return self
 
 
 class CSVLogger(Strict):
@@ -89,7 +126,7 @@ class WandbLogger(Strict):
     """Weights & Biases."""
 
     kind: Literal["wandb"]
-    project: str
+    project: Text
     entity: str | None
     mode: Literal["offline", "online"]
     tags: list[str]
@@ -131,15 +168,28 @@ class TrainConfig(Parts, Imgsz):
     optim: Optim
     trainer: Trainer
     logger: Logger
-    callbacks: dict[str, Any]
+    callbacks: Callbacks
     epochs: PositiveInt
-    batch: PositiveInt
+    time: PositiveFloat | None
+    batch: int | float
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    single_cls: bool
+    rect: bool
+    cache: bool | Literal["ram", "disk"]
+    freeze: Annotated[int, Field(ge=0)] | str | list[int | str] | None
     patience: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: int | str
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    name: str | None
-    project: str
+    name: Text | None
+    project: Text
+
+    @field_validator("batch")
+    @classmethod
+    def _batch(cls, value: float) -> float:
+        if value != -1 and not 0 < value < 1 and not (value >= 1 and value == int(value)):
+            raise ValueError("must be a whole number from 1 on, or on CUDA -1 or a share of the memory such as 0.7")
+        return value
 
     @field_validator("device")
     @classmethod

@@ -1,7 +1,7 @@
 """Batches: which image comes when, and with which random numbers it is augmented."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -14,53 +14,89 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from yolograft.data.dataset import DetectionDataset
 from yolograft.stock.data import full_hyp
 
+#: Augmentations that combine several images; ultralytics ends them for the last `close_mosaic` epochs.
+COMBINING = ("mosaic", "mixup", "cutmix", "copy_paste")
+
 
 @dataclass(frozen=True)
 class Draw:
-    """One image of a batch, with all that its augmentation depends on."""
+    """One image of a batch, with all that its augmentation depends on.
+
+    Attributes:
+        index: The image.
+        seed: Seeds its augmentation.
+        mode: Which of the training set's lists of augmentations is applied.
+    """
 
     index: int
     seed: int
-    closed: bool
+    mode: int
 
 
-class EpochSampler(Sampler[Draw]):
-    """Draws every image once an epoch, in an order of its own for each seed and epoch.
+class EpochBatches(Sampler[list[Draw]]):
+    """The batches of an epoch: every image once, in an order of its own for each seed and epoch.
 
     Each draw carries the seed of its augmentation, so a sample depends only on (seed, epoch, image): not on the number
-    of loader workers, not on what was drawn before, and not on whether the training was cut off in between.
+    of loader workers, not on what was drawn before, and not on whether the training was cut off in between. Of several
+    processes each takes its share of every batch.
 
     Args:
         images: Number of images.
+        batch: Images in a batch, over all processes.
         seed: The run's seed.
-        epochs: Epochs of the whole run.
-        close_mosaic: Epochs at the end without mosaic.
+        mode: The list of augmentations of an epoch.
         start_epoch: Epochs finished by an earlier start of the run.
+        start_batch: Batches finished in the epoch after them; they come out empty.
+        attempt: Counts repetitions after a loss that was not finite: each draws anew.
+        shuffle: An order of its own for each epoch; else the data set's order (rectangular batches depend on it).
+        rank: This process.
+        world: Number of processes.
     """
 
-    def __init__(self, images: int, seed: int, epochs: int, close_mosaic: int, start_epoch: int = 0) -> None:
-        self.images = images
-        self.seed = seed
-        self.first_closed = epochs - close_mosaic if close_mosaic else epochs
-        self.start_epoch = start_epoch
+    def __init__(
+        self,
+        images: int,
+        batch: int,
+        seed: int,
+        *,
+        mode: Callable[[int], int] = lambda epoch: 0,
+        start_epoch: int = 0,
+        start_batch: int = 0,
+        attempt: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.images, self.batch, self.seed, self.mode = images, batch, seed, mode
+        self.start_epoch, self.start_batch, self.attempt = start_epoch, start_batch, attempt
+        self.shuffle, self.rank, self.world = shuffle, rank, world
         self.epoch = start_epoch
+
+    @property
+    def sampler(self) -> "EpochBatches":
+        """Where Lightning looks for `set_epoch`."""
+        return self
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning tells the epoch, counted from this start."""
         self.epoch = self.start_epoch + epoch
 
     def __len__(self) -> int:
-        """Return the number of images."""
-        return self.images
+        """Return the number of batches; the last one may be smaller, as in ultralytics."""
+        full, rest = divmod(self.images, self.batch)
+        return full + (rest >= self.world)  # each process needs an image
 
-    def __iter__(self) -> Iterator[Draw]:
-        """Yield the draws of the current epoch."""
-        generator = np.random.default_rng([self.seed, self.epoch])
-        order = generator.permutation(self.images)
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Yield the batches of the current epoch."""
+        generator = np.random.default_rng([self.seed, self.epoch] + [self.attempt] * (self.attempt > 0))
+        order = generator.permutation(self.images) if self.shuffle else np.arange(self.images)
         seeds = generator.integers(0, 2**32, self.images, dtype=np.uint64)
-        closed = self.epoch >= self.first_closed
-        for index, seed in zip(order, seeds, strict=True):
-            yield Draw(int(index), int(seed), closed)
+        mode = self.mode(self.epoch)
+        skipped = self.start_batch if self.epoch == self.start_epoch else 0
+        for number in range(len(self)):
+            places = range(number * self.batch, min((number + 1) * self.batch, self.images))
+            share = np.array_split(np.array(places), self.world)[self.rank]
+            yield [] if number < skipped else [Draw(int(order[p]), int(seeds[p]), mode) for p in share]
 
 
 class DrawnDataset(Dataset[dict[str, Any]]):
@@ -68,14 +104,12 @@ class DrawnDataset(Dataset[dict[str, Any]]):
 
     Args:
         dataset: ultralytics' data set with its augmentation.
-        hyp: The augmentation values; with mosaic closed, those that combine images are 0.
+        modes: The augmentation values of each mode.
     """
 
-    def __init__(self, dataset: DetectionDataset, hyp: Mapping[str, Any]) -> None:
+    def __init__(self, dataset: DetectionDataset, modes: Sequence[Mapping[str, Any]]) -> None:
         self.dataset = dataset
-        self.opened = dataset.transforms
-        alone = {**hyp, "mosaic": 0.0, "mixup": 0.0, "cutmix": 0.0, "copy_paste": 0.0}
-        self.closed = dataset.build_transforms(full_hyp(SimpleNamespace(**alone)))
+        self.transforms = [dataset.build_transforms(full_hyp(SimpleNamespace(**mode))) for mode in modes]
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -88,8 +122,7 @@ class DrawnDataset(Dataset[dict[str, Any]]):
         np.random.seed(draw.seed)
         torch.manual_seed(draw.seed)
         try:
-            transforms = self.closed if draw.closed else self.opened
-            sample: dict[str, Any] = transforms(self.dataset.get_image_and_label(draw.index))
+            sample: dict[str, Any] = self.transforms[draw.mode](self.dataset.get_image_and_label(draw.index))
             return sample
         finally:
             random.setstate(before[0])
@@ -97,55 +130,66 @@ class DrawnDataset(Dataset[dict[str, Any]]):
             torch.set_rng_state(before[2])
 
 
+def closed(augment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return augmentation values without those that combine images."""
+    return {**augment, **dict.fromkeys(COMBINING, 0.0)}
+
+
 class DetectionData(pl.LightningDataModule):
     """The loaders of one training.
 
     Args:
-        train: The augmented training set.
-        val: The validation set, in ultralytics' rectangular batches.
-        hyp: The augmentation values.
-        batch: Images in a training batch; validation takes twice as many, as ultralytics does.
-        sampler: The order of the training images.
+        train: The training set.
+        val: The validation set.
+        batches: The order of the training images.
+        val_batch: Images in a validation batch, over all processes.
         workers: Loader processes; 0 loads in the training's own process.
         pin: Pin memory, for CUDA.
     """
 
     def __init__(
         self,
-        train: DetectionDataset,
+        train: DrawnDataset,
         val: DetectionDataset,
-        hyp: Mapping[str, Any],
+        batches: EpochBatches,
         *,
-        batch: int,
-        sampler: EpochSampler,
+        val_batch: int,
         workers: int,
         pin: bool = False,
     ) -> None:
         super().__init__()
-        self.train, self.val = DrawnDataset(train, hyp), val
-        self.batch, self.sampler, self.workers, self.pin = batch, sampler, workers, pin
+        self.train, self.val, self.batches, self.val_batch = train, val, batches, val_batch
+        self.workers, self.pin = workers, pin
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Return the batches of an epoch; the last one may be smaller, as in ultralytics."""
-        return _loader(self.train, self.batch, self.workers, self.pin, sampler=self.sampler)
+        """Return the batches of an epoch."""
+        return _loader(self.train, self.workers, self.pin, self.batches)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Return the validation batches."""
-        return val_loader(self.val, self.batch * 2, self.workers, self.pin)
+        """Return the validation batches; of several processes each goes through its share of them."""
+        return val_loader(self.val, self.val_batch, self.workers, self.pin, self.batches.rank, self.batches.world)
 
 
-def val_loader(dataset: DetectionDataset, batch: int, workers: int, pin: bool = False) -> DataLoader[dict[str, Any]]:
-    """Return the batches of a validation set in its own order (rectangular batches depend on it)."""
-    return _loader(dataset, batch, workers, pin, shuffle=False)
+def val_loader(
+    dataset: DetectionDataset, batch: int, workers: int, pin: bool = False, rank: int = 0, world: int = 1
+) -> DataLoader[dict[str, Any]]:
+    """Return the batches of a validation set in its own order; process `rank` gets every `world`-th of them."""
+    starts = range(rank * batch, len(dataset), batch * world)
+    batches = [list(range(start, min(start + batch, len(dataset)))) for start in starts]
+    return _loader(dataset, workers, pin, batches)
 
 
-def _loader(dataset: Dataset[Any], batch: int, workers: int, pin: bool, **options: Any) -> DataLoader[dict[str, Any]]:
+def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Collate as ultralytics does; a batch that an earlier start of the run has finished is empty."""
+    return DetectionDataset.collate_fn(samples) if samples else {}
+
+
+def _loader(dataset: Dataset[Any], workers: int, pin: bool, batches: Any) -> DataLoader[dict[str, Any]]:
     return DataLoader(
         dataset,
-        batch_size=batch,
+        batch_sampler=batches,
         num_workers=workers,
-        collate_fn=DetectionDataset.collate_fn,
+        collate_fn=_collate,
         pin_memory=pin,
         persistent_workers=workers > 0,
-        **options,
     )

@@ -1,6 +1,7 @@
 """ultralytics' own recipe, validator and plots, called without its trainer."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.detect.val import DetectionValidator
 from ultralytics.utils import LOGGER, USER_CONFIG_DIR
+from ultralytics.utils.autobatch import autobatch
 from ultralytics.utils.plotting import plot_images, plot_labels
 from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 
@@ -71,6 +73,23 @@ def build_optimizer(
     return optimizer, vars(args)
 
 
+def fitting_batch(
+    model: nn.Module, device: torch.device, imgsz: int, fraction: float, objects: int, images: int
+) -> int:
+    """Return the batch that fills a share of a CUDA device's memory, as ultralytics' `batch=-1` finds it.
+
+    Args:
+        model: The detector; a copy is measured.
+        device: The CUDA device.
+        imgsz: Image size, pixels.
+        fraction: Share of the memory that is free, 0…1.
+        objects: Most objects in an image, mosaic included.
+        images: Images in the training split; the batch is never larger.
+    """
+    measured = deepcopy(model).to(device)
+    return int(autobatch(measured, imgsz, fraction=fraction, max_num_obj=objects, dataset_size=images))
+
+
 class Evaluator:
     """ultralytics' detection validator as three steps: begin, update with each batch, result.
 
@@ -80,10 +99,12 @@ class Evaluator:
         loader: The data loader that will be gone through; its dataset is a YOLODataset.
         folder: Where plots go.
         plots: Draw the confusion matrix, the curves and the first three batches.
+        single_cls: Take all classes for one.
     """
 
-    def __init__(self, loader: Any, folder: Path, *, plots: bool = False) -> None:
-        self.validator = DetectionValidator(loader, save_dir=folder, args={"plots": plots, "task": "detect"})
+    def __init__(self, loader: Any, folder: Path, *, plots: bool = False, single_cls: bool = False) -> None:
+        args = {"plots": plots, "task": "detect", "single_cls": single_cls}
+        self.validator = DetectionValidator(loader, save_dir=folder, args=args)
         self.validator._check_max_det(self.validator.args, {"val": loader.dataset})
         self._seen_batches = 0
 

@@ -1,6 +1,7 @@
 """A sweep's table: renewed after every run, shown at the end, also when runs failed."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -44,7 +45,7 @@ class SweepCallback(Callback):
         runs = collect([cls.folder])
         print_table(rows(runs))
         for file in _render(cls.folder):
-            log.info("%s", file)
+            sys.stderr.write(f"{file}\n")
         failed = [run for run in runs if run.status != "finished"]
         for run in failed:
             log.error("%s: %s: %s", run.name, run.status, run.error or "see train.log there")

@@ -23,10 +23,14 @@ class Checkpoints:
     def save(self, state: dict[str, Any]) -> None:
         """Write the state of a finished epoch; the one before is kept until the next."""
         partial = self.last.with_name("last.ckpt.partial")
-        with partial.open("wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with partial.open("wb") as stream:
+                torch.save(state, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+            partial.unlink(missing_ok=True)
+            raise OSError(f"{self.last}: {next(iter(str(error).splitlines()), error)}") from error
         if self.last.exists():
             self.last.replace(self.previous)
         partial.replace(self.last)

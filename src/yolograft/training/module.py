@@ -1,6 +1,8 @@
 """The training itself: ultralytics' loss, recipe, EMA and validation as a LightningModule."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import torch
 from yolograft.model.detector import Detector
 from yolograft.stock.training import Evaluator, ModelEMA, build_optimizer
 from yolograft.training.devices import Compute
-from yolograft.training.recipe import Recipe
+from yolograft.training.freezing import freeze_modules, hold_statistics
+from yolograft.training.recipe import Recipe, scale_backbone
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
+STRIDE = 32  # image sides are multiples of the coarsest stride
 LOSSES = ("box_loss", "cls_loss", "dfl_loss")
 
 
@@ -28,6 +32,9 @@ class DetectionTraining(pl.LightningModule):
         compute: Precision and memory layout.
         evaluator: Counts validation batches.
         start_epoch: Epochs that an earlier start of the same run has finished.
+        close_mosaic: Epochs at the end without augmentations that combine images.
+        sizes: Image size of an iteration (of the whole run) in an epoch; None leaves images as they are loaded.
+        frozen: Paths of the modules that are not trained, from `freezing.frozen_modules`.
     """
 
     def __init__(
@@ -38,6 +45,10 @@ class DetectionTraining(pl.LightningModule):
         compute: Compute,
         evaluator: Evaluator,
         start_epoch: int = 0,
+        *,
+        close_mosaic: int = 0,
+        sizes: Callable[[int, int], int | None] = lambda iteration, epoch: None,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -46,8 +57,12 @@ class DetectionTraining(pl.LightningModule):
         self.compute = compute
         self.evaluator = evaluator
         self.start_epoch = start_epoch
+        self.close_mosaic = close_mosaic
+        self.sizes = sizes
+        self.frozen = freeze_modules(model, frozen)
         nc = model.nc
         self.optimizer, self.optim = build_optimizer(model, optim, nc, recipe.weight_decay, recipe.iterations)
+        scale_backbone(self.optimizer, model.model[0], self.optim.get("backbone_lr", 1.0))
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self.ema: ModelEMA | None = None
@@ -55,7 +70,7 @@ class DetectionTraining(pl.LightningModule):
         self.iteration = -1  # of the whole run, from 0
         self.last_step = -1  # iteration of the last optimizer step
         self.items: dict[str, torch.Tensor] = {}  # losses of the last batch
-        self.gradient_norm = 0.0  # before clipping, at the last optimizer step
+        self.gradient_norm = torch.zeros(())  # before clipping, at the last optimizer step
         self.restored: dict[str, Any] | None = None  # a checkpoint's state, until the model is on its device
         self.train_losses: dict[str, torch.Tensor] = {}
         self.val_losses: dict[str, torch.Tensor] = {}
@@ -66,6 +81,14 @@ class DetectionTraining(pl.LightningModule):
         """The epoch of the whole run, from 0."""
         return self.start_epoch + self.current_epoch
 
+    def set_epochs(self, epochs: int) -> None:
+        """Stretch the schedule to another number of epochs."""
+        self.recipe = replace(self.recipe, epochs=epochs)
+
+    def mosaic_is_closed(self, epoch: int) -> bool:
+        """Whether an epoch (from 0) is one of the last, without augmentations that combine images."""
+        return self.close_mosaic > 0 and epoch >= self.recipe.epochs - self.close_mosaic
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer that ultralytics' code built."""
         return self.optimizer
@@ -75,11 +98,22 @@ class DetectionTraining(pl.LightningModule):
         self.ema = ModelEMA(self.model)
         if self.restored is not None:
             self.load_progress(self.restored)
+            if self.restored["recover"]:
+                self.recover()
             self.restored = None
 
     def on_train_epoch_start(self) -> None:
-        """Forget the losses of the epoch before."""
-        self.train_losses = {}
+        """Forget the losses of the epoch before; hold what is frozen."""
+        if self.current_epoch > 0:
+            self.train_losses = {}
+        hold_statistics(self.frozen)
+        if self.backbone_waits:
+            hold_statistics([self.model.model[0]])
+
+    @property
+    def backbone_waits(self) -> bool:
+        """Whether this is one of the first epochs, in which the backbone is not trained yet."""
+        return self.epoch < int(self.optim.get("backbone_freeze_epochs", 0))
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
         """Forward, backward, and where enough batches have been accumulated, an optimizer step.
@@ -88,10 +122,15 @@ class DetectionTraining(pl.LightningModule):
             batch: Images [B, 3, H, W] uint8, `cls` [N, 1], `bboxes` [N, 4] (xywh, 0…1), `batch_idx` [N].
             index: Number of the batch in its epoch.
         """
+        if not batch:  # an earlier start of the run has finished it
+            return
         self.iteration = index + self.recipe.batches * self.epoch
         self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
-        loss, items = self.losses(self.model, self.to_input(batch))
+        loss, items = self.losses(self.model, self.to_input(batch, self.sizes(self.iteration, self.epoch)))
         self.manual_backward(self.scaler.scale(loss))
+        if self.backbone_waits:  # without a gradient an optimizer leaves parameter and state alone
+            for parameter in self.model.model[0].parameters():
+                parameter.grad = None
         self.items = items
         if self.iteration - self.last_step >= self.recipe.accumulate(self.iteration):
             self.step()
@@ -106,15 +145,19 @@ class DetectionTraining(pl.LightningModule):
         assert self.ema is not None
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), max_norm=GRADIENT_NORM)
-        self.gradient_norm = float(norm)
+        self.gradient_norm = norm.detach()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
         self.ema.update(self.model)
 
-    def to_input(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Return the batch with images as float32, 0…1."""
+    def to_input(self, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
+        """Return the batch with images as float32, 0…1, and their longer side stretched to `size` pixels."""
         images = batch["img"].float() / 255
+        if size is not None and size != max(images.shape[2:]):
+            factor = size / max(images.shape[2:])
+            shape = [math.ceil(side * factor / STRIDE) * STRIDE for side in images.shape[2:]]
+            images = torch.nn.functional.interpolate(images, size=shape, mode="bilinear", align_corners=False)
         if self.compute.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         return {**batch, "img": images}
@@ -170,8 +213,12 @@ class DetectionTraining(pl.LightningModule):
             **rates,
         }
 
-    def progress(self) -> dict[str, Any]:
-        """Return everything of the training that shapes its future, as tensors and plain values."""
+    def progress(self, within_epoch: bool = False) -> dict[str, Any]:
+        """Return everything of the training that shapes its future, as tensors and plain values.
+
+        Args:
+            within_epoch: The epoch is not over: its mean losses so far belong to what goes on.
+        """
         assert self.ema is not None
         pending = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
         return {
@@ -182,6 +229,7 @@ class DetectionTraining(pl.LightningModule):
             "scaler": self.scaler.state_dict(),
             "last_step": self.last_step,
             "pending_gradients": pending,
+            "train_losses": dict(self.train_losses) if within_epoch else {},
         }
 
     def load_progress(self, state: Mapping[str, Any]) -> None:
@@ -196,6 +244,18 @@ class DetectionTraining(pl.LightningModule):
         for name, parameter in self.model.named_parameters():
             gradient = state["pending_gradients"].get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
+        self.train_losses = {name: value.to(self.device) for name, value in state["train_losses"].items()}
+
+    def recover(self) -> None:
+        """Go on from the averaged weights, as ultralytics does after a loss that was not finite."""
+        assert self.ema is not None
+        self.model.load_state_dict(self.ema.ema.state_dict())
+        self.optimizer.zero_grad()
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the epoch's losses and validation losses are numbers."""
+        return all(bool(torch.isfinite(v).all()) for v in (*self.train_losses.values(), *self.val_losses.values()))
 
 
 def _float(value: Any) -> Any:
@@ -208,7 +268,7 @@ def _float(value: Any) -> Any:
 
 
 def evaluate(
-    model: Detector, loader: Any, folder: Path, device: torch.device, *, plots: bool = False
+    model: Detector, loader: Any, folder: Path, device: torch.device, *, plots: bool = False, single_cls: bool = False
 ) -> dict[str, Any]:
     """Measure a detector: ultralytics' post-processing and metrics over a loader, in fp32.
 
@@ -218,11 +278,12 @@ def evaluate(
         folder: Where plots go.
         device: Where to compute.
         plots: Draw confusion matrix, curves and sample predictions into `folder`.
+        single_cls: Take all classes for one.
 
     Returns:
         mAP50, mAP50-95, precision, recall and `per_class`.
     """
-    evaluator = Evaluator(loader, folder, plots=plots)
+    evaluator = Evaluator(loader, folder, plots=plots, single_cls=single_cls)
     model = model.to(device).eval()
     evaluator.begin(model, device)
     with torch.inference_mode():

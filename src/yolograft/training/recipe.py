@@ -85,8 +85,46 @@ class Recipe:
                 group["lr"] = target
                 continue
             span = [0, self.warmup]
-            start = optim["warmup_bias_lr"] if group.get("param_group") == "bias" else 0.0
+            is_bias = group.get("param_group") == "bias"
+            start = optim["warmup_bias_lr"] * group.get("lr_factor", 1.0) if is_bias else 0.0
             group["lr"] = float(np.interp(iteration, span, [start, target]))
             if "momentum" in group:
                 momenta = [optim["warmup_momentum"], optim["momentum"]]
                 group["momentum"] = float(np.interp(iteration, span, momenta))
+
+
+def scale_backbone(optimizer: torch.optim.Optimizer, backbone: torch.nn.Module, factor: float) -> None:
+    """Give the backbone's parameters groups of their own, with learning rates multiplied by a factor.
+
+    Args:
+        optimizer: As ultralytics built it.
+        backbone: The backbone, pretrained and so to be moved less than what is new.
+        factor: 1 changes nothing.
+    """
+    if factor == 1.0:
+        return
+    own = {id(parameter) for parameter in backbone.parameters()}
+    for group in list(optimizer.param_groups):
+        chosen = [parameter for parameter in group["params"] if id(parameter) in own]
+        if not chosen:
+            continue
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in own]
+        options = {key: value for key, value in group.items() if key != "params"}
+        optimizer.add_param_group({**options, "params": chosen, "lr": group["lr"] * factor, "lr_factor": factor})
+
+
+def multi_scale_size(seed: int, iteration: int, imgsz: int, range_: float, stride: int = 32) -> int | None:
+    """Return the image size of one iteration: drawn from imgsz ± range, a multiple of the stride, as ultralytics does.
+
+    Args:
+        seed: The run's seed.
+        iteration: Of the whole run; the size depends on nothing else.
+        imgsz: The image size, pixels.
+        range_: Share of it; 0 changes nothing.
+        stride: The model's largest stride.
+    """
+    if not range_:
+        return None
+    generator = np.random.default_rng([seed, iteration, 1])
+    low, high = max(stride, int(imgsz * (1.0 - range_))), int(imgsz * (1.0 + range_) + stride)
+    return int(generator.integers(low, high)) // stride * stride

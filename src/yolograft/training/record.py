@@ -1,6 +1,7 @@
 """run.json: what a run is, how it is going and how it ended; and which folder may hold it."""
 
 import json
+import logging
 import platform
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 from yolograft.errors import UserError
 from yolograft.files import replace_file
+
+log = logging.getLogger(__name__)
 
 _PACKAGES = ("yolograft", "ultralytics", "torch", "torchvision", "pytorch-lightning", "timm", "hydra-core", "numpy")
 
@@ -75,7 +78,10 @@ class Record:
         if error is not None:
             text = "".join(traceback.format_exception(error))
             details = {"type": type(error).__name__, "message": str(error), "traceback": text}
-        self.update(status=status, error=details, finished=_now())
+        try:
+            self.update(status=status, error=details, finished=_now())
+        except OSError as problem:  # the disk is full: the reason of the end must not be hidden by this
+            log.error("%s: cannot be written: %s", self.file, problem)
 
 
 def read_record(file: Path) -> dict[str, Any] | None:
@@ -98,7 +104,7 @@ def _circumstances() -> dict[str, Any]:
         "versions": versions,
         "git_commit": _git_commit(),
         "host": platform.node(),
-        "command": " ".join(["yolograft", *sys.argv[1:]]),
+        "command": " ".join(sys.argv),
     }
 
 

@@ -3,35 +3,44 @@
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
 
 from yolograft.config.identity import identity
 from yolograft.data.checks import summary_lines
-from yolograft.data.dataset import build_dataset
-from yolograft.data.module import DetectionData, EpochSampler, val_loader
+from yolograft.data.dataset import DetectionDataset, build_dataset
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
+from yolograft.errors import UserError
 from yolograft.files import replace_file
-from yolograft.model.detector import build_detector, gflops, parts_params
+from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.weights import load_detector
-from yolograft.stock.training import Evaluator, draw_batch, draw_labels, quiet
+from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch, quiet
 from yolograft.training.build import make, model_spec, own_packages
 from yolograft.training.callbacks.console import Console, duration
-from yolograft.training.callbacks.journal import Journal
+from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.curves import draw_curves
 from yolograft.training.devices import Compute, resolve
+from yolograft.training.freezing import frozen_modules
 from yolograft.training.loggers import close_logger, make_logger
 from yolograft.training.module import DetectionTraining, evaluate
-from yolograft.training.recipe import Recipe
+from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.record import Record
+from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.state import reproducible
+from yolograft.training.stopping import StoppedError, StopRequest, stoppable
 
 log = logging.getLogger(__name__)
+
+#: How often a training is repeated from its last checkpoint after a loss that was not finite, or with half the batch.
+RETRIES = 3
 
 
 def train(
@@ -51,6 +60,7 @@ def train(
 
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why.
+        StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     fields = {
@@ -68,10 +78,11 @@ def train(
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
-        with reproducible(config["seed"], compute.threads, config["trainer"]["deterministic"]):
-            _train(config, folder, record, compute, group)
-    except KeyboardInterrupt as stop:
-        record.end("stopped", stop)
+        with stoppable() as stop:
+            Run(config, folder, record, compute, group, stop).train()
+    except StoppedError as stopped:
+        record.end("stopped", stopped)
+        log.info("%s: start the same command again to go on.", stopped)
         raise
     except BaseException as error:
         record.end("failed", error)
@@ -89,121 +100,233 @@ def train(
     return record.fields
 
 
-def _train(config: dict[str, Any], folder: Path, record: Record, compute: Compute, group: str) -> None:
-    replace_file(folder / "config.yaml", _yaml(config).encode())
-    plots = folder / "plots"
-    spec: DataSpec = make(config["dataset"])
-    hyp = SimpleNamespace(**config["augment"])
-    common = {"imgsz": config["imgsz"]}
-    train_set = build_dataset(spec, "train", hyp, batch=config["batch"], augment=True, rect=False, **common)
-    val_set = build_dataset(spec, "val", hyp, batch=config["batch"] * 2, augment=False, rect=True, **common)
-    faults = [*train_set.scan.faults, *val_set.scan.faults]
-    for line in summary_lines(faults, 10):
-        log.warning("%s", line)
+@dataclass
+class Run:
+    """One start of a run.
 
-    model = build_detector(model_spec(config, spec), trust=own_packages(config))
-    record.update(
-        params=sum(p.numel() for p in model.parameters()),
-        parts=parts_params(model),
-        gflops=round(gflops(model, config["imgsz"]), 3),
-        device=str(compute.device),
-        precision=str(compute.autocast or "fp32").removeprefix("torch."),
-        data={split: asdict(dataset.scan) for split, dataset in (("train", train_set), ("val", val_set))},
-    )
-    log.info(
-        "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
-        folder.name,
-        f"{record.fields['params']:,}",
-        record.fields["gflops"],
-        config["imgsz"],
-        len(train_set),
-        len(val_set),
-        spec.nc,
-        record.fields["device"],
-        record.fields["precision"],
-    )
+    Attributes:
+        config: The resolved config as plain containers.
+        folder: The run's folder.
+        record: Its run.json.
+        compute: Device, precision, threads, workers.
+        group: The sweep's name, or the project of a single run.
+        stop: Whether the process was asked to stop.
+    """
 
-    checkpoints = Checkpoints(folder / "checkpoints")
-    state, damaged = checkpoints.load()
-    for problem in damaged:
-        log.warning("%s; going on from the one before.", problem)
-    start = state["epoch"] if state else 0
-    if state:
-        log.info("Going on after epoch %s of %s.", start, config["epochs"])
+    config: dict[str, Any]
+    folder: Path
+    record: Record
+    compute: Compute
+    group: str
+    stop: StopRequest
 
-    sampler = EpochSampler(len(train_set), config["seed"], config["epochs"], config["augment"]["close_mosaic"], start)
-    data = DetectionData(
-        train_set,
-        val_set,
-        config["augment"],
-        batch=config["batch"],
-        sampler=sampler,
-        workers=compute.workers,
-        pin=compute.accelerator == "gpu",
-    )
-    batches = -(-len(train_set) // config["batch"])
-    recipe = Recipe(config["epochs"], batches, config["batch"], len(train_set), config["optim"])
-    module = DetectionTraining(model, recipe, config["optim"], compute, Evaluator(data.val_dataloader(), plots), start)
-    extra = {"config": config, "choices": record.fields["choices"], "dataset": spec.name, "imgsz": config["imgsz"]}
-    journal = Journal(folder, record, checkpoints, len(train_set), config["patience"], extra)
-    if state:
-        module.restored = state["training"]
-        journal.restore(state["journal"])
-    if config["trainer"]["plots"] and not state:
-        plots.mkdir(exist_ok=True)
-        draw_labels(train_set.labels, spec.names, plots)
-        draw_batch(next(iter(data.train_dataloader())), plots / "train_batch.jpg", spec.names)
+    def train(self) -> None:
+        """Train, measure the best weights, draw; again from the last checkpoint where that can mend a failure."""
+        replace_file(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(self.config)).encode())
+        checkpoints = Checkpoints(self.folder / "checkpoints")
+        batch, attempt = None, 0
+        while True:
+            state, damaged = checkpoints.load()
+            for problem in damaged:
+                log.warning("%s; going on from the one before.", problem)
+            reached = (state["epoch"], state["batch"]) if state else (0, 0)
+            try:
+                # Seeded anew each time: a repeated start begins from the same weights.
+                with reproducible(self.config["seed"], self.compute.threads, self.config["trainer"]["deterministic"]):
+                    self._train(checkpoints, state, batch, attempt)
+                return
+            except NotFiniteError as error:
+                attempt = max(attempt, state["attempt"] if state else 0) + 1
+                if attempt > RETRIES:
+                    raise UserError(
+                        f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
+                    ) from error
+                log.warning("%s: repeating from epoch %s with other draws (%s of %s).", error, *reached, attempt)
+            except torch.OutOfMemoryError as error:
+                used = batch or self.record.fields["batch"]
+                if reached != (0, 0) or used < 2 or (batch is not None and used <= self.config["batch"] // 2**RETRIES):
+                    raise UserError(
+                        f"{self.compute.device} ran out of memory with batch={used} at imgsz={self.config['imgsz']}; "
+                        "use a smaller batch, imgsz or scale"
+                    ) from error
+                batch = used // 2
+                log.warning("%s ran out of memory with batch=%s: trying %s.", self.compute.device, used, batch)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
 
-    if not (state and (start >= config["epochs"] or state["stopped_early"])):
-        _fit(config, folder, module, data, [journal, Console(config["epochs"], len(train_set))], group, compute)
+    def _train(self, checkpoints: Checkpoints, state: dict[str, Any] | None, batch: int | None, attempt: int) -> None:
+        config, compute, plots = self.config, self.compute, self.folder / "plots"
+        spec: DataSpec = make(config["dataset"])
+        model = build_detector(model_spec(config, spec), trust=own_packages(config))
+        size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
+        train_set, val_set = self._data_sets(spec, size)
+        self._describe(model, spec, train_set, val_set, size)
 
-    best, _ = load_detector(checkpoints.best, trust=own_packages(config))
-    loader = val_loader(val_set, config["batch"] * 2, compute.workers)
-    metrics = evaluate(best, loader, plots, compute.device, plots=config["trainer"]["plots"])
-    if config["trainer"]["plots"]:
-        draw_curves(folder / "metrics.csv", plots / "curves.png")
-    record.update(metrics=metrics)
-    checkpoints.clean()
+        start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
+        if state:
+            within = f" and {start_batch} batches" if start_batch else ""
+            log.info("Going on after %s of %s epochs%s.", start, config["epochs"], within)
+        attempt = max(attempt, state["attempt"] if state else 0)
+        stages = self._stages()
+        augments = [stage.augment(config["augment"]) for stage in stages]
+        batches = EpochBatches(
+            len(train_set),
+            size,
+            config["seed"],
+            mode=lambda epoch: stage_of(epoch, stages) + len(stages) * int(module.mosaic_is_closed(epoch)),
+            start_epoch=start,
+            start_batch=start_batch,
+            attempt=attempt,
+            shuffle=not config["rect"],
+        )
+        recipe = Recipe(config["epochs"], len(batches), size, len(train_set), config["optim"])
+        data = DetectionData(
+            DrawnDataset(train_set, [*augments, *map(closed, augments)]),
+            val_set,
+            batches,
+            val_batch=size * 2,
+            workers=compute.workers,
+            pin=compute.accelerator == "gpu",
+        )
 
+        def image_size(iteration: int, epoch: int) -> int | None:
+            imgsz = stages[stage_of(epoch, stages)].imgsz
+            drawn = multi_scale_size(config["seed"], iteration, imgsz, config["augment"]["multi_scale"])
+            return drawn or (imgsz if imgsz != config["imgsz"] else None)
 
-def _fit(
-    config: dict[str, Any],
-    folder: Path,
-    module: DetectionTraining,
-    data: DetectionData,
-    callbacks: list[pl.Callback],
-    group: str,
-    compute: Compute,
-) -> None:
-    logger = make_logger(config["logger"], folder, folder.name, group, config)
-    failed = True
-    try:
-        with warnings.catch_warnings():
-            # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
-            warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")
-            logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-            trainer = pl.Trainer(
-                accelerator=compute.accelerator,
-                devices=compute.devices,
-                max_epochs=config["epochs"] - module.start_epoch,
-                callbacks=[*callbacks, *(make(c) for c in config["callbacks"].values())],
-                logger=logger or False,
-                default_root_dir=folder,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                use_distributed_sampler=False,
+        module = DetectionTraining(
+            model,
+            recipe,
+            config["optim"],
+            compute,
+            Evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
+            start,
+            close_mosaic=config["augment"]["close_mosaic"],
+            sizes=image_size,
+            frozen=frozen_modules(model, config["freeze"]),
+        )
+        extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
+        resume = {"batch_size": size, "attempt": attempt}
+        journal = Journal(
+            self.folder, self.record, checkpoints, len(train_set), config["patience"], extra, self.stop, resume
+        )
+        if state:
+            module.restored = {**state["training"], "recover": attempt > state["attempt"]}
+            journal.restore(state["journal"])
+        elif config["trainer"]["plots"]:
+            plots.mkdir(exist_ok=True)
+            draw_labels(train_set.labels, spec.names, plots)
+            draw_batch(next(iter(data.train_dataloader())), plots / "train_batch.jpg", spec.names)
+
+        over = config["time"] is not None and self.record.seconds >= config["time"] * 3600
+        if not (state and (start >= config["epochs"] or state["stopped_early"] or (over and start))):
+            budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
+            self._fit(module, data, [*budget, journal, Console(config["epochs"], len(train_set))])
+        self._measure(checkpoints, spec, val_set, size * 2, plots)
+
+    def _batch_size(self, model: Detector, spec: DataSpec) -> int:
+        """Return the config's batch, or the one that fits into the GPU's memory."""
+        batch = self.config["batch"]
+        if batch >= 1:
+            return int(batch)
+        if self.compute.accelerator != "gpu":
+            raise UserError(
+                f"batch={batch}: filling memory is for CUDA devices; on {self.compute.device} give a number"
             )
-            trainer.fit(module, datamodule=data)
-        failed = bool(trainer.interrupted)
-    finally:
-        close_logger(logger, failed)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        train_set, _ = self._data_sets(spec, 16)
+        objects = max(len(label["cls"]) for label in train_set.labels) * 4  # a mosaic has four images
+        fraction = 0.6 if batch == -1 else batch
+        return fitting_batch(model, self.compute.device, self.config["imgsz"], fraction, objects, len(train_set))
 
+    def _data_sets(self, spec: DataSpec, batch: int) -> tuple[DetectionDataset, DetectionDataset]:
+        config = self.config
+        hyp = SimpleNamespace(**config["augment"])
+        common = {"imgsz": config["imgsz"], "single_cls": config["single_cls"], "cache": config["cache"]}
+        train_set = build_dataset(
+            spec, "train", hyp, batch=batch, augment=True, rect=config["rect"], fraction=config["fraction"], **common
+        )
+        val_set = build_dataset(spec, "val", hyp, batch=batch * 2, augment=False, rect=True, **common)
+        return train_set, val_set
 
-def _yaml(config: dict[str, Any]) -> str:
-    from omegaconf import OmegaConf
+    def _stages(self) -> list[Stage]:
+        """Return the stages of progressive learning; one, at full size and strength, without it."""
+        config = self.config
+        settings = config["callbacks"].get("progressive")
+        if settings is None:
+            return [Stage(0, config["imgsz"], 1.0)]
+        stages = plan(config["epochs"], config["imgsz"], **settings)
+        log.info("Progressive learning:  first epoch   image size   augmentation")
+        for stage in stages:
+            log.info("%33s %9s px %13.0f%%", stage.first + 1, stage.imgsz, stage.strength * 100)
+        return stages
 
-    return OmegaConf.to_yaml(OmegaConf.create(config))
+    def _describe(
+        self, model: Detector, spec: DataSpec, train_set: DetectionDataset, val_set: DetectionDataset, batch: int
+    ) -> None:
+        """Put what is known before the first step into run.json and onto the screen."""
+        record, imgsz = self.record, self.config["imgsz"]
+        for line in summary_lines([*train_set.scan.faults, *val_set.scan.faults], 10):
+            log.warning("%s", line)
+        record.update(
+            params=sum(p.numel() for p in model.parameters()),
+            parts=parts_params(model),
+            gflops=round(gflops(model, imgsz), 3),
+            batch=batch,
+            device=str(self.compute.device),
+            precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
+            data={"train": asdict(train_set.scan), "val": asdict(val_set.scan)},
+        )
+        log.info(
+            "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
+            self.folder.name,
+            f"{record.fields['params']:,}",
+            record.fields["gflops"],
+            imgsz,
+            len(train_set),
+            len(val_set),
+            spec.nc,
+            record.fields["device"],
+            record.fields["precision"],
+        )
+
+    def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
+        config, compute = self.config, self.compute
+        extra = [make(settings) for name, settings in config["callbacks"].items() if name != "progressive"]
+        logger = make_logger(config["logger"], self.folder, self.folder.name, self.group, config)
+        failed = True
+        try:
+            with warnings.catch_warnings():
+                # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
+                warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")
+                logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+                trainer = pl.Trainer(
+                    accelerator=compute.accelerator,
+                    devices=compute.devices,
+                    max_epochs=config["epochs"] - module.start_epoch,
+                    callbacks=[*callbacks, *extra],
+                    logger=logger or False,
+                    default_root_dir=self.folder,
+                    enable_checkpointing=False,
+                    enable_progress_bar=False,
+                    enable_model_summary=False,
+                    num_sanity_val_steps=0,
+                    use_distributed_sampler=False,
+                )
+                trainer.fit(module, datamodule=data)
+            failed = False
+        finally:
+            close_logger(logger, failed)
+
+    def _measure(
+        self, checkpoints: Checkpoints, spec: DataSpec, val_set: DetectionDataset, batch: int, plots: Path
+    ) -> None:
+        """Measure the best weights as they lie on disk, and draw."""
+        config = self.config
+        best, _ = load_detector(checkpoints.best, trust=own_packages(config))
+        loader = val_loader(val_set, batch, self.compute.workers)
+        drawing = config["trainer"]["plots"]
+        metrics = evaluate(best, loader, plots, self.compute.device, plots=drawing, single_cls=config["single_cls"])
+        if drawing:
+            draw_curves(self.folder / "metrics.csv", plots / "curves.png")
+        self.record.update(metrics=metrics)
+        checkpoints.clean()

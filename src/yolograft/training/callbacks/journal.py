@@ -3,20 +3,28 @@
 import csv
 import io
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from safetensors import SafetensorError
 
+from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.model.weights import save_detector
 from yolograft.stock.training import EarlyStopping
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
 from yolograft.training.record import Record
+from yolograft.training.stopping import StoppedError, StopRequest
 
 log = logging.getLogger(__name__)
+
+
+class NotFiniteError(Exception):
+    """A loss became infinite or not a number."""
 
 
 class Journal(pl.Callback):
@@ -29,6 +37,8 @@ class Journal(pl.Callback):
         images: Images in an epoch, for the speed.
         patience: Epochs without a better mAP50-95 before stopping; 0 never stops early.
         extra: What best.safetensors says beside the weights.
+        stop: Whether the process was asked to stop.
+        resume: What a later start must know to draw and step alike (batch, attempt).
     """
 
     def __init__(
@@ -39,9 +49,11 @@ class Journal(pl.Callback):
         images: int,
         patience: int,
         extra: dict[str, Any],
+        stop: StopRequest,
+        resume: dict[str, Any],
     ) -> None:
         self.folder, self.record, self.checkpoints, self.images = folder, record, checkpoints, images
-        self.extra = extra
+        self.extra, self.stop, self.resume = extra, stop, resume
         self.stopper = EarlyStopping(patience)
         self.rows: list[dict[str, float]] = []
         self.best = -1.0
@@ -56,35 +68,83 @@ class Journal(pl.Callback):
         self.training_seconds = state["training_seconds"]
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals back, which Lightning has taken for itself."""
+        self.stop.listen()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the training part of an epoch."""
         self._epoch_began = time.monotonic()
 
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
+        assert isinstance(pl_module, DetectionTraining)
+        if self.stop.signum is None or not batch:
+            return
+        self.training_seconds += time.monotonic() - self._epoch_began
+        if trainer.is_global_zero:
+            self._save(pl_module, pl_module.epoch, batch_idx + 1)
+        raise StoppedError(self.stop.signum)
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop it: images per second are those of training."""
+        """Stop the clock: images per second are those of training."""
         self.training_seconds += time.monotonic() - self._epoch_began
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch; the checkpoint comes last, so what it promises is on disk."""
         assert isinstance(pl_module, DetectionTraining)
         row, epoch = pl_module.row(), pl_module.epoch + 1
-        if not trainer.is_global_zero:
-            return
-        self.rows.append(row)
+        if not pl_module.is_finite:
+            raise NotFiniteError(f"the loss of epoch {epoch} is not a finite number")
         fitness = row["metrics/mAP50-95"]
-        if fitness >= self.best:
-            self.best, self.best_epoch = fitness, epoch
-            assert pl_module.ema is not None
-            save_detector(pl_module.ema.ema, self.checkpoints.best, {**self.extra, "epoch": epoch})
         if self.stopper(epoch, fitness):
             log.info("No better mAP50-95 in the last %s epochs: stopping early.", self.stopper.patience)
             trainer.should_stop = True
+        if not trainer.is_global_zero:
+            return
+        try:
+            self._write_epoch(trainer, pl_module, row, fitness)
+        except (OSError, SafetensorError) as error:
+            raise UserError(
+                f"{self.folder}: cannot be written ({error}); what was finished before epoch {epoch} is intact: "
+                "make room and start the same command again"
+            ) from error
+        for logger in trainer.loggers:
+            logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=epoch)
+
+    def _write_epoch(
+        self, trainer: pl.Trainer, module: DetectionTraining, row: dict[str, float], fitness: float
+    ) -> None:
+        epoch = module.epoch + 1
+        self.rows.append(row)
+        if fitness >= self.best:
+            self.best, self.best_epoch = fitness, epoch
+            assert module.ema is not None
+            save_detector(module.ema.ema, self.checkpoints.best, {**self.extra, "epoch": epoch})
         self._write_csv()
+        self._save(module, epoch, 0, stopped_early=trainer.should_stop)
+        self.record.update(
+            epochs_done=epoch,
+            best_epoch=self.best_epoch,
+            metrics=module.metrics if self.best_epoch == epoch else self.record.fields["metrics"],
+            images_per_second=round(self.images_per_second, 2),
+        )
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images per second, validation not counted."""
+        return self.images * len(self.rows) / self.training_seconds if self.training_seconds else 0.0
+
+    def _save(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> None:
         self.checkpoints.save(
             {
                 "epoch": epoch,
-                "stopped_early": trainer.should_stop,
-                "training": pl_module.progress(),
+                "batch": batch,
+                "stopped_early": stopped_early,
+                **self.resume,
+                "training": module.progress(within_epoch=batch > 0),
                 "journal": {
                     "rows": self.rows,
                     "best": self.best,
@@ -94,19 +154,6 @@ class Journal(pl.Callback):
                 },
             }
         )
-        self.record.update(
-            epochs_done=epoch,
-            best_epoch=self.best_epoch,
-            metrics=pl_module.metrics if self.best_epoch == epoch else self.record.fields["metrics"],
-            images_per_second=round(self.images_per_second, 2),
-        )
-        for logger in trainer.loggers:
-            logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=epoch)
-
-    @property
-    def images_per_second(self) -> float:
-        """Training images per second, validation not counted."""
-        return self.images * len(self.rows) / self.training_seconds if self.training_seconds else 0.0
 
     def _write_csv(self) -> None:
         text = io.StringIO()
@@ -114,3 +161,32 @@ class Journal(pl.Callback):
         writer.writeheader()
         writer.writerows(self.rows)
         replace_file(self.folder / "metrics.csv", text.getvalue().encode())
+
+
+class TimeBudget(pl.Callback):
+    """Ends a training, and its schedule, after so many hours instead of after so many epochs.
+
+    After every epoch the number of epochs that fit is estimated anew, as ultralytics does with `time=`.
+
+    Args:
+        hours: The budget, over all starts of the run.
+        record: Knows how long the run has taken.
+    """
+
+    def __init__(self, hours: float, record: Record) -> None:
+        self.seconds, self.record = hours * 3600, record
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """End the epoch here when the time is over; it is validated and written like any other."""
+        if self.record.seconds >= self.seconds:
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Estimate the epochs anew and stretch the schedule to them."""
+        assert isinstance(pl_module, DetectionTraining)
+        done = pl_module.epoch + 1
+        epochs = max(math.ceil(self.seconds / (self.record.seconds / done)), done)
+        pl_module.set_epochs(epochs)
+        trainer.fit_loop.max_epochs = epochs - pl_module.start_epoch
+        if epochs <= done:
+            trainer.should_stop = True

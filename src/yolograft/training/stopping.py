@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: finish the step, write the checkpoint, say how it ended."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StoppedError(BaseException):
+    """A training that was asked to stop and did, with everything on disk.
+
+    Not an `Exception`: a sweep's next run must not start after it.
+
+    Args:
+        signum: The signal that asked.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """The shell's convention: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.signum
+
+
+class StopRequest:
+    """Remembers that the process was asked to stop; a second Ctrl-C stops it at once.
+
+    Attributes:
+        signum: The signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+
+    def listen(self) -> None:
+        """Take the signals; called again where a library has put its own handlers in between."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._note)
+            signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is not None:
+            raise StoppedError(signum)
+        self.signum = signum
+
+
+@contextmanager
+def stoppable() -> Iterator[StopRequest]:
+    """Listen for Ctrl-C and SIGTERM inside; the handlers are as before afterwards."""
+    request = StopRequest()
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    request.listen()
+    try:
+        yield request
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
