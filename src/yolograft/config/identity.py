@@ -46,7 +46,7 @@ def identity(config: Mapping[str, Any]) -> str:
 
 def _kind_of_device(device: Any) -> Any:
     """One GPU is like another: cuda:1 and 0 are both cuda; the number of GPUs counts."""
-    words = str(device).removeprefix("cuda:").split(",")
+    words = [str(w) for w in device] if isinstance(device, list) else str(device).removeprefix("cuda:").split(",")
     return f"cuda x{len(words)}" if words[0].strip().isdigit() or device == "cuda" else device
 
 

@@ -55,8 +55,6 @@ class Augment(Strict):
     mosaic: Fraction
     mixup: Fraction
     cutmix: Fraction
-    copy_paste: Fraction
-    copy_paste_mode: Literal["flip", "mixup"]
     close_mosaic: Annotated[int, Field(ge=0)]
     multi_scale: Annotated[float, Field(ge=0, lt=1)]
 
@@ -179,7 +177,7 @@ class TrainConfig(Parts, Imgsz):
     freeze: Annotated[int, Field(ge=0)] | str | list[int | str] | None
     patience: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    device: int | str
+    device: int | str | list[int | str]
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     name: Text | None
     project: Text
@@ -193,10 +191,12 @@ class TrainConfig(Parts, Imgsz):
 
     @field_validator("device")
     @classmethod
-    def _known_device(cls, value: int | str) -> int | str:
-        words = str(value).removeprefix("cuda:").split(",")
-        if value not in ("auto", "cpu", "cuda", "mps") and not all(w.strip().isdigit() for w in words):
-            raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ('0,1')")
+    def _known_device(cls, value: int | str | list[int | str]) -> int | str | list[int | str]:
+        words = [str(w) for w in value] if isinstance(value, list) else str(value).removeprefix("cuda:").split(",")
+        numbers = all(word.strip().isdigit() for word in words)
+        processors = isinstance(value, list) and all(word == "cpu" for word in words)
+        if not words or not (value in ("auto", "cpu", "cuda", "mps") or numbers or processors):
+            raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ([0,1])")
         return value
 
     @field_validator("name")

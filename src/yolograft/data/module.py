@@ -15,7 +15,7 @@ from yolograft.data.dataset import DetectionDataset
 from yolograft.stock.data import full_hyp
 
 #: Augmentations that combine several images; ultralytics ends them for the last `close_mosaic` epochs.
-COMBINING = ("mosaic", "mixup", "cutmix", "copy_paste")
+COMBINING = ("mosaic", "mixup", "cutmix")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """ultralytics' own recipe, validator and plots, called without its trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
@@ -141,9 +141,15 @@ class Evaluator:
             validator.plot_predictions(batch, boxes, self._seen_batches)
         self._seen_batches += 1
 
-    def result(self) -> dict[str, Any]:
-        """Return mAP50, mAP50-95, precision, recall (0…1) over all classes and `per_class`, by class name."""
+    def result(self, gather: Callable[[dict[str, list[Any]]], dict[str, list[Any]]] | None = None) -> dict[str, Any]:
+        """Return mAP50, mAP50-95, precision, recall (0…1) over all classes and `per_class`, by class name.
+
+        Args:
+            gather: Joins what several processes have counted.
+        """
         metrics = self.validator.metrics
+        if gather is not None:
+            metrics.stats = gather(metrics.stats)
         self.validator.get_stats()
         self.validator.finalize_metrics()
         names = ("precision", "recall", "mAP50", "mAP50-95")

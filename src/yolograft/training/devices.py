@@ -32,6 +32,11 @@ class Compute:
     workers: int
 
     @property
+    def processes(self) -> int:
+        """How many processes train together, one for each device."""
+        return len(self.devices) if isinstance(self.devices, list) else self.devices
+
+    @property
     def device(self) -> torch.device:
         """The (first) device."""
         if self.accelerator == "gpu":
@@ -50,11 +55,11 @@ def cpu_has_bf16_units() -> bool:
     return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
 
 
-def resolve(device: int | str, workers: int | str, trainer: dict[str, Any]) -> Compute:
+def resolve(device: int | str | list[int | str], workers: int | str, trainer: dict[str, Any]) -> Compute:
     """Turn the words of the config into a decision.
 
     Args:
-        device: auto, cpu, cuda, mps, a GPU's number, or several ("0,1").
+        device: auto, cpu, cuda, mps, a GPU's number, or a list of GPUs or of cpu, one for each process.
         workers: auto, or a number.
         trainer: The `trainer` group.
 
@@ -70,9 +75,10 @@ def resolve(device: int | str, workers: int | str, trainer: dict[str, Any]) -> C
     if precision == "fp16" and accelerator != "gpu":
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
     layout = trainer["channels_last"]
-    threads = cores() if trainer["threads"] == "auto" else trainer["threads"]
+    processes = len(devices) if isinstance(devices, list) else devices
+    threads = max(cores() // processes, 1) if trainer["threads"] == "auto" else trainer["threads"]
     if workers == "auto":
-        workers = min(8, cores()) if accelerator == "gpu" else 0
+        workers = min(8, max(cores() // processes, 1)) if accelerator == "gpu" else 0
     return Compute(
         accelerator,
         devices,
@@ -83,7 +89,11 @@ def resolve(device: int | str, workers: int | str, trainer: dict[str, Any]) -> C
     )
 
 
-def _device(device: int | str) -> tuple[str, int | list[int]]:
+def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
+    if isinstance(device, list):
+        if all(word == "cpu" for word in device):
+            return "cpu", len(device)
+        device = ",".join(map(str, device))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cpu":

@@ -12,6 +12,7 @@ import torch
 from yolograft.model.detector import Detector
 from yolograft.stock.training import Evaluator, ModelEMA, build_optimizer
 from yolograft.training.devices import Compute
+from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
 
@@ -66,6 +67,7 @@ class DetectionTraining(pl.LightningModule):
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self.ema: ModelEMA | None = None
+        self.whole_batch: WholeBatchLoss | None = None  # of several processes
         self.scaler = torch.amp.GradScaler("cuda", enabled=compute.autocast == torch.float16)
         self.iteration = -1  # of the whole run, from 0
         self.last_step = -1  # iteration of the last optimizer step
@@ -95,6 +97,10 @@ class DetectionTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Make the EMA once the model is on its device, and take up what an earlier start left."""
+        if world() > 1:
+            sync_norms(self.model)
+            self.model.criterion = self.model.init_criterion()
+            self.whole_batch = WholeBatchLoss(self.model.criterion)
         self.ema = ModelEMA(self.model)
         if self.restored is not None:
             self.load_progress(self.restored)
@@ -152,8 +158,8 @@ class DetectionTraining(pl.LightningModule):
         self.ema.update(self.model)
 
     def to_input(self, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
-        """Return the batch with images as float32, 0…1, and their longer side stretched to `size` pixels."""
-        images = batch["img"].float() / 255
+        """Return the batch with images 0…1, in the weights' data type, their longer side stretched to `size` pixels."""
+        images = batch["img"].to(next(self.model.parameters()).dtype) / 255
         if size is not None and size != max(images.shape[2:]):
             factor = size / max(images.shape[2:])
             shape = [math.ceil(side * factor / STRIDE) * STRIDE for side in images.shape[2:]]
@@ -172,6 +178,8 @@ class DetectionTraining(pl.LightningModule):
             if self.compute.autocast == torch.bfloat16:
                 predictions = _float(predictions)
             loss, items = model.loss(batch, predictions)
+        if self.whole_batch is not None:
+            return self.whole_batch(loss.sum(), items, len(batch["img"]))
         return loss.sum(), items
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
@@ -198,9 +206,9 @@ class DetectionTraining(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Turn what was counted into metrics."""
-        batches = sum(self.trainer.num_val_batches)
-        self.val_losses = {k: v / batches for k, v in self.val_losses.items()}
-        self.metrics = self.evaluator.result()
+        sums, batches = sum_over_processes(self.val_losses, int(sum(self.trainer.num_val_batches)))
+        self.val_losses = {k: v / batches for k, v in sums.items()}
+        self.metrics = self.evaluator.result(gather_lists)
 
     def row(self) -> dict[str, float]:
         """Return the epoch's line of metrics.csv; learning rates are those of its last iteration."""

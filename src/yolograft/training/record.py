@@ -27,13 +27,14 @@ class Record:
         folder: The run's folder.
         identity: The run's identity.
         fields: What is known at the start: name, choices, overrides, seed, epochs.
+        writes: Of several processes that train together only one writes.
 
     Raises:
         UserError: If the folder holds another run.
     """
 
-    def __init__(self, folder: Path, identity: str, fields: dict[str, Any]) -> None:
-        self.file = folder / "run.json"
+    def __init__(self, folder: Path, identity: str, fields: dict[str, Any], *, writes: bool = True) -> None:
+        self.file, self.writes = folder / "run.json", writes
         previous = read_record(self.file)
         if previous and previous.get("identity") != identity:
             raise UserError(
@@ -70,6 +71,8 @@ class Record:
     def update(self, **fields: Any) -> None:
         """Add or replace fields and write the file."""
         self.fields.update(fields, seconds=round(self.seconds, 3))
+        if not self.writes:
+            return
         replace_file(self.file, (json.dumps(self.fields, indent=2, ensure_ascii=False) + "\n").encode())
 
     def end(self, status: str, error: BaseException | None = None) -> None:

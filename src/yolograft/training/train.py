@@ -10,7 +10,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from omegaconf import OmegaConf
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.config.identity import identity
 from yolograft.data.checks import summary_lines
@@ -28,11 +30,12 @@ from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBu
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.curves import draw_curves
 from yolograft.training.devices import Compute, resolve
+from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.loggers import close_logger, make_logger
 from yolograft.training.module import DetectionTraining, evaluate
 from yolograft.training.recipe import Recipe, multi_scale_size
-from yolograft.training.record import Record
+from yolograft.training.record import Record, read_record
 from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.state import reproducible
 from yolograft.training.stopping import StoppedError, StopRequest, stoppable
@@ -79,7 +82,11 @@ def train(
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         with stoppable() as stop:
-            Run(config, folder, record, compute, group, stop).train()
+            if compute.processes == 1:
+                Run(config, folder, record, compute, group, stop).train()
+            else:
+                launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
+                record.fields = read_record(record.file) or record.fields
     except StoppedError as stopped:
         record.end("stopped", stopped)
         log.info("%s: start the same command again to go on.", stopped)
@@ -100,6 +107,17 @@ def train(
     return record.fields
 
 
+def _train_rank(
+    rank: int, config: dict[str, Any], folder: Path, fields: dict[str, Any], compute: Compute, group: str
+) -> None:
+    """Be one of several processes that train together; the first writes the run's folder and speaks."""
+    logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, format="%(message)s")
+    quiet()
+    record = Record(folder, identity(config), fields, writes=rank == 0)
+    with stoppable() as stop:
+        Run(config, folder, record, compute, group, stop, rank).train()
+
+
 @dataclass
 class Run:
     """One start of a run.
@@ -111,6 +129,7 @@ class Run:
         compute: Device, precision, threads, workers.
         group: The sweep's name, or the project of a single run.
         stop: Whether the process was asked to stop.
+        rank: Which of the processes that train together this is.
     """
 
     config: dict[str, Any]
@@ -119,17 +138,18 @@ class Run:
     compute: Compute
     group: str
     stop: StopRequest
+    rank: int = 0
 
     def train(self) -> None:
         """Train, measure the best weights, draw; again from the last checkpoint where that can mend a failure."""
-        replace_file(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(self.config)).encode())
+        if self.rank == 0:
+            replace_file(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(self.config)).encode())
         checkpoints = Checkpoints(self.folder / "checkpoints")
-        batch, attempt = None, 0
+        batch, attempt, failures, failed_after = None, 0, 0, -1
         while True:
             state, damaged = checkpoints.load()
             for problem in damaged:
                 log.warning("%s; going on from the one before.", problem)
-            reached = (state["epoch"], state["batch"]) if state else (0, 0)
             try:
                 # Seeded anew each time: a repeated start begins from the same weights.
                 with reproducible(self.config["seed"], self.compute.threads, self.config["trainer"]["deterministic"]):
@@ -137,14 +157,19 @@ class Run:
                 return
             except NotFiniteError as error:
                 attempt = max(attempt, state["attempt"] if state else 0) + 1
-                if attempt > RETRIES:
+                failures = failures + 1 if self.record.fields["epochs_done"] == failed_after else 1
+                failed_after = self.record.fields["epochs_done"]
+                if failures > RETRIES:
                     raise UserError(
                         f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
                     ) from error
-                log.warning("%s: repeating from epoch %s with other draws (%s of %s).", error, *reached, attempt)
+                log.warning(
+                    "%s: going back to the last checkpoint, with other draws (%s of %s).", error, attempt, RETRIES
+                )
             except torch.OutOfMemoryError as error:
                 used = batch or self.record.fields["batch"]
-                if reached != (0, 0) or used < 2 or (batch is not None and used <= self.config["batch"] // 2**RETRIES):
+                # Later epochs need no more memory than the first: there it is something else that has taken it.
+                if checkpoints.last.exists() or used < 2 or used * 2**RETRIES <= self.record.fields["first_batch"]:
                     raise UserError(
                         f"{self.compute.device} ran out of memory with batch={used} at imgsz={self.config['imgsz']}; "
                         "use a smaller batch, imgsz or scale"
@@ -178,13 +203,15 @@ class Run:
             start_batch=start_batch,
             attempt=attempt,
             shuffle=not config["rect"],
+            rank=self.rank,
+            world=compute.processes,
         )
         recipe = Recipe(config["epochs"], len(batches), size, len(train_set), config["optim"])
         data = DetectionData(
             DrawnDataset(train_set, [*augments, *map(closed, augments)]),
             val_set,
             batches,
-            val_batch=size * 2,
+            val_batch=min(size * 2, -(-len(val_set) // compute.processes)),
             workers=compute.workers,
             pin=compute.accelerator == "gpu",
         )
@@ -213,7 +240,7 @@ class Run:
         if state:
             module.restored = {**state["training"], "recover": attempt > state["attempt"]}
             journal.restore(state["journal"])
-        elif config["trainer"]["plots"]:
+        elif config["trainer"]["plots"] and self.rank == 0:
             plots.mkdir(exist_ok=True)
             draw_labels(train_set.labels, spec.names, plots)
             draw_batch(next(iter(data.train_dataloader())), plots / "train_batch.jpg", spec.names)
@@ -221,8 +248,10 @@ class Run:
         over = config["time"] is not None and self.record.seconds >= config["time"] * 3600
         if not (state and (start >= config["epochs"] or state["stopped_early"] or (over and start))):
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
-            self._fit(module, data, [*budget, journal, Console(config["epochs"], len(train_set))])
-        self._measure(checkpoints, spec, val_set, size * 2, plots)
+            console = [Console(config["epochs"], len(train_set))] if self.rank == 0 else []
+            self._fit(module, data, [*budget, journal, *console])
+        if self.rank == 0:
+            self._measure(checkpoints, val_set, size * 2, plots)
 
     def _batch_size(self, model: Detector, spec: DataSpec) -> int:
         """Return the config's batch, or the one that fits into the GPU's memory."""
@@ -272,6 +301,7 @@ class Run:
             parts=parts_params(model),
             gflops=round(gflops(model, imgsz), 3),
             batch=batch,
+            first_batch=record.fields.get("first_batch", batch),
             device=str(self.compute.device),
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data={"train": asdict(train_set.scan), "val": asdict(val_set.scan)},
@@ -292,7 +322,7 @@ class Run:
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
         config, compute = self.config, self.compute
         extra = [make(settings) for name, settings in config["callbacks"].items() if name != "progressive"]
-        logger = make_logger(config["logger"], self.folder, self.folder.name, self.group, config)
+        logger = None if self.rank else make_logger(config["logger"], self.folder, self.folder.name, self.group, config)
         failed = True
         try:
             with warnings.catch_warnings():
@@ -302,6 +332,7 @@ class Run:
                 trainer = pl.Trainer(
                     accelerator=compute.accelerator,
                     devices=compute.devices,
+                    strategy=self._strategy(),
                     max_epochs=config["epochs"] - module.start_epoch,
                     callbacks=[*callbacks, *extra],
                     logger=logger or False,
@@ -317,9 +348,14 @@ class Run:
         finally:
             close_logger(logger, failed)
 
-    def _measure(
-        self, checkpoints: Checkpoints, spec: DataSpec, val_set: DetectionDataset, batch: int, plots: Path
-    ) -> None:
+    def _strategy(self) -> Strategy | str:
+        if self.compute.processes == 1:
+            return "auto"
+        backend = "nccl" if self.compute.accelerator == "gpu" and dist.is_nccl_available() else "gloo"
+        # Batch norms see the whole batch, so buffers are the same everywhere without being sent around.
+        return DDPStrategy(process_group_backend=backend, broadcast_buffers=False)
+
+    def _measure(self, checkpoints: Checkpoints, val_set: DetectionDataset, batch: int, plots: Path) -> None:
         """Measure the best weights as they lie on disk, and draw."""
         config = self.config
         best, _ = load_detector(checkpoints.best, trust=own_packages(config))

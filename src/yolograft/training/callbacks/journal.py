@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import math
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,12 @@ class Journal(pl.Callback):
     ) -> None:
         """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
         assert isinstance(pl_module, DetectionTraining)
-        if self.stop.signum is None or not batch:
+        if not batch or not trainer.strategy.reduce_boolean_decision(self.stop.signum is not None, all=False):
             return
         self.training_seconds += time.monotonic() - self._epoch_began
         if trainer.is_global_zero:
             self._save(pl_module, pl_module.epoch, batch_idx + 1)
-        raise StoppedError(self.stop.signum)
+        raise StoppedError(self.stop.signum or signal.SIGTERM)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the clock: images per second are those of training."""
@@ -96,7 +97,7 @@ class Journal(pl.Callback):
         """Write the epoch; the checkpoint comes last, so what it promises is on disk."""
         assert isinstance(pl_module, DetectionTraining)
         row, epoch = pl_module.row(), pl_module.epoch + 1
-        if not pl_module.is_finite:
+        if not trainer.strategy.reduce_boolean_decision(pl_module.is_finite, all=True):
             raise NotFiniteError(f"the loss of epoch {epoch} is not a finite number")
         fitness = row["metrics/mAP50-95"]
         if self.stopper(epoch, fitness):
@@ -178,14 +179,15 @@ class TimeBudget(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """End the epoch here when the time is over; it is validated and written like any other."""
-        if self.record.seconds >= self.seconds:
-            trainer.should_stop = True
+        over = self.record.seconds >= self.seconds
+        trainer.should_stop = trainer.strategy.reduce_boolean_decision(over, all=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Estimate the epochs anew and stretch the schedule to them."""
         assert isinstance(pl_module, DetectionTraining)
         done = pl_module.epoch + 1
-        epochs = max(math.ceil(self.seconds / (self.record.seconds / done)), done)
+        elapsed = trainer.strategy.broadcast(self.record.seconds)
+        epochs = max(math.ceil(self.seconds / (elapsed / done)), done)
         pl_module.set_epochs(epochs)
         trainer.fit_loop.max_epochs = epochs - pl_module.start_epoch
         if epochs <= done:

@@ -1,0 +1,40 @@
+"""Small trainings within the test's own process."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from tiny import TINY
+from yolograft.config import resolvers, search_path
+from yolograft.config.check import validate
+from yolograft.config.locations import conf_dir
+from yolograft.training.train import train
+
+Trained = tuple[dict[str, Any], Path]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Small tensors gain nothing by threads, and other tests run beside this one."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Trained]:
+    """Train with overrides, as a config that was composed and checked; return the record and the folder."""
+
+    def _run(*overrides: str, folder: str = "run") -> Trained:
+        search_path.register()
+        resolvers.register()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+            composed = compose("train", [*TINY, *overrides], return_hydra_config=True)
+            config = resolvers.job_config(composed)
+            choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
+        validate("train", config)
+        return train(config, tmp_path / folder, choices, list(overrides), "tests"), tmp_path / folder
+
+    return _run

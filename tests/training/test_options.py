@@ -1,0 +1,144 @@
+"""An option that is accepted is used: each changes the training, and those that should not, do not."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from yolograft.config.schema import Augment, Optim
+
+CHANGES = {
+    "augment.hsv_h": 0.5,
+    "augment.hsv_s": 0.1,
+    "augment.hsv_v": 0.1,
+    "augment.degrees": 45,
+    "augment.translate": 0.4,
+    "augment.scale": 0.1,
+    "augment.shear": 10,
+    "augment.perspective": 0.001,
+    "augment.flipud": 1.0,
+    "augment.fliplr": 1.0,
+    "augment.bgr": 1.0,
+    "augment.mosaic": 0.0,
+    "augment.mixup": 1.0,
+    "augment.cutmix": 1.0,
+    "augment.close_mosaic": 1,
+    "augment.multi_scale": 0.5,
+    "optim.optimizer": "AdamW",
+    "optim.lr0": 0.02,
+    "optim.lrf": 0.5,
+    "optim.momentum": 0.5,
+    "optim.weight_decay": 0.1,
+    "optim.warmup_epochs": 0,
+    "optim.warmup_momentum": 0.1,
+    "optim.warmup_bias_lr": 0.0,
+    "optim.cos_lr": "true",
+    "optim.nbs": 12,
+    "optim.backbone_lr": 0.1,
+    "optim.backbone_freeze_epochs": 1,
+    "loss": "eiou",
+    "loss.box": 1.0,
+    "loss.cls": 2.0,
+    "loss.dfl": 3.0,
+    "fraction": 0.5,
+    "single_cls": "true",
+    "rect": "true",
+    "freeze": "neck",
+    "callbacks": "progressive",
+    "seed": 1,
+    "batch": 6,
+}
+# Steps of these sizes show only where something else is switched on.
+BESIDE = {"optim.cos_lr": ("epochs=4",), "augment.close_mosaic": (), "optim.nbs": ("epochs=4",)}
+NO_EFFECT = ("cache=ram", "cache=disk", "workers=1", "patience=50", "logger=tensorboard")
+
+
+def losses(folder: Path) -> list[list[str]]:
+    """Return the training's losses as written."""
+    rows = csv.DictReader((folder / "metrics.csv").read_text().splitlines())
+    return [[row[key] for key in row if key.startswith(("train/", "val/"))] for row in rows]
+
+
+BASE: dict[tuple[str, ...], list[list[str]]] = {}
+
+
+def base(run, extra: tuple[str, ...]) -> list[list[str]]:  # type: ignore[no-untyped-def]
+    if extra not in BASE:
+        BASE[extra] = losses(run("augment.close_mosaic=0", *extra, folder="base")[1])
+    return BASE[extra]
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_an_option_changes_the_training(key: str, run) -> None:  # type: ignore[no-untyped-def]
+    extra = BESIDE.get(key, ())
+    before = base(run, extra)
+    overrides = [o for o in ("augment.close_mosaic=0",) if not o.startswith(key)]
+    assert losses(run(*overrides, *extra, f"{key}={CHANGES[key]}")[1]) != before
+
+
+def test_every_value_of_the_recipe_is_proven() -> None:
+    fields = {f"augment.{name}" for name in Augment.model_fields} | {f"optim.{name}" for name in Optim.model_fields}
+    assert fields <= set(CHANGES)
+
+
+@pytest.mark.parametrize("override", NO_EFFECT)
+def test_what_should_not_change_it_does_not(override: str, run) -> None:  # type: ignore[no-untyped-def]
+    assert losses(run("augment.close_mosaic=0", override)[1]) == base(run, ())
+
+
+def weights(folder: Path) -> dict:
+    return load_file(folder / "checkpoints" / "best.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("freeze", "prefix"),
+    [("backbone", "model.backbone."), ("[neck.out_p3]", "model.neck.out_p3."), ("2", "model.backbone.stem.")],
+)
+def test_frozen_modules_keep_weights_and_statistics(freeze: str, prefix: str, run) -> None:  # type: ignore[no-untyped-def]
+    one = weights(run(f"freeze={freeze}", folder="one")[1])
+    two = weights(run(f"freeze={freeze}", "optim.lr0=0.05", folder="two")[1])
+    frozen = [name for name in one if name.startswith(prefix)]
+    assert frozen
+    assert all(one[name].equal(two[name]) for name in frozen)
+    assert any(not one[name].equal(two[name]) for name in one if not name.startswith(prefix))
+
+
+def test_a_waiting_backbone_thaws(run) -> None:  # type: ignore[no-untyped-def]
+    waits = weights(run("optim.backbone_freeze_epochs=2", folder="waits")[1])
+    frozen = weights(run("freeze=backbone", folder="frozen")[1])
+    thaws = weights(run("optim.backbone_freeze_epochs=1", "patience=0", "epochs=3", folder="thaws")[1])
+    inside = [name for name in waits if name.startswith("model.backbone.") and name.endswith("conv.weight")]
+    assert all(waits[name].equal(frozen[name]) for name in inside)
+    assert any(not thaws[name].equal(frozen[name]) for name in inside)
+
+
+def test_fraction_and_single_class_show_in_the_record(run) -> None:  # type: ignore[no-untyped-def]
+    record, _ = run("fraction=0.5", "single_cls=true")
+    assert record["data"]["train"]["images"] == 6
+    assert record["data"]["val"]["images"] == 4
+
+
+def test_patience_ends_a_training_that_does_not_get_better(run) -> None:  # type: ignore[no-untyped-def]
+    record, folder = run("patience=1", "epochs=30", "optim.lr0=0.000001", "optim.warmup_bias_lr=0")
+    assert record["status"] == "finished"
+    assert record["epochs_done"] < 30
+    assert len(losses(folder)) == record["epochs_done"]
+
+
+def test_a_time_budget_ends_a_training(run) -> None:  # type: ignore[no-untyped-def]
+    record, _ = run("time=0.001", "epochs=1000", "patience=0")
+    assert record["status"] == "finished"
+    assert record["epochs_done"] < 200
+    assert 3.0 < record["seconds"] < 30
+
+
+def test_progressive_learning_grows_image_size_and_augmentation() -> None:
+    from yolograft.training.stages import plan, stage_of
+
+    stages = plan(epochs=20, imgsz=320, stages=4, smallest=0.5, weakest=0.3)
+    assert [(s.first, s.imgsz) for s in stages] == [(0, 160), (5, 224), (10, 256), (15, 320)]
+    assert [round(s.strength, 2) for s in stages] == [0.3, 0.53, 0.77, 1.0]
+    assert [stage_of(epoch, stages) for epoch in (0, 4, 5, 19)] == [0, 0, 1, 3]
+    assert stages[0].augment({"mosaic": 1.0, "fliplr": 0.5}) == {"mosaic": 0.3, "fliplr": 0.5}
+    assert [s.imgsz for s in plan(2, 64, 4, 0.5, 0.3)] == [32, 64]

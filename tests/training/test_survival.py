@@ -1,0 +1,193 @@
+"""What goes wrong in the middle costs at most a step, and says what to do."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tiny import TINY, record
+from yolograft.errors import UserError
+from yolograft.training.module import DetectionTraining
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "checkpoints" / "best.safetensors")
+
+
+def same(a: Path, b: Path) -> bool:
+    one, two = weights(a), weights(b)
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+    to_input, poisoned = DetectionTraining.to_input, list[bool]()
+
+    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+        batch = to_input(self, batch, size)
+        if self.epoch == 1 and not poisoned:
+            poisoned.append(True)
+            batch["img"] = batch["img"] * float("nan")
+        return batch
+
+    monkeypatch.setattr(DetectionTraining, "to_input", poison)
+    with caplog.at_level("INFO"):
+        result, _ = run("epochs=3")
+    assert poisoned
+    assert result["status"] == "finished"
+    assert result["epochs_done"] == 3
+    assert (
+        "the loss of epoch 2 is not a finite number: going back to the last checkpoint, with other draws (1 of 3)"
+        in caplog.text
+    )
+
+
+def test_a_loss_that_stays_so_is_given_up_with_advice(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    to_input = DetectionTraining.to_input
+
+    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+        batch = to_input(self, batch, size)
+        return {**batch, "img": batch["img"] * float("nan")}
+
+    monkeypatch.setattr(DetectionTraining, "to_input", poison)
+    with pytest.raises(UserError, match=r"3 repetitions did not help; try a lower optim\.lr0"):
+        run()
+    assert record(tmp_path / "run")["status"] == "failed"
+
+
+def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    run("epochs=3", folder="whole")
+    save, calls = torch.save, []
+
+    def full(state, stream):  # type: ignore[no-untyped-def]
+        calls.append(True)
+        if len(calls) == 2:
+            stream.write(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(state, stream)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"No space left on device.*before epoch 2 is intact.*same command"):
+        run("epochs=3", folder="cut")
+    failed = record(tmp_path / "cut")
+    assert failed["status"] == "failed"
+    assert failed["epochs_done"] == 1
+    assert not list((tmp_path / "cut" / "checkpoints").glob("*.partial"))
+    monkeypatch.undo()
+    result, folder = run("epochs=3", folder="cut")
+    assert result["status"] == "finished"
+    assert (folder / "metrics.csv").read_text() == (tmp_path / "whole" / "metrics.csv").read_text()
+    assert same(folder, tmp_path / "whole")
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+    losses = DetectionTraining.losses
+
+    def limited(self, model, batch):  # type: ignore[no-untyped-def]
+        if len(batch["img"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return losses(self, model, batch)
+
+    monkeypatch.setattr(DetectionTraining, "losses", limited)
+    with caplog.at_level("WARNING"):
+        result, _ = run("batch=12")
+    assert result["status"] == "finished"
+    assert result["batch"] == 3
+    assert "ran out of memory with batch=12: trying 6" in caplog.text
+
+
+def test_a_batch_of_one_that_is_too_large_says_so(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def never(self, model, batch):  # type: ignore[no-untyped-def]
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(DetectionTraining, "losses", never)
+    with pytest.raises(UserError, match="use a smaller batch, imgsz or scale"):
+        run("batch=4")
+
+
+SLOWER = ("dataset.train=64", "epochs=3")
+
+
+def start(folder: Path, project: str, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "yolograft", "train", *TINY, *SLOWER, f"project={project}", *more]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+
+
+def wait_for(condition, child: subprocess.Popen, seconds: float = 120) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        assert child.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.002)
+
+
+def only(folder: Path, project: str) -> Path:
+    (found,) = folder.glob(f"{project}/*")
+    return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process could handle")
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_asked_to_stop_it_finishes_the_step_and_goes_on_later(signum: int, code: int, tmp_path: Path) -> None:
+    whole = start(tmp_path, "whole")
+    assert whole.wait(200) == 0
+
+    child = start(tmp_path, "cut")
+    assert child.stderr is not None
+    while "mAP50-95" not in child.stderr.readline():  # the head of the epoch table: the first epoch begins
+        assert child.poll() is None
+    time.sleep(0.2)
+    child.send_signal(signum)
+    assert child.wait(60) == code
+    cut = only(tmp_path, "cut")
+    stopped = record(cut)
+    assert stopped["status"] == "stopped"
+    assert (cut / "checkpoints" / "last.ckpt").exists()
+    again = start(tmp_path, "cut")
+    _, said = again.communicate(timeout=200)
+    assert again.returncode == 0, said
+    assert "Going on after" in said
+    assert (cut / "metrics.csv").read_text() == (only(tmp_path, "whole") / "metrics.csv").read_text()
+    assert same(cut, only(tmp_path, "whole"))
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
+    """Five kills at random moments, and one while a checkpoint is being written."""
+    more = ("epochs=8",)
+    whole = start(tmp_path, "whole", *more)
+    assert whole.wait(300) == 0
+    chance = random.Random(0)
+    writing = tmp_path / "cut"
+
+    def checkpoint_is_written() -> bool:
+        return bool(list(writing.glob("*/checkpoints/last.ckpt.partial")))
+
+    child = start(tmp_path, "cut", *more)
+    wait_for(checkpoint_is_written, child)
+    child.kill()
+    child.wait()
+    for _ in range(5):
+        child = start(tmp_path, "cut", *more)
+        assert child.stderr is not None
+        line = child.stderr.readline()
+        while "mAP50-95" not in line:
+            assert child.poll() is None, line
+            line = child.stderr.readline()
+        time.sleep(chance.uniform(0, 1.0))
+        assert child.poll() is None, "it ended before it could be killed"
+        child.kill()
+        child.wait()
+        assert record(only(tmp_path, "cut"))["status"] == "running"
+    last = start(tmp_path, "cut", *more)
+    assert last.wait(300) == 0
+    cut, uncut = only(tmp_path, "cut"), only(tmp_path, "whole")
+    assert (cut / "metrics.csv").read_text() == (uncut / "metrics.csv").read_text()
+    assert same(cut, uncut)
