@@ -178,6 +178,8 @@ def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft) 
     [
         (("dataset=yolo", "dataset.path=nowhere.yaml"), "nowhere.yaml"),
         (("device=7",), "device=7"),
+        (("batch=-1", "device=cpu"), "batch=-1"),
+        (("freeze=[neck.nothing]", *QUICK), "neck.nothing"),
         (("backbone=timm", "backbone.model=resnet999"), "resnet999"),
     ],
 )

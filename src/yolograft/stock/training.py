@@ -1,7 +1,6 @@
 """ultralytics' own recipe, validator and plots, called without its trainer."""
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,7 @@ from torch import nn
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.detect.val import DetectionValidator
 from ultralytics.utils import LOGGER, USER_CONFIG_DIR
-from ultralytics.utils.autobatch import autobatch
+from ultralytics.utils.autobatch import check_train_batch_size
 from ultralytics.utils.plotting import plot_images, plot_labels
 from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 
@@ -74,20 +73,20 @@ def build_optimizer(
 
 
 def fitting_batch(
-    model: nn.Module, device: torch.device, imgsz: int, fraction: float, objects: int, images: int
+    model: nn.Module, device: torch.device, imgsz: int, batch: float, mixed: bool, objects: int, images: int
 ) -> int:
-    """Return the batch that fills a share of a CUDA device's memory, as ultralytics' `batch=-1` finds it.
+    """Return the batch that fills a share of a CUDA device's memory, as ultralytics finds it.
 
     Args:
-        model: The detector; a copy is measured.
+        model: The detector; it is moved to the device.
         device: The CUDA device.
         imgsz: Image size, pixels.
-        fraction: Share of the memory that is free, 0…1.
+        batch: Share of the memory, 0…1; -1 is ultralytics' own.
+        mixed: Train in mixed precision.
         objects: Most objects in an image, mosaic included.
         images: Images in the training split; the batch is never larger.
     """
-    measured = deepcopy(model).to(device)
-    return int(autobatch(measured, imgsz, fraction=fraction, max_num_obj=objects, dataset_size=images))
+    return int(check_train_batch_size(model.to(device), imgsz, mixed, batch, max_num_obj=objects, dataset_size=images))
 
 
 class Evaluator:
@@ -108,17 +107,15 @@ class Evaluator:
         self.validator._check_max_det(self.validator.args, {"val": loader.dataset})
         self._seen_batches = 0
 
-    def begin(self, model: nn.Module, device: torch.device, half: bool = False) -> None:
+    def begin(self, model: nn.Module, device: torch.device) -> None:
         """Forget what was seen before.
 
         Args:
             model: The detector; read for its class names.
             device: Where batches go.
-            half: Give images as float16 instead of float32.
         """
         validator = self.validator
         validator.device, validator.data = device, {"val": ""}
-        validator.args.quantize = 16 if half else None
         validator.init_metrics(model)
         self._seen_batches = 0
 

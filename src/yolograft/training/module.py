@@ -53,6 +53,8 @@ class DetectionTraining(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        if compute.processes == 1:  # the optimizer chooses its kernels by where the weights are
+            model = model.to(compute.device)
         self.model = model.to(memory_format=torch.channels_last) if compute.channels_last else model
         self.recipe = recipe
         self.compute = compute
@@ -61,8 +63,7 @@ class DetectionTraining(pl.LightningModule):
         self.close_mosaic = close_mosaic
         self.sizes = sizes
         self.frozen = freeze_modules(model, frozen)
-        nc = model.nc
-        self.optimizer, self.optim = build_optimizer(model, optim, nc, recipe.weight_decay, recipe.iterations)
+        self.optimizer, self.optim = build_optimizer(model, optim, model.nc, recipe.weight_decay, recipe.iterations)
         scale_backbone(self.optimizer, model.model[0], self.optim.get("backbone_lr", 1.0))
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]

@@ -27,7 +27,7 @@ class StoppedError(BaseException):
 
 
 class StopRequest:
-    """Remembers that the process was asked to stop; a second Ctrl-C stops it at once.
+    """Remembers that the process was asked to stop; the same signal again stops it at once.
 
     Attributes:
         signum: The signal, or None.
@@ -43,9 +43,9 @@ class StopRequest:
             signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum is not None:
+        if self.signum == signum:
             raise StoppedError(signum)
-        self.signum = signum
+        self.signum = self.signum or signum
 
 
 @contextmanager

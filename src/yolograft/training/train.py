@@ -164,7 +164,7 @@ class Run:
                         f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
                     ) from error
                 log.warning(
-                    "%s: going back to the last checkpoint, with other draws (%s of %s).", error, attempt, RETRIES
+                    "%s: going back to the last checkpoint, with other draws (%s of %s).", error, failures, RETRIES
                 )
             except torch.OutOfMemoryError as error:
                 used = batch or self.record.fields["batch"]
@@ -258,14 +258,13 @@ class Run:
         batch = self.config["batch"]
         if batch >= 1:
             return int(batch)
-        if self.compute.accelerator != "gpu":
-            raise UserError(
-                f"batch={batch}: filling memory is for CUDA devices; on {self.compute.device} give a number"
-            )
+        if self.compute.accelerator != "gpu" or self.compute.processes > 1:
+            raise UserError(f"batch={batch}: only one CUDA device's memory can be filled; give a number of images")
         train_set, _ = self._data_sets(spec, 16)
         objects = max(len(label["cls"]) for label in train_set.labels) * 4  # a mosaic has four images
-        fraction = 0.6 if batch == -1 else batch
-        return fitting_batch(model, self.compute.device, self.config["imgsz"], fraction, objects, len(train_set))
+        mixed = self.compute.autocast is not None
+        imgsz = self.config["imgsz"]
+        return fitting_batch(model, self.compute.device, imgsz, batch, mixed, objects, len(train_set))
 
     def _data_sets(self, spec: DataSpec, batch: int) -> tuple[DetectionDataset, DetectionDataset]:
         config = self.config
