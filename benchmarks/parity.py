@@ -194,15 +194,15 @@ def train_ours(
             accelerator=compute.accelerator,
             devices=compute.devices,
             max_epochs=options.epochs,
-            limit_val_batches=0,
             callbacks=[Note(trace)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
+            num_sanity_val_steps=0,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        trainer.fit(module, train_dataloaders=data.train_dataloader())
+        trainer.fit(module, train_dataloaders=data.train_dataloader(), val_dataloaders=val)
     return trace
 
 

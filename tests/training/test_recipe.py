@@ -71,7 +71,7 @@ def test_warmup_moves_rates_and_momenta() -> None:
 def test_every_step_is_stocks() -> None:
     """Both trainers on the same weights and batches; on one machine they agree to the last bit."""
     script = Path(__file__).parents[2] / "benchmarks" / "parity.py"
-    settings = ["--images", "24", "--imgsz", "64", "--batch", "8", "--optimizer", "SGD", "AdamW"]
+    settings = ["--images", "24", "--imgsz", "64", "--batch", "8", "--epochs", "3", "--optimizer", "SGD", "AdamW"]
     done = subprocess.run([sys.executable, str(script), *settings], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for name, differences in json.loads(done.stdout.splitlines()[-1]).items():

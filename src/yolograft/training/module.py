@@ -36,6 +36,7 @@ class DetectionTraining(pl.LightningModule):
         close_mosaic: Epochs at the end without augmentations that combine images.
         sizes: Image size of an iteration (of the whole run) in an epoch; None leaves images as they are loaded.
         frozen: Paths of the modules that are not trained, from `freezing.frozen_modules`.
+        seed: The run's seed.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class DetectionTraining(pl.LightningModule):
         close_mosaic: int = 0,
         sizes: Callable[[int, int], int | None] = lambda iteration, epoch: None,
         frozen: Sequence[str] = (),
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -61,7 +63,7 @@ class DetectionTraining(pl.LightningModule):
         self.evaluator = evaluator
         self.start_epoch = start_epoch
         self.close_mosaic = close_mosaic
-        self.sizes = sizes
+        self.sizes, self.seed = sizes, seed
         self.frozen = freeze_modules(model, frozen)
         self.optimizer, self.optim = build_optimizer(model, optim, model.nc, recipe.weight_decay, recipe.iterations)
         scale_backbone(self.optimizer, model.model[0], self.optim.get("backbone_lr", 1.0))
@@ -75,6 +77,7 @@ class DetectionTraining(pl.LightningModule):
         self.items: dict[str, torch.Tensor] = {}  # losses of the last batch
         self.gradient_norm = torch.zeros(())  # before clipping, at the last optimizer step
         self.restored: dict[str, Any] | None = None  # a checkpoint's state, until the model is on its device
+        self.pending_gradients: dict[str, torch.Tensor] = {}
         self.train_losses: dict[str, torch.Tensor] = {}
         self.val_losses: dict[str, torch.Tensor] = {}
         self.metrics: dict[str, Any] = {}
@@ -109,6 +112,16 @@ class DetectionTraining(pl.LightningModule):
                 self.recover()
             self.restored = None
 
+    def on_train_start(self) -> None:
+        """Take back the gradients of batches that no step has used yet; Lightning has cleared them since."""
+        for name, parameter in self.model.named_parameters():
+            gradient = self.pending_gradients.get(name)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
+        self.pending_gradients = {}
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep them over a validation too, where Lightning would clear them: ultralytics goes on accumulating."""
+
     def on_train_epoch_start(self) -> None:
         """Forget the losses of the epoch before; hold what is frozen."""
         if self.current_epoch > 0:
@@ -133,6 +146,7 @@ class DetectionTraining(pl.LightningModule):
             return
         self.iteration = index + self.recipe.batches * self.epoch
         self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
+        torch.manual_seed(self.seed + self.iteration)  # a dropout's draws too depend on where the training is
         loss, items = self.losses(self.model, self.to_input(batch, self.sizes(self.iteration, self.epoch)))
         self.manual_backward(self.scaler.scale(loss))
         if self.backbone_waits:  # without a gradient an optimizer leaves parameter and state alone
@@ -250,16 +264,14 @@ class DetectionTraining(pl.LightningModule):
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.last_step = state["last_step"]
-        for name, parameter in self.model.named_parameters():
-            gradient = state["pending_gradients"].get(name)
-            parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
+        self.pending_gradients = dict(state["pending_gradients"])
         self.train_losses = {name: value.to(self.device) for name, value in state["train_losses"].items()}
 
     def recover(self) -> None:
         """Go on from the averaged weights, as ultralytics does after a loss that was not finite."""
         assert self.ema is not None
         self.model.load_state_dict(self.ema.ema.state_dict())
-        self.optimizer.zero_grad()
+        self.pending_gradients = {}
 
     @property
     def is_finite(self) -> bool:

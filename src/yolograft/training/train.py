@@ -231,6 +231,7 @@ class Run:
             close_mosaic=config["augment"]["close_mosaic"],
             sizes=image_size,
             frozen=frozen_modules(model, config["freeze"]),
+            seed=config["seed"],
         )
         extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
         resume = {"batch_size": size, "attempt": attempt}
