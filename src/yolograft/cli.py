@@ -1,6 +1,7 @@
 """The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         if {"-h", "--help"} & set(rest):
             from yolograft.config.help import command_help
 
-            print(command_help(command, [word for word in rest if not word.startswith("-")]))
+            print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
             return 0
         from yolograft.config.check import check_command_line
 
@@ -48,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as mistake:
         print(f"yolograft: {mistake}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("yolograft: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _usage() -> str:

@@ -84,3 +84,17 @@ def test_names_are_good_on_windows() -> None:
     choices = {"backbone": "yolo11", "neck": "conv", "scale": "n"}
     name = variant_name(choices, {"backbone": {}, "seed": 0}, ['augment.note="a:b|c?"'])
     assert not set(name) & set('<>:"/\\|?*')
+
+
+def test_equal_numbers_are_equal(config: dict) -> None:
+    assert identity(changed(config, "augment.mosaic", 1)) == identity(changed(config, "augment.mosaic", 1.0))
+
+
+def test_edited_code_of_ones_own_part_is_another_run(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "my_own_backbone.py"
+    own = changed(config, "backbone", {"_target_": "my_own_backbone.Tiny"})
+    file.write_text("class Tiny: pass")
+    before = identity(own)
+    file.write_text("class Tiny: wide = True")
+    assert identity(own) != before

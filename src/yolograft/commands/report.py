@@ -22,12 +22,12 @@ def main(arguments: list[str]) -> int:
         case "table":
             print_table(table, config["metric"])
         case "json":
-            print(to_json(table, config["metric"]))
+            print(to_json(table, config["metric"]).rstrip())
         case "markdown":
-            print(to_markdown(table, config["metric"]))
+            print(to_markdown(table, config["metric"]).rstrip())
         case "csv":
             print(to_csv(table, config["metric"]), end="")
-    if len(folders) == 1:
+    if len(folders) == 1 and not (folders[0] / "run.json").exists():
         for file in render(folders[0], metric=config["metric"]):
             print(file, file=sys.stderr)
     return 0

@@ -22,6 +22,8 @@ _exit_code = 0
 
 def main(arguments: list[str]) -> int:
     """Run Hydra with a checked command line and return the exit code."""
+    global _exit_code
+    _exit_code = 0
     register()
     SweepCallback.reset()
     sys.argv = ["yolograft train", *arguments]

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,11 +46,12 @@ def find_weights(run: str) -> Path:
 
 def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of saved weights on the data set of the config, or on the one they were trained on."""
+    from yolograft.data.checks import summary_lines
     from yolograft.data.dataset import build_dataset
     from yolograft.data.module import val_loader
     from yolograft.model.weights import load_detector
     from yolograft.stock.training import quiet
-    from yolograft.training.build import make
+    from yolograft.training.build import data_spec
     from yolograft.training.devices import resolve
     from yolograft.training.module import evaluate
     from yolograft.training.state import reproducible
@@ -59,7 +62,8 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     settings = config.get("dataset") or trained.get("dataset")
     if settings is None:
         raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
-    spec = make(settings, trust=tuple(config["trust"]))
+    single = bool(trained.get("single_cls"))
+    spec = data_spec({"dataset": settings, "single_cls": single}, trust=tuple(config["trust"]))
     if list(spec.names.values()) != list(model.names.values()):
         raise UserError(
             f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
@@ -68,13 +72,22 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     imgsz = config["imgsz"] or extra["imgsz"]
     computing = {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     compute = resolve(config["device"], config["workers"], computing)
-    dataset = build_dataset(
-        spec, config["split"], SimpleNamespace(), imgsz=imgsz, batch=config["batch"], augment=False, rect=True
-    )
+    common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
+    dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
+    for line in summary_lines(dataset.scan.faults, 10):
+        print(line, file=sys.stderr)
     loader = val_loader(dataset, config["batch"], compute.workers)
-    with reproducible(0, compute.threads, deterministic=True):
-        metrics = evaluate(model, loader, weights.parent.parent / "val", compute.device, plots=config["plots"])
+    folder = _plots_folder(weights, f"{spec.name}-{config['split']}")
+    with reproducible(0, compute.threads, deterministic=True), TemporaryDirectory() as nowhere:
+        place = folder if config["plots"] else Path(nowhere)
+        metrics = evaluate(model, loader, place, compute.device, plots=config["plots"], single_cls=single)
     return {**metrics, "weights": str(weights), "dataset": spec.name, "split": config["split"], "imgsz": imgsz}
+
+
+def _plots_folder(weights: Path, measured: str) -> Path:
+    """Return where pictures go: into the run's folder, or beside weights that lie elsewhere."""
+    run = weights.parent.parent
+    return run / f"val-{measured}" if (run / "run.json").exists() else weights.parent / f"{weights.stem}-val-{measured}"
 
 
 def _print(answer: dict[str, Any]) -> None:

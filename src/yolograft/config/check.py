@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
@@ -42,7 +43,9 @@ def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
     search_path.register()
-    parsed = get_args_parser().parse_args(list(arguments))
+    parsed, unknown = get_args_parser().parse_known_args(list(arguments))
+    if unknown:
+        raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
     if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
         return list(arguments)
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
@@ -103,6 +106,8 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
         node = node[step]
     key = prefix + ".".join(path or [str(error["loc"][0])])
     match error["type"]:
+        case "extra_forbidden" if not known:
+            return f"{key}: its class takes no options; they are the keyword-only parameters of __init__, after a *"
         case "extra_forbidden":
             return f"{key}: there is no such key{did_you_mean(path[-1], known)} Known here: {', '.join(known)}"
         case "missing":
@@ -123,7 +128,11 @@ def _parse(texts: Sequence[str]) -> list[Override]:
     try:
         return list(parser.parse_overrides(list(texts)))
     except HydraException as error:
-        raise UserError(f"{' '.join(str(error).split())}; overrides are written KEY=VALUE") from None
+        wrong = getattr(error, "override", None) or " ".join(texts)
+        raise UserError(
+            f"{wrong}: cannot be read; write KEY=VALUE, and a value with spaces, commas or accents in quotes "
+            "within quotes: \"name='my run'\""
+        ) from None
 
 
 def _check_choices(overrides: Sequence[Override]) -> None:
@@ -142,6 +151,8 @@ def _compose(command: str, overrides: Sequence[Override]) -> DictConfig:
     _check_choices(overrides)
     try:
         return compose(command, [o.input_line or "" for o in overrides], return_hydra_config=True)
+    except yaml.YAMLError as error:
+        raise UserError(" ".join(str(error).split())) from None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_diagnose(command, overrides, error)) from None
 
@@ -159,9 +170,21 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     for override in overrides:
         key = override.key_or_group
         if key not in keys and not key.startswith("hydra") and key not in known_groups:
-            near = did_you_mean(key, [*keys, *known_groups])
+            near = _HABITS.get(key) or did_you_mean(key, [*keys, *known_groups])
             return f"{key}: there is no such key{near} All keys: yolograft {command} --help"
     return " ".join(str(error).split())
+
+
+# What ultralytics' users write, where it is said differently here.
+_HABITS = {
+    "model": "; say backbone=yolo11 scale=n, and weights=FILE to start from weights.",
+    "data": "; say dataset=yolo dataset.path=data.yaml, or dataset=coco128.",
+    "resume": "; the same command goes on by itself.",
+    "amp": "; say trainer.precision=fp32, fp16 or bf16.",
+    "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
+    "dataset.path": "; it belongs to dataset=yolo and dataset=folder.",
+    "backbone.variant": "; it belongs to backbone=effv1, effv2 and mbv3.",
+}
 
 
 def _flat_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
@@ -190,6 +213,8 @@ def _container(config: DictConfig) -> dict[str, Any]:
 def _refuse_sweep(overrides: Sequence[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
+            if override.key_or_group == "device":
+                raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
             raise UserError(
                 f"{override.input_line}: several values; add -m to train one run for each, or quote a single value"
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from yolograft.config import search_path
@@ -34,7 +35,10 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
     search_path.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
         options = groups(command)
-        config = OmegaConf.to_yaml(compose(command, list(overrides)))
+        try:
+            config = OmegaConf.to_yaml(compose(command, [word for word in overrides if "," not in word]))
+        except HydraException:  # a slip beside --help: it is the help that was asked for
+            config = OmegaConf.to_yaml(compose(command))
     lines = [f"yolograft {command} [GROUP=OPTION …] [KEY=VALUE …]", ""]
     if options:
         width = max(map(len, options))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from yolograft.config.signature import source_file
+
 # What cannot change the result: where things are written, what is shown, how fast data is loaded.
 _WITHOUT_EFFECT = ("name", "project", "workers", "logger")
 _WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
@@ -23,6 +25,9 @@ _SETTINGS = {
     "seed",
     "hydra",
     "experiments",
+    "dataset",
+    "trainer",
+    "logger",
 }
 
 
@@ -40,8 +45,28 @@ def identity(config: Mapping[str, Any]) -> str:
     dataset = kept.get("dataset")
     if dataset and isinstance(dataset.get("path"), str):
         kept["dataset"] = {**dataset, "path": Path(dataset["path"]).expanduser().resolve().as_posix()}
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=True, default=str)
+    text = json.dumps(_canonical([kept, _sources(kept)]), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _canonical(value: Any) -> Any:
+    """Write equal numbers alike: `mosaic=1` and `mosaic=1.0` are the same run."""
+    if isinstance(value, Mapping):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _sources(config: Mapping[str, Any]) -> dict[str, str]:
+    """Hash the files of a person's own parts: edited code is another run. Ours is told by its version."""
+    found = {}
+    for part in config.values():
+        target = part.get("_target_", "") if isinstance(part, Mapping) else ""
+        if target and not str(target).startswith("yolograft."):
+            file = source_file(str(target).rpartition(".")[0])
+            found[str(target)] = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
+    return found
 
 
 def _kind_of_device(device: Any) -> Any:
@@ -69,7 +94,7 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         group = key.split(".", 1)[0]
-        shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS | {"dataset"}
+        shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS
         if not shown and value:
             words.append(f"{key.rsplit('.', 1)[-1]}={value}")
     words.append(f"seed{config['seed']}")

@@ -170,6 +170,7 @@ class TrainConfig(Parts, Imgsz):
     epochs: PositiveInt
     time: PositiveFloat | None
     batch: int | float
+    weights: Text | None
     fraction: Annotated[float, Field(gt=0, le=1)]
     single_cls: bool
     rect: bool

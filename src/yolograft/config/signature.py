@@ -48,18 +48,45 @@ def options(target: str) -> Mapping[str, tuple[Any, Any]]:
             return _keyword_only(node, tree)
         if isinstance(node, ast.ClassDef) and node.name == name:
             inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-            return _keyword_only(inits[0], tree) if inits else {}
+            return _keyword_only(inits[0], tree) if inits else _inherited(node, tree, module)
     raise UserError(f"_target_={target}: {module} has no class or function {name}")
 
 
-def _parse(module: str, target: str) -> ast.Module:
+def _inherited(node: ast.ClassDef, tree: ast.Module, module: str) -> Mapping[str, tuple[Any, Any]]:
+    """Return the options of the first base class that is written in the same file or imported by name."""
+    imported = {
+        alias.asname or alias.name: f"{statement.module}.{alias.name}"
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level
+        for alias in statement.names
+    }
+    written = {statement.name for statement in tree.body if isinstance(statement, ast.ClassDef)}
+    for base in node.bases:
+        name = base.id if isinstance(base, ast.Name) else ""
+        if name in written:
+            return options(f"{module}.{name}")
+        if name in imported:
+            return options(imported[name])
+    return {}
+
+
+def source_file(module: str) -> Path | None:
+    """Return the file of a module without importing it (its parent packages are), or None where there is none."""
     try:
         spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
+    except (ImportError, ValueError, SyntaxError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+
+
+def _parse(module: str, target: str) -> ast.Module:
+    file = source_file(module)
+    if file is None:
         raise UserError(f"_target_={target}: there is no module {module or target!r} to take it from")
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    except SyntaxError as error:
+        raise UserError(f"_target_={target}: {file}:{error.lineno}: {error.msg}") from None
 
 
 def _keyword_only(function: ast.FunctionDef, tree: ast.Module) -> dict[str, tuple[Any, Any]]:

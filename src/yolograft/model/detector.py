@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from yolograft.errors import UserError
@@ -171,6 +172,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         if group == "head":
             break
         features = _features_of(part, label)
+        if group == "backbone" and not _is_within(targets[group], ("yolograft",)):
+            _check_levels(part, features, label)
         # The context only changes P5, so the neck's levels are the backbone's.
         giver = giver if group == "context" else label
     detector = Detector(parts, spec)
@@ -251,6 +254,23 @@ def _call(target: Callable[..., Any], group: str, name: str, inputs: tuple[Any, 
     except TypeError as error:
         raise UserError(f"{group} '{_short(name)}': {_one_line(error)}") from error
     return target(*inputs, **options)
+
+
+def _check_levels(part: nn.Module, features: Sequence[Feature], label: str) -> None:
+    """Compare what a backbone that is not ours says of its levels with what it gives for a small image.
+
+    Raises:
+        UserError: They differ.
+    """
+    parameter = next(part.parameters(), torch.zeros(()))
+    training = part.training
+    with torch.no_grad():
+        maps = part.eval()(torch.zeros(1, 3, 64, 64, device=parameter.device))
+    part.train(training)
+    given = [(m.shape[1], 64 // m.shape[-1]) for m in maps] if isinstance(maps, list | tuple) else []
+    said = [(feature.channels, feature.stride) for feature in features]
+    if given != said:
+        raise UserError(f"{label} says its levels are {said} (channels, stride); its forward gives {given}")
 
 
 def _features_of(part: nn.Module, label: str) -> tuple[Feature, ...]:

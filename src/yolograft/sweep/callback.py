@@ -19,11 +19,12 @@ class SweepCallback(Callback):
     """
 
     folder: ClassVar[Path | None] = None
+    runs: ClassVar[set[Path]] = set()
 
     @classmethod
     def reset(cls) -> None:
         """Forget a sweep of this process."""
-        cls.folder = None
+        cls.folder, cls.runs = None, set()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember where the sweep is."""
@@ -31,12 +32,13 @@ class SweepCallback(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Renew the table on disk."""
+        self.runs.add(Path(config.hydra.runtime.output_dir).resolve())
         if self.folder is not None:
             _render(self.folder)
 
     @classmethod
     def close(cls) -> int:
-        """Show the table of the sweep and return 1 if a run of it failed; 0 also where there was no sweep."""
+        """Show the table of the sweep and return 1 if a run of this command failed; 0 also where there was no sweep."""
         if cls.folder is None:
             return 0
         from yolograft.report.collect import collect
@@ -46,7 +48,7 @@ class SweepCallback(Callback):
         print_table(rows(runs))
         for file in _render(cls.folder):
             sys.stderr.write(f"{file}\n")
-        failed = [run for run in runs if run.status != "finished"]
+        failed = [run for run in runs if run.status != "finished" and run.path.resolve() in cls.runs]
         for run in failed:
             log.error("%s: %s: %s", run.name, run.status, run.error or "see train.log there")
         return int(bool(failed))

@@ -2,6 +2,8 @@
 
 import pkgutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from yolograft.data.spec import DataSpec
@@ -18,6 +20,25 @@ def model_spec(config: Mapping[str, Any], data: DataSpec) -> ModelSpec:
         names=dict(data.names),
         loss=dict(config["loss"]),
     )
+
+
+def data_spec(config: Mapping[str, Any], trust: Sequence[str] | None = None) -> DataSpec:
+    """Return the data set that a config names; with `single_cls` all its classes are one, named as ultralytics does.
+
+    Args:
+        config: With `dataset` and `single_cls`.
+        trust: As for `make`.
+    """
+    spec: DataSpec = make(config["dataset"], trust)
+    return replace(spec, names={0: "item"}) if config.get("single_cls") else spec
+
+
+def with_absolute_path(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config that means the same data set from any folder."""
+    path = config["dataset"].get("path")
+    if not isinstance(path, str):
+        return config
+    return {**config, "dataset": {**config["dataset"], "path": str(Path(path).expanduser().resolve())}}
 
 
 def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,5 +62,5 @@ def make(settings: Mapping[str, Any], trust: Sequence[str] | None = None) -> Any
         raise UserError(f"_target_={target}: not from yolograft; if you trust it, name its package: trust=[{package}]")
     try:
         return pkgutil.resolve_name(target)(**{key: value for key, value in settings.items() if key != "_target_"})
-    except (ImportError, AttributeError, TypeError) as error:
+    except (ImportError, AttributeError, TypeError, SyntaxError) as error:
         raise UserError(f"_target_={target}: {error}") from error

@@ -20,6 +20,7 @@ def reproducible(seed: int, threads: int, deterministic: bool) -> Iterator[None]
         deterministic: Choose deterministic algorithms where there are some (as ultralytics, warn only).
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     threads_before = torch.get_num_threads()
     algorithms = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.deterministic
@@ -41,6 +42,8 @@ def reproducible(seed: int, threads: int, deterministic: bool) -> Iterator[None]
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+        if on_gpus:
+            torch.cuda.set_rng_state_all(on_gpus)
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])
         torch.backends.cudnn.deterministic = cudnn

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: finish the step, write the checkpoint, say how it ended."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class StopRequest:
         if self.signum == signum:
             raise StoppedError(signum)
         self.signum = self.signum or signum
+        sys.stderr.write("\nStopping after this step; again to stop at once.\n")
 
 
 @contextmanager

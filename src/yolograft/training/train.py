@@ -22,9 +22,9 @@ from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
-from yolograft.model.weights import load_detector
+from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch, quiet
-from yolograft.training.build import make, model_spec, own_packages
+from yolograft.training.build import data_spec, make, model_spec, own_packages, with_absolute_path
 from yolograft.training.callbacks.console import Console, duration
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.checkpoints import Checkpoints
@@ -32,7 +32,7 @@ from yolograft.training.curves import draw_curves
 from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
-from yolograft.training.loggers import close_logger, make_logger
+from yolograft.training.loggers import check_logger, close_logger, make_logger
 from yolograft.training.module import DetectionTraining, evaluate
 from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.record import Record, read_record
@@ -66,6 +66,7 @@ def train(
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    config = with_absolute_path(config)
     fields = {
         "name": folder.name,
         "choices": dict(choices),
@@ -81,6 +82,7 @@ def train(
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
+        check_logger(config["logger"])
         with stoppable() as stop:
             if compute.processes == 1:
                 Run(config, folder, record, compute, group, stop).train()
@@ -95,6 +97,13 @@ def train(
         record.end("failed", error)
         raise
     record.end("finished")
+    _say_result(record, folder)
+    if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
+        raise StoppedError(stop.signum)
+    return record.fields
+
+
+def _say_result(record: Record, folder: Path) -> None:
     metrics = record.fields["metrics"]
     log.info(
         "mAP50 %.4f  mAP50-95 %.4f  (best epoch %s, %s)  %s",
@@ -104,7 +113,6 @@ def train(
         duration(record.seconds),
         folder,
     )
-    return record.fields
 
 
 def _train_rank(
@@ -167,9 +175,10 @@ class Run:
                     "%s: going back to the last checkpoint, with other draws (%s of %s).", error, failures, RETRIES
                 )
             except torch.OutOfMemoryError as error:
-                used = batch or self.record.fields["batch"]
+                used = batch or self.record.fields.get("batch", 1)  # none yet: no batch at all fits
+                first_batch = self.record.fields.get("first_batch", used)
                 # Later epochs need no more memory than the first: there it is something else that has taken it.
-                if checkpoints.last.exists() or used < 2 or used * 2**RETRIES <= self.record.fields["first_batch"]:
+                if checkpoints.last.exists() or used < 2 or used * 2**RETRIES <= first_batch:
                     raise UserError(
                         f"{self.compute.device} ran out of memory with batch={used} at imgsz={self.config['imgsz']}; "
                         "use a smaller batch, imgsz or scale"
@@ -181,16 +190,19 @@ class Run:
 
     def _train(self, checkpoints: Checkpoints, state: dict[str, Any] | None, batch: int | None, attempt: int) -> None:
         config, compute, plots = self.config, self.compute, self.folder / "plots"
-        spec: DataSpec = make(config["dataset"])
+        spec = data_spec(config)
         model = build_detector(model_spec(config, spec), trust=own_packages(config))
+        if config["weights"] and not state:
+            self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
         train_set, val_set = self._data_sets(spec, size)
         self._describe(model, spec, train_set, val_set, size)
 
         start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
+        epochs = state["epochs"] if state else config["epochs"]  # a time budget has stretched them
         if state:
             within = f" and {start_batch} batches" if start_batch else ""
-            log.info("Going on after %s of %s epochs%s.", start, config["epochs"], within)
+            log.info("Going on after %s of %s epochs%s.", start, epochs, within)
         attempt = max(attempt, state["attempt"] if state else 0)
         stages = self._stages()
         augments = [stage.augment(config["augment"]) for stage in stages]
@@ -206,7 +218,7 @@ class Run:
             rank=self.rank,
             world=compute.processes,
         )
-        recipe = Recipe(config["epochs"], len(batches), size, len(train_set), config["optim"])
+        recipe = Recipe(epochs, len(batches), size, len(train_set), config["optim"])
         data = DetectionData(
             DrawnDataset(train_set, [*augments, *map(closed, augments)]),
             val_set,
@@ -246,13 +258,24 @@ class Run:
             draw_labels(train_set.labels, spec.names, plots)
             draw_batch(next(iter(data.train_dataloader())), plots / "train_batch.jpg", spec.names)
 
-        over = config["time"] is not None and self.record.seconds >= config["time"] * 3600
-        if not (state and (start >= config["epochs"] or state["stopped_early"] or (over and start))):
+        if not (state and (start >= epochs or state["stopped_early"])):
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
-            console = [Console(config["epochs"], len(train_set))] if self.rank == 0 else []
+            console = [Console(len(train_set))] if self.rank == 0 else []
             self._fit(module, data, [*budget, journal, *console])
         if self.rank == 0:
             self._measure(checkpoints, val_set, size * 2, plots)
+
+    def _start_from(self, model: Detector, weights: str) -> None:
+        """Copy what fits of a file's weights into the model, by role, and say what did not."""
+        try:
+            report = transfer(model, load_weights(weights))
+        except FileNotFoundError as error:
+            raise UserError(f"weights={weights}: there is no such file") from error
+        except ValueError as error:
+            raise UserError(f"weights={weights}: {error}") from error
+        if not report.matched:
+            raise UserError(f"weights={weights}: nothing in it fits this model")
+        log.info("Starting from %s: %s", weights, report)
 
     def _batch_size(self, model: Detector, spec: DataSpec) -> int:
         """Return the config's batch, or the one that fits into the GPU's memory."""
@@ -294,6 +317,9 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
+        for name, scan in (("train", train_set.scan), ("val", val_set.scan)):
+            if scan.skipped:
+                log.warning("%s: %s of %s images are skipped:", name, scan.skipped, scan.skipped + scan.images)
         for line in summary_lines([*train_set.scan.faults, *val_set.scan.faults], 10):
             log.warning("%s", line)
         record.update(
@@ -301,6 +327,7 @@ class Run:
             parts=parts_params(model),
             gflops=round(gflops(model, imgsz), 3),
             batch=batch,
+            threads=self.compute.threads,
             first_batch=record.fields.get("first_batch", batch),
             device=str(self.compute.device),
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
@@ -333,7 +360,7 @@ class Run:
                     accelerator=compute.accelerator,
                     devices=compute.devices,
                     strategy=self._strategy(),
-                    max_epochs=config["epochs"] - module.start_epoch,
+                    max_epochs=module.recipe.epochs - module.start_epoch,
                     callbacks=[*callbacks, *extra],
                     logger=logger or False,
                     default_root_dir=self.folder,

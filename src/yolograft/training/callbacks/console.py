@@ -12,19 +12,19 @@ from yolograft.training.module import LOSSES, DetectionTraining
 
 log = logging.getLogger(__name__)
 
-_HEADER = ("epoch", "box", "cls", "dfl", "precision", "recall", "mAP50", "mAP50-95", "img/s", "left")
+_HEADER = ("epoch", "box", "cls", "dfl", "prec", "recall", "mAP50", "mAP50-95", "img/s", "left")
+_WIDTHS = "%8s%7s%7s%7s%7s%7s%7s%9s%7s%8s"  # fits 80 columns
 
 
 class Console(pl.Callback):
     """Shows the progress of a training on standard error.
 
     Args:
-        epochs: Epochs of the whole run.
         images: Images in an epoch.
     """
 
-    def __init__(self, epochs: int, images: int) -> None:
-        self.epochs, self.images = epochs, images
+    def __init__(self, images: int) -> None:
+        self.images = images
         self.bar: Progress | None = None
         self.task: Any = None
         self._began = 0.0
@@ -35,7 +35,7 @@ class Console(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the head of the table and start the bar."""
         self._began = time.monotonic()
-        log.info(("%9s" + "%10s" * 9), *_HEADER)
+        log.info(_WIDTHS, *_HEADER)
         if sys.stderr.isatty():
             from rich.console import Console as Terminal
 
@@ -55,7 +55,7 @@ class Console(pl.Callback):
         assert isinstance(pl_module, DetectionTraining)
         self._epoch_began = time.monotonic()
         if self.bar:
-            self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{self.epochs}")
+            self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{pl_module.recipe.epochs}")
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Show the mean losses so far."""
@@ -74,13 +74,13 @@ class Console(pl.Callback):
         """Print the epoch's line."""
         assert isinstance(pl_module, DetectionTraining)
         self._epochs_here += 1
-        row, epoch = pl_module.row(), pl_module.epoch + 1
-        left = (time.monotonic() - self._began) / self._epochs_here * (self.epochs - epoch)
-        line = ("%9s" + "%10.4g" * 7 + "%10.1f%10s") % (
-            f"{epoch}/{self.epochs}",
-            *(row[f"train/{name}"] for name in LOSSES),
-            *(row[f"metrics/{name}"] for name in ("precision", "recall", "mAP50", "mAP50-95")),
-            self._speed,
+        row, epoch, epochs = pl_module.row(), pl_module.epoch + 1, pl_module.recipe.epochs
+        left = (time.monotonic() - self._began) / self._epochs_here * (epochs - epoch)
+        line = _WIDTHS % (
+            f"{epoch}/{epochs}",
+            *(f"{row[f'train/{name}']:.3f}" for name in LOSSES),
+            *(f"{row[f'metrics/{name}']:.3f}" for name in ("precision", "recall", "mAP50", "mAP50-95")),
+            f"{self._speed:.1f}",
             duration(left),
         )
         if self.bar:

@@ -89,6 +89,14 @@ class Journal(pl.Callback):
             self._save(pl_module, pl_module.epoch, batch_idx + 1)
         raise StoppedError(self.stop.signum or signal.SIGTERM)
 
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Stop here too: the epoch's steps are in the checkpoint, its validation is done again."""
+        assert isinstance(pl_module, DetectionTraining)
+        if self.stop.signum is None or trainer.world_size > 1:  # processes validate different numbers of batches
+            return
+        self._save(pl_module, pl_module.epoch, pl_module.recipe.batches)
+        raise StoppedError(self.stop.signum)
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the clock: images per second are those of training."""
         self.training_seconds += time.monotonic() - self._epoch_began
@@ -143,6 +151,7 @@ class Journal(pl.Callback):
             {
                 "epoch": epoch,
                 "batch": batch,
+                "epochs": module.recipe.epochs,
                 "stopped_early": stopped_early,
                 **self.resume,
                 "training": module.progress(within_epoch=batch > 0),
