@@ -148,3 +148,52 @@ def test_progressive_learning_grows_image_size_and_augmentation() -> None:
     assert [stage_of(epoch, stages) for epoch in (0, 4, 5, 19)] == [0, 0, 1, 3]
     assert stages[0].augment({"mosaic": 1.0, "fliplr": 0.5}) == {"mosaic": 0.3, "fliplr": 0.5}
     assert [s.imgsz for s in plan(2, 64, 4, 0.5, 0.3)] == [32, 64]
+
+
+def test_single_class_is_one_class_as_in_stock(run) -> None:  # type: ignore[no-untyped-def]
+    record, folder = run("single_cls=true")
+    assert list(record["metrics"]["per_class"]) in (["item"], [])
+    assert weights(folder)["model.head.cv3.0.2.weight"].shape[0] == 1
+
+
+def test_weights_are_a_start(run, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+    import torch
+
+    from yolograft.errors import UserError
+    from yolograft.stock.model import stock_yolo11
+
+    one = run(folder="one")[1]
+    still = ("optim.lr0=1e-9", "optim.warmup_bias_lr=0", "epochs=1")
+    with caplog.at_level("INFO"):
+        two = run(*still, f"weights={one}/checkpoints/best.safetensors", folder="two")[1]
+    assert "Starting from" in caplog.text
+    name = "model.neck.out_p3.cv1.conv.weight"
+    assert torch.allclose(weights(one)[name], weights(two)[name], atol=1e-6)
+
+    torch.manual_seed(9)
+    stock = stock_yolo11("n", 4)
+    torch.save(stock.state_dict(), tmp_path / "stock.pt")
+    three = run(*still, f"weights={tmp_path}/stock.pt", folder="three")[1]
+    assert torch.allclose(weights(three)["model.backbone.stem.conv.weight"], stock.model[0].conv.weight, atol=1e-6)
+
+    with pytest.raises(UserError, match=r"no weights file 'nowhere\.pt'"):
+        run("weights=nowhere.pt", folder="four")
+
+
+def test_a_time_budget_goes_on_after_a_restart(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from yolograft.training.callbacks.journal import Journal
+
+    write = Journal._write_epoch
+
+    def cut(self, trainer, module, row, fitness):  # type: ignore[no-untyped-def]
+        write(self, trainer, module, row, fitness)
+        if module.epoch == 4:
+            raise RuntimeError("cut off")
+
+    monkeypatch.setattr(Journal, "_write_epoch", cut)
+    with pytest.raises(RuntimeError, match="cut off"):
+        run("time=0.003", "epochs=1")
+    monkeypatch.undo()
+    record, _ = run("time=0.003", "epochs=1")
+    assert record["status"] == "finished"
+    assert record["epochs_done"] > 5

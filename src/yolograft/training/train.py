@@ -267,12 +267,7 @@ class Run:
 
     def _start_from(self, model: Detector, weights: str) -> None:
         """Copy what fits of a file's weights into the model, by role, and say what did not."""
-        try:
-            report = transfer(model, load_weights(weights))
-        except FileNotFoundError as error:
-            raise UserError(f"weights={weights}: there is no such file") from error
-        except ValueError as error:
-            raise UserError(f"weights={weights}: {error}") from error
+        report = transfer(model, load_weights(weights))
         if not report.matched:
             raise UserError(f"weights={weights}: nothing in it fits this model")
         log.info("Starting from %s: %s", weights, report)
