@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format clean
+.PHONY: help setup demo test test-slow parity lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: lint ## style, types and the quick tests
 
 test-slow: setup ## the tests that take long
 	$(BIN)/pytest -m slow
+
+parity: setup ## compare training with stock's, step by step (minutes)
+	$(BIN)/python benchmarks/parity.py
 
 format: setup ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
