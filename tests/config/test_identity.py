@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from yolograft.config import resolvers, search_path
-from yolograft.config.identity import identity, variant_name
+from yolograft.config.identity import data_word, identity, variant_name
 from yolograft.config.locations import conf_dir
 
 
@@ -98,3 +98,10 @@ def test_edited_code_of_ones_own_part_is_another_run(config: dict, tmp_path: Pat
     before = identity(own)
     file.write_text("class Tiny: wide = True")
     assert identity(own) != before
+
+
+def test_runs_on_different_data_are_told_apart() -> None:
+    assert data_word("shapes", {"size": 160}) == ""
+    assert data_word("yolo", {"path": "some/blood cells/data.yaml"}) == "_blood-cells"
+    assert data_word("folder", {"path": "some/leaves"}) == "_leaves"
+    assert data_word("coco8", {"root": None}) == "_coco8"

@@ -98,4 +98,20 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
         if not shown and value:
             words.append(f"{key.rsplit('.', 1)[-1]}={value}")
     words.append(f"seed{config['seed']}")
-    return "".join(c if c.isalnum() or c in "._-=+" else "-" for c in "_".join(words))[:100]
+    return _as_file_name("_".join(words))
+
+
+def data_word(choice: str, dataset: Mapping[str, Any]) -> str:
+    """Return what tells runs on different data apart, such as `_bccd`; nothing for the default data set.
+
+    Args:
+        choice: The option of the `dataset` group.
+        dataset: Its values.
+    """
+    path = Path(str(dataset.get("path") or choice))
+    folder = path.parent if path.suffix in (".yaml", ".yml") else path
+    return "" if choice == "shapes" else "_" + _as_file_name(folder.resolve().name)
+
+
+def _as_file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "._-=+" else "-" for c in text)[:100]

@@ -4,7 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from yolograft.config.identity import identity, variant_name
+from yolograft.config.identity import data_word, identity, variant_name
 
 
 def register() -> None:
@@ -31,5 +31,6 @@ def _sweep_folder(*, _root_: DictConfig) -> str:
 def _run_folder(*, _root_: DictConfig) -> str:
     """A single run: project/name-identity."""
     config = job_config(_root_)
-    name = config["name"] or variant_name(_root_.hydra.runtime.choices, config, [])
+    choices = _root_.hydra.runtime.choices
+    name = config["name"] or variant_name(choices, config, []) + data_word(choices["dataset"], config["dataset"])
     return f"{config['project']}/{name}-{identity(config)[:6]}"
