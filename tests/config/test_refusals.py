@@ -55,7 +55,7 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "data=coco8.yaml"), ("data", "dataset=yolo dataset.path=data.yaml")),
         (("train", "device=0,1"), ("device=0,1", "device=[0,1]")),
         (("train", "batch=0"), ("batch=0", "from 1 on")),
-        (("train", "dataset=folder", "dataset.path=a b"), ("dataset.path=a b", "quotes")),
+        (("train", "dataset=folder", "dataset.path=数据 集"), ("dataset.path=数据 集", "quotes")),
         (("report",), ("runs", "must be given")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from norm_rank import norm_rank
 from tiny import TINY
 from yolograft.training.distributed import launch
 from yolograft.training.stopping import StopRequest
@@ -51,29 +52,12 @@ def test_losses_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
     assert len((second / "metrics.csv").read_text().splitlines()) == 5
 
 
-def _norm_rank(rank: int, folder: str) -> None:
-    import torch.distributed as dist
-
-    from yolograft.training.distributed import sync_norms
-
-    dist.init_process_group("gloo", rank=rank, world_size=2)
-    torch.manual_seed(0)
-    norm = nn.BatchNorm2d(3)
-    x = torch.randn(7, 3, 4, 4)
-    sync_norms(norm)
-    part = (x[:4] if rank == 0 else x[4:]).clone().requires_grad_()
-    (norm(part) ** 3).sum().backward()
-    assert norm.weight.grad is not None
-    torch.save([part.grad, norm.running_mean, norm.running_var, norm.weight.grad], Path(folder) / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
 def test_norms_see_the_whole_batch(tmp_path: Path) -> None:
     torch.manual_seed(0)
     norm = nn.BatchNorm2d(3)
     x = torch.randn(7, 3, 4, 4, requires_grad=True)
     (norm(x) ** 3).sum().backward()
-    launch(2, _norm_rank, str(tmp_path), stop=StopRequest())
+    launch(2, norm_rank, str(tmp_path), stop=StopRequest())
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert x.grad is not None
     assert norm.weight.grad is not None

@@ -172,10 +172,11 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         if group == "head":
             break
         features = _features_of(part, label)
-        if group == "backbone" and not _is_within(targets[group], ("yolograft",)):
-            _check_levels(part, features, label)
         # The context only changes P5, so the neck's levels are the backbone's.
         giver = giver if group == "context" else label
+    if not _is_within(targets["backbone"], ("yolograft",)):
+        backbone = parts["backbone"]
+        _check_levels(backbone, _features_of(backbone, "backbone"), f"backbone '{_short(targets['backbone'])}'")
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
     return detector
