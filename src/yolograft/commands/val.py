@@ -1,7 +1,6 @@
 """`yolograft val`: measure trained weights on a data set."""
 
 import json
-import logging
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,6 @@ from rich.table import Table
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
-
-log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:

@@ -192,6 +192,8 @@ class Run:
         config, compute, plots = self.config, self.compute, self.folder / "plots"
         spec = data_spec(config)
         model = build_detector(model_spec(config, spec), trust=own_packages(config))
+        if (source := getattr(model.model[0], "pretrained_from", "")) and not state:
+            log.info("Pretrained backbone: %s", source)
         if config["weights"] and not state:
             self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
