@@ -153,24 +153,17 @@ def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft) 
     done = yolograft(*arguments)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    runs = {
-        run.parent.name.split("_")[0]: read(run.parent) for run in (tmp_path / "multirun" / "mixed").glob("*/run.json")
-    }
-    assert {name: run["status"] for name, run in runs.items()} == {
-        "timm-resnet10t": "finished",
-        "timm-vit-tiny-patch16-224": "failed",
-    } or {run["status"] for run in runs.values()} == {"finished", "failed"}
+    runs = {run.parent.name: read(run.parent) for run in (tmp_path / "multirun" / "mixed").glob("*/run.json")}
+    assert sorted(run["status"] for run in runs.values()) == ["failed", "finished"]
     (failed,) = (run for run in runs.values() if run["status"] == "failed")
     assert "vit_tiny_patch16_224" in failed["error"]["message"]
     table = (tmp_path / "multirun" / "mixed" / "comparison.md").read_text(encoding="utf-8")
     assert "failed" in table
     assert "vit_tiny_patch16_224" in done.stderr
 
-    began = time.monotonic()
     again = yolograft("report", "runs=multirun/mixed", "format=json")
     assert again.returncode == 0, again.stderr
-    assert len(json.loads(again.stdout)) == 2 or "rows" in json.loads(again.stdout)
-    assert time.monotonic() - began < 60
+    assert sorted(row["status"] for row in json.loads(again.stdout)["rows"]) == ["failed", "finished"]
 
 
 @pytest.mark.parametrize(

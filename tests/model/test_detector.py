@@ -36,7 +36,12 @@ def mine(monkeypatch):
         def forward(self, image):
             return [layer(image) for layer in self.maps]
 
-    for part in (TwoLevels, Mute, Own):
+    class Boastful(Own):
+        def __init__(self, scale):
+            super().__init__(scale)
+            self.features = pyramid((8, 8, 16))
+
+    for part in (TwoLevels, Mute, Own, Boastful):
         part.__module__ = "mine.parts"
         setattr(module, part.__name__, part)
     monkeypatch.setitem(sys.modules, "mine", types.ModuleType("mine"))
@@ -95,6 +100,13 @@ def test_levels_that_do_not_fit_name_both_groups(spec, mine):
     assert refusal(two, ["mine"]) == (
         "neck 'conv' needs P3, P4, P5 at strides 8, 16, 32; "
         "backbone 'parts' gives P3 (stride 8, 8 channels), P4 (stride 16, 16 channels)"
+    )
+
+
+def test_levels_are_what_a_backbone_gives(spec, mine):
+    assert refusal(with_part(spec(), "backbone", _target_="mine.parts.Boastful"), ["mine"]) == (
+        "backbone 'parts' says its levels are [(8, 8), (8, 16), (16, 32)] (channels, stride); "
+        "its forward gives [(8, 8), (8, 16), (8, 32)]"
     )
 
 
