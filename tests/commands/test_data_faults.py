@@ -32,11 +32,17 @@ def test_what_stock_skips_is_named_and_counted(tmp_path: Path, yolograft) -> Non
     (labels / "1.txt").write_text("0 0.5 half 0.4 0.4\n")
     (labels / "2.txt").write_text("0 320 240 64 48\n")
     (images / "3.png").write_text("not an image")
-    done = yolograft("train", "dataset=yolo", f"dataset.path={yaml}", *SETTINGS)
+    refused = yolograft("train", "dataset=yolo", f"dataset.path={yaml}", *SETTINGS)
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "train/0.txt:2: class 7 is out of range" in refused.stderr.replace("\\", "/")
+    assert "also 1 number, 1 pixels. This would falsify the results" in refused.stderr
+    done = yolograft("train", "dataset=yolo", f"dataset.path={yaml}", "dataset.check=warn", *SETTINGS)
     assert done.returncode == 0, done.stderr
     (record,) = tmp_path.glob("runs/*/run.json")
     found = json.loads(record.read_text(encoding="utf-8"))["data"]["train"]
     assert (found["images"], found["skipped"]) == (4, 4)
+    assert found["kinds"] == {"class-range": 1, "number": 1, "pixels": 1, "unreadable-image": 1}
     assert len(found["faults"]) == 4
     said = done.stderr.replace("\\", "/")
     for words in ("train/0.txt:2: class 7 is out of range", "train/1.txt:1: 'half' is not a number"):

@@ -43,7 +43,7 @@ def find_weights(run: str) -> Path:
 
 def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of saved weights on the data set of the config, or on the one they were trained on."""
-    from yolograft.data.checks import summary_lines
+    from yolograft.data.checks import enforce, summary_lines
     from yolograft.data.dataset import build_dataset
     from yolograft.data.module import val_loader
     from yolograft.model.weights import load_detector
@@ -56,9 +56,11 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     quiet()
     model, extra = load_detector(weights, trust=tuple(config["trust"]))
     trained = extra.get("config", {})
-    settings = config.get("dataset") or trained.get("dataset")
-    if settings is None:
-        raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
+    settings = config["dataset"]
+    if "_target_" not in settings:
+        if "dataset" not in trained:
+            raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
+        settings = {**trained["dataset"], "check": settings["check"]}
     single = bool(trained.get("single_cls"))
     spec = data_spec({"dataset": settings, "single_cls": single}, trust=tuple(config["trust"]))
     if list(spec.names.values()) != list(model.names.values()):
@@ -71,8 +73,10 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     compute = resolve(config["device"], config["workers"], computing)
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
-    for line in summary_lines(dataset.scan.faults, 10):
-        print(line, file=sys.stderr)
+    if settings["check"] != "off":
+        for line in summary_lines(dataset.scan.faults, 10):
+            print(line, file=sys.stderr)
+    enforce(settings["check"], dataset.scan.faults)
     loader = val_loader(dataset, config["batch"], compute.workers)
     folder = _plots_folder(weights, f"{spec.name}-{config['split']}")
     with reproducible(0, compute.threads, deterministic=True), TemporaryDirectory() as nowhere:

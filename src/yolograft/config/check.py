@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.config import search_path
 from yolograft.config.help import groups
 from yolograft.config.locations import conf_dir
-from yolograft.config.schema import COMMANDS
+from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
 from yolograft.config.signature import options
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
@@ -78,13 +78,21 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
             _check_part(group, part)
 
 
+_EXACT = ConfigDict(extra="forbid", strict=True)
+
+
 def _check_part(group: str, part: Mapping[str, Any]) -> None:
     target = part.get("_target_")
+    if target is None and set(part) == set(DATASET_OPTIONS):  # `val` without a data set: the run's
+        _check(DatasetOptions, part, prefix=f"{group}.")
+        return
     if not isinstance(target, str):
         raise UserError(f"{group}: has no _target_; conf/{group}/NAME.yaml must name its class or function")
-    accepted = options(target)
-    fields: dict[str, Any] = dict(accepted)
-    model = create_model(group, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    base = DatasetOptions if group == "dataset" else BaseModel
+    fields: dict[str, Any] = dict(options(target))
+    if taken := set(fields) & set(base.model_fields):
+        raise UserError(f"{target}: its option {min(taken)} means something for every {group}; name it otherwise")
+    model: type[BaseModel] = create_model(group, __base__=type(group, (base,), {"model_config": _EXACT}), **fields)
     _check(model, {k: v for k, v in part.items() if k != "_target_"}, prefix=f"{group}.")
 
 
@@ -97,6 +105,8 @@ def _check(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") 
 
 def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, known: Sequence[str]) -> str:
     error = refused.errors(include_url=False)[0]
+    if not error["loc"]:  # keys that do not go together: the message names them
+        return str(error["ctx"]["error"])
     path: list[str] = []
     node: Any = values
     for step in map(str, error["loc"]):  # a union adds the names of its branches to the path: keep what is a key

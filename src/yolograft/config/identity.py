@@ -9,7 +9,7 @@ from typing import Any
 from yolograft.config.signature import source_file
 
 # What cannot change the result: where things are written, what is shown, how fast data is loaded.
-_WITHOUT_EFFECT = ("name", "project", "workers", "logger")
+_WITHOUT_EFFECT = ("name", "project", "workers", "logger", "cache", "cache_gb")
 _WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
 
 # Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
@@ -42,9 +42,10 @@ def identity(config: Mapping[str, Any]) -> str:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
     if "device" in kept:
         kept["device"] = _kind_of_device(kept["device"])
-    dataset = kept.get("dataset")
-    if dataset and isinstance(dataset.get("path"), str):
-        kept["dataset"] = {**dataset, "path": Path(dataset["path"]).expanduser().resolve().as_posix()}
+    if dataset := kept.get("dataset"):
+        kept["dataset"] = {k: v for k, v in dataset.items() if k != "check"}
+        if isinstance(path := dataset.get("path"), str):
+            kept["dataset"]["path"] = Path(path).expanduser().resolve().as_posix()
     text = json.dumps(_canonical([kept, _sources(kept)]), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

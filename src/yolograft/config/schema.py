@@ -133,6 +133,29 @@ class WandbLogger(Strict):
 Logger = Annotated[CSVLogger | TensorBoardLogger | WandbLogger, Field(discriminator="kind")]
 
 
+class DatasetOptions(Strict):
+    """What every data set takes beside its own options."""
+
+    check: Literal["strict", "warn", "off"] = "strict"
+    split: Annotated[float, Field(gt=0, lt=1)] | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    group_duplicates: bool = False
+
+    @model_validator(mode="after")
+    def _together(self) -> "DatasetOptions":
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("dataset.folds and dataset.fold belong together: dataset.folds=5 dataset.fold=0,1,2,3,4")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"dataset.fold={self.fold}: the folds are 0 to {self.folds - 1}")
+        if self.folds is not None and self.split is not None:
+            raise ValueError("dataset.split and dataset.folds exclude each other; give one")
+        return self
+
+
+DATASET_OPTIONS = tuple(DatasetOptions.model_fields)
+
+
 class Imgsz(Strict):
     """The image size, shared by all commands that look at images."""
 
@@ -175,6 +198,7 @@ class TrainConfig(Parts, Imgsz):
     single_cls: bool
     rect: bool
     cache: bool | Literal["ram", "disk"]
+    cache_gb: NonNegative
     freeze: Annotated[int, Field(ge=0)] | str | list[int | str] | None
     patience: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -219,7 +243,7 @@ class ValConfig(Imgsz):
     """`yolograft val`; without a data set or image size, those of the training."""
 
     imgsz: Annotated[int, Field(ge=32)] | None  # type: ignore[assignment]
-    dataset: dict[str, Any] | None = None
+    dataset: dict[str, Any]
     run: str
     split: Literal["train", "val", "test"]
     batch: PositiveInt
@@ -238,9 +262,18 @@ class ReportConfig(Strict):
     format: Literal["table", "json", "markdown", "csv"]
 
 
+class DataConfig(Imgsz):
+    """`yolograft data`."""
+
+    dataset: dict[str, Any]
+    format: Literal["table", "json"]
+    out: Text
+
+
 COMMANDS: dict[str, type[Strict]] = {
     "train": TrainConfig,
     "val": ValConfig,
     "info": InfoConfig,
     "report": ReportConfig,
+    "data": DataConfig,
 }

@@ -1,24 +1,25 @@
-"""What a source of data ends in: where the images of each split lie and what the classes are called."""
+"""What a source of data ends in: which images each split has, where their labels are, what the classes are called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from yolograft.data.labels.reader import LabelReader
+from yolograft.data.labels.yolo import YoloLabels
 
 
 @dataclass(frozen=True)
 class DataSpec:
     """A data set for detection, whatever it was made from.
 
-    Labels lie where ultralytics looks for them: the last `images` folder of an image's path replaced by `labels`, the
-    suffix by `.txt`; one row `class x y w h` per box, in fractions of the image, or a polygon `class x1 y1 x2 y2 …`.
-
     Attributes:
         name: what the data set is called in tables.
-        train: absolute paths of image folders or lists of images (.txt).
-        val: the same for validation.
-        test: the same for testing, empty where there is no such split.
+        train: absolute paths of folders of images, lists of images (.txt) or images.
+        val: the same for validation; empty where there is no such split.
+        test: the same for testing.
         names: class names by class number, 0 … nc - 1.
         root: absolute path of the folder that holds it.
         channels: channels of the images: 3 for colour, 1 for grey.
+        labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DataSpec:
     names: dict[int, str]
     root: str
     channels: int = 3
+    labels: LabelReader = field(default_factory=YoloLabels)
 
     @property
     def nc(self) -> int:

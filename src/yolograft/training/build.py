@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions
 from yolograft.data.spec import DataSpec
+from yolograft.data.splitting import SHARE, fold, hold_out
 from yolograft.errors import UserError
 from yolograft.model.detector import GROUPS, ModelSpec
 
@@ -23,13 +25,22 @@ def model_spec(config: Mapping[str, Any], data: DataSpec) -> ModelSpec:
 
 
 def data_spec(config: Mapping[str, Any], trust: Sequence[str] | None = None) -> DataSpec:
-    """Return the data set that a config names; with `single_cls` all its classes are one, named as ultralytics does.
+    """Return the data set that a config names, split as it says; with `single_cls` all its classes are one.
 
     Args:
-        config: With `dataset` and `single_cls`.
+        config: With `dataset`, and `single_cls` where it is wanted.
         trust: As for `make`.
+
+    Raises:
+        UserError: If there is no such data set, or it cannot be split so.
     """
-    spec: DataSpec = make(config["dataset"], trust)
+    settings = dict(config["dataset"])
+    wish = DatasetOptions.model_validate({key: settings.pop(key) for key in DATASET_OPTIONS if key in settings})
+    spec: DataSpec = make(settings, trust)
+    if wish.folds is not None and wish.fold is not None:
+        spec = fold(spec, wish.folds, wish.fold, group_duplicates=wish.group_duplicates)
+    elif wish.split is not None or not spec.val:
+        spec = hold_out(spec, wish.split or SHARE, group_duplicates=wish.group_duplicates)
     return replace(spec, names={0: "item"}) if config.get("single_cls") else spec
 
 

@@ -49,6 +49,7 @@ class Record:
             "identity": identity,
             **fields,
             "metrics": self.previous.get("metrics"),
+            "data": self.previous.get("data"),
             "best_epoch": self.previous.get("best_epoch"),
             "epochs_done": self.previous.get("epochs_done", 0),
             "images_per_second": self.previous.get("images_per_second"),

@@ -3,9 +3,8 @@
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,8 +14,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.config.identity import identity
-from yolograft.data.checks import summary_lines
-from yolograft.data.dataset import DetectionDataset, build_dataset
+from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -29,6 +27,7 @@ from yolograft.training.callbacks.console import Console, duration
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.curves import draw_curves
+from yolograft.training.data_sets import checked, data_sets, refuse_other_data, share_images
 from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
@@ -76,6 +75,7 @@ def train(
     }
     record = Record(folder, identity(config), fields)
     if record.finished:
+        _refuse_other_data(config, folder, record)
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
         return record.previous
     record.update()
@@ -101,6 +101,16 @@ def train(
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
     return record.fields
+
+
+def _refuse_other_data(config: dict[str, Any], folder: Path, record: Record) -> None:
+    """Raise UserError where a finished run's data have changed; a data set that is gone or unreadable says nothing."""
+    try:
+        train_set, val_set = data_sets(config, data_spec(config), 1)
+    except UserError as problem:
+        log.info("Whether the data are still the same cannot be told: %s", problem)
+        return
+    refuse_other_data(folder, record.previous, train_set, val_set)
 
 
 def _say_result(record: Record, folder: Path) -> None:
@@ -197,8 +207,11 @@ class Run:
         if config["weights"] and not state:
             self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
-        train_set, val_set = self._data_sets(spec, size)
+        train_set, val_set = data_sets(config, spec, size)
+        if state:
+            refuse_other_data(self.folder, self.record.previous, train_set, val_set)
         self._describe(model, spec, train_set, val_set, size)
+        share_images(config, train_set, val_set)
 
         start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
         epochs = state["epochs"] if state else config["epochs"]  # a time budget has stretched them
@@ -281,21 +294,11 @@ class Run:
             return int(batch)
         if self.compute.accelerator != "gpu" or self.compute.processes > 1:
             raise UserError(f"batch={batch}: only one CUDA device's memory can be filled; give a number of images")
-        train_set, _ = self._data_sets(spec, 16)
+        train_set, _ = data_sets(self.config, spec, 16)
         objects = max(len(label["cls"]) for label in train_set.labels) * 4  # a mosaic has four images
         mixed = self.compute.autocast is not None
         imgsz = self.config["imgsz"]
         return fitting_batch(model, self.compute.device, imgsz, batch, mixed, objects, len(train_set))
-
-    def _data_sets(self, spec: DataSpec, batch: int) -> tuple[DetectionDataset, DetectionDataset]:
-        config = self.config
-        hyp = SimpleNamespace(**config["augment"])
-        common = {"imgsz": config["imgsz"], "single_cls": config["single_cls"], "cache": config["cache"]}
-        train_set = build_dataset(
-            spec, "train", hyp, batch=batch, augment=True, rect=config["rect"], fraction=config["fraction"], **common
-        )
-        val_set = build_dataset(spec, "val", hyp, batch=batch * 2, augment=False, rect=True, **common)
-        return train_set, val_set
 
     def _stages(self) -> list[Stage]:
         """Return the stages of progressive learning; one, at full size and strength, without it."""
@@ -314,11 +317,6 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
-        for name, scan in (("train", train_set.scan), ("val", val_set.scan)):
-            if scan.skipped:
-                log.warning("%s: %s of %s images are skipped:", name, scan.skipped, scan.skipped + scan.images)
-        for line in summary_lines([*train_set.scan.faults, *val_set.scan.faults], 10):
-            log.warning("%s", line)
         record.update(
             params=sum(p.numel() for p in model.parameters()),
             parts=parts_params(model),
@@ -328,7 +326,7 @@ class Run:
             first_batch=record.fields.get("first_batch", batch),
             device=str(self.compute.device),
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
-            data={"train": asdict(train_set.scan), "val": asdict(val_set.scan)},
+            data=checked(self.config, train_set, val_set),
         )
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",

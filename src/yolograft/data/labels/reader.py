@@ -1,0 +1,190 @@
+"""What every reader of labels does: find the file that holds an image's labels, and read them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from yolograft.data.checks import Fault
+
+#: How far ultralytics lets a coordinate lie outside 0 … 1 before it refuses the label file.
+TOLERANCE = 0.01
+
+
+class UnreadableLabelsError(Exception):
+    """Labels that cannot be trusted, so that their image must be left out.
+
+    Attributes:
+        faults: why; at least one.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = list(faults)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one image.
+
+    Attributes:
+        rows: float32 [n, 5]: class, then centre x, centre y, width, height in fractions of the image.
+        segments: polygons, float32 [points, 2] each, in fractions; empty where the labels are boxes.
+        faults: what is wrong with labels that are used all the same.
+    """
+
+    rows: np.ndarray
+    segments: list[np.ndarray] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+class LabelReader(ABC):
+    """Finds and reads the labels of images. Called from several threads at once."""
+
+    @abstractmethod
+    def files(self, images: Sequence[str]) -> list[str]:
+        """Return, for each image, the file that holds its labels; "" where there is none."""
+
+    @abstractmethod
+    def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
+        """Read the labels of one image.
+
+        Args:
+            image: the image.
+            file: where its labels are; "" or a file that does not exist means that nothing is labelled.
+            shape: height and width of the image, pixels.
+            nc: number of classes.
+            single_cls: class numbers do not matter.
+
+        Raises:
+            UnreadableLabelsError: the labels cannot be trusted.
+        """
+
+    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+        """Return what is labelled though its image is not there.
+
+        Args:
+            images: all images of the data set's split.
+            files: their label files.
+        """
+        return []
+
+
+@dataclass(frozen=True)
+class PixelBox:
+    """One labelled box as annotation formats give it.
+
+    Attributes:
+        cls: class number, 0 … nc - 1.
+        left: left edge, pixels from the image's left edge.
+        top: top edge, pixels.
+        width: pixels.
+        height: pixels.
+        where: what the format calls it, for messages, such as `annotation 17`.
+        line: its line in the file, counted from 1, where that is known.
+    """
+
+    cls: int
+    left: float
+    top: float
+    width: float
+    height: float
+    where: str
+    line: int | None = None
+
+
+def from_pixels(
+    file: str,
+    boxes: Sequence[PixelBox],
+    size: tuple[float, float],
+    nc: int,
+    single_cls: bool,
+    faults: Sequence[Fault] = (),
+) -> Labels:
+    """Turn boxes in pixels into rows, by the rules that ultralytics has for its own label files.
+
+    Args:
+        file: what faults are reported of.
+        boxes: of one image.
+        size: width and height of the image that was labelled, pixels.
+        nc: number of classes.
+        single_cls: take all classes for one.
+        faults: what was found before.
+
+    Returns:
+        The labels. A box without area is left out, one that reaches outside the image is kept, one that is written
+        twice is used once.
+
+    Raises:
+        UnreadableLabelsError: a number that is not finite, a class out of range, a negative size, or a centre outside
+            the image.
+    """
+    found, grave = list(faults), []
+    rows: list[tuple[float, ...]] = []
+    for box in boxes:
+        values = (box.left, box.top, box.width, box.height)
+        row = (
+            float(box.cls),
+            (box.left + box.width / 2) / size[0],
+            (box.top + box.height / 2) / size[1],
+            box.width / size[0],
+            box.height / size[1],
+        )
+
+        def fault(message: str, kind: str, box: PixelBox = box) -> Fault:
+            return Fault(file, box.line, f"{box.where}: {message}", kind)
+
+        if not np.isfinite(values).all():
+            grave.append(fault("a number of its box is not finite", "number"))
+        elif not 0 <= box.cls < nc and not single_cls:
+            grave.append(
+                fault(f"class {box.cls} is out of range; the data set has classes 0 to {nc - 1}", "class-range")
+            )
+        elif box.width < 0 or box.height < 0:
+            grave.append(fault(f"negative size ({box.width:g} x {box.height:g})", "negative"))
+        elif not all(-TOLERANCE <= value <= 1 + TOLERANCE for value in row[1:3]):
+            centre = f"({row[1] * size[0]:g}, {row[2] * size[1]:g})"
+            grave.append(fault(f"its centre {centre} is outside the image of {size[0]:g} x {size[1]:g}", "outside"))
+        elif box.width == 0 or box.height == 0:
+            found.append(fault(f"a box without area ({box.width:g} x {box.height:g}); left out", "zero-area"))
+        elif row in rows:
+            found.append(fault("repeats a box before it; used once", "duplicate-row"))
+        else:
+            if reach := overhang(row):
+                found.append(fault(reach, "overhang"))
+            rows.append(row)
+    if grave:
+        raise UnreadableLabelsError([*grave, *found])
+    return Labels(np.array(rows, np.float32).reshape(-1, 5), faults=found)
+
+
+def overhang(row: Sequence[float]) -> str | None:
+    """Return how far a box (class, centre x, centre y, width, height in fractions) reaches outside, if over 1 %."""
+    for name, centre, size in (("x", row[1], row[3]), ("y", row[2], row[4])):
+        low, high = centre - size / 2, centre + size / 2
+        if low < -TOLERANCE or high > 1 + TOLERANCE:
+            return f"the box reaches outside the image ({name} from {low:.3f} to {high:.3f}); kept"
+    return None
+
+
+def stray_files(images: Sequence[str], files: Sequence[str], suffix: str, ignored: Sequence[str] = ()) -> list[Fault]:
+    """Return the label files that lie among those of a split but belong to no image.
+
+    Args:
+        images: the split's images.
+        files: their label files.
+        suffix: of label files, with the point.
+        ignored: names of files that are no labels.
+    """
+    known = {Path(file) for file in files if file}
+    beside = {Path(image).with_suffix(suffix) for image in images}
+    found = sorted(
+        file
+        for folder in {file.parent for file in known}
+        if folder.is_dir()
+        for file in folder.glob(f"*{suffix}")
+        if file not in known and file not in beside and file.name not in ignored
+    )
+    return [Fault(str(file), None, "labels without an image", "label-without-image") for file in found]

@@ -1,0 +1,186 @@
+"""Ultralytics' label files: a text file per image, `class x y w h` or a polygon per row, in fractions of the image."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yolograft.data.checks import Fault
+from yolograft.data.labels.reader import TOLERANCE, LabelReader, Labels, UnreadableLabelsError, overhang, stray_files
+from yolograft.stock.data import RefusedLabelsError, img2label_paths, read_label_file
+
+#: What labelling tools leave among the labels though it is none.
+NOT_LABELS = ("classes.txt", "notes.txt", "obj.names", "predefined_classes.txt", "README.txt")
+
+
+@dataclass(frozen=True)
+class YoloLabels(LabelReader):
+    """Label files where ultralytics looks for them, or beside the images.
+
+    Attributes:
+        beside: look beside the image; else in the folder that ultralytics' rule names: the last `images` of the image's
+            path replaced by `labels`.
+    """
+
+    beside: bool = False
+
+    def files(self, images: Sequence[str]) -> list[str]:
+        """See LabelReader; an empty name where the file is a labelling tool's list of classes."""
+        found = [str(Path(i).with_suffix(".txt")) for i in images] if self.beside else img2label_paths(list(images))
+        return ["" if Path(file).name in NOT_LABELS else file for file in found]
+
+    def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
+        """See LabelReader; read by ultralytics' own reader."""
+        try:
+            rows, segments, duplicates = read_label_file(file, nc, single_cls)
+        except RefusedLabelsError as error:
+            faults = refused_rows(file, nc, single_cls)
+            raise UnreadableLabelsError(faults or [Fault(file, None, str(error), "unreadable-labels")]) from None
+        return Labels(rows, segments, _text_notes(file) + _used_rows(file, rows, duplicates))
+
+    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+        """See LabelReader. Labels of another split's folder below the same one are none of this split's."""
+        return stray_files(images, files, ".txt", NOT_LABELS)
+
+
+def refused_rows(label: str, nc: int, single_cls: bool = False) -> list[Fault]:
+    """Find what makes ultralytics refuse a label file, by ultralytics' own rules.
+
+    Args:
+        label: the label file.
+        nc: number of classes.
+        single_cls: class numbers do not matter.
+
+    Returns:
+        One fault for each kind of mistake, at the first line that has it; none where nothing is wrong.
+    """
+    try:
+        rows = list(_rows(label))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return [Fault(label, line, f"byte 0x{error.object[error.start]:02x} is not UTF-8 text", "encoding")]
+    except OSError as error:
+        return [Fault(label, None, f"the label file cannot be read: {error.strerror}", "unreadable-labels")]
+    polygons = any(len(columns) > 6 for _, columns in rows)
+    return _first_of_each_kind(label, ((line, _refused(columns, nc, single_cls, polygons)) for line, columns in rows))
+
+
+def _used_rows(label: str, rows: np.ndarray, duplicates: int) -> list[Fault]:
+    """Find the rows that ultralytics uses though they can hardly be meant so, and those that it drops as repeated."""
+    centre, size = rows[:, 1:3], rows[:, 3:5]
+    low, high = centre - size / 2, centre + size / 2
+    if not (duplicates or (low < -TOLERANCE).any() or (high > 1 + TOLERANCE).any() or (size == 0).any()):
+        return []
+    written = list(_rows(label))
+    seen: set[tuple[float, ...]] = set()
+
+    def doubts() -> Iterator[tuple[int, "_Mistake | None"]]:
+        for line, columns in written:
+            values = tuple(np.array(columns, np.float32).tolist())
+            if values in seen:
+                yield line, ("duplicate-row", "repeats a row before it; used once")
+            elif len(columns) == 5:  # the box of a polygon is made from points that lie inside the image
+                yield line, _doubtful(values)
+            seen.add(values)
+
+    return _first_of_each_kind(label, doubts())
+
+
+def _text_notes(label: str) -> list[Fault]:
+    """Return what an editor on Windows left in a label file."""
+    try:
+        raw = Path(label).read_bytes() if label else b""
+    except OSError:  # nothing is labelled
+        return []
+    notes = []
+    if raw.startswith(b"\xef\xbb\xbf"):
+        notes.append(Fault(label, 1, "begins with a byte-order mark; passed over", "bom"))
+    if b"\r\n" in raw:
+        notes.append(Fault(label, 1, "Windows line ends; read like others", "crlf"))
+    return notes
+
+
+def _rows(label: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and columns of the lines that hold something, split as ultralytics splits them."""
+    text = Path(label).read_bytes().decode("utf-8-sig")
+    for line, row in enumerate(text.splitlines(), start=1):
+        if row.strip():
+            yield line, row.split()
+
+
+# A mistake is (kind, message): mistakes of one kind in one file are reported once.
+_Mistake = tuple[str, str]
+
+
+def _first_of_each_kind(label: str, found: Iterator[tuple[int, _Mistake | None]]) -> list[Fault]:
+    """Gather mistakes by kind, in the order of their first lines."""
+    first: dict[str, tuple[int, str]] = {}
+    count: dict[str, int] = {}
+    for line, mistake in found:
+        if mistake:
+            kind, message = mistake
+            first.setdefault(kind, (line, message))
+            count[kind] = count.get(kind, 0) + 1
+    return [Fault(label, line, message, kind, count[kind]) for kind, (line, message) in first.items()]
+
+
+def _refused(columns: list[str], nc: int, single_cls: bool, polygons: bool) -> _Mistake | None:
+    """Return why ultralytics refuses one row, if it does. `polygons`: the file holds rows of more than 6 columns."""
+    for text in columns:
+        try:
+            number = float(text)
+        except ValueError:
+            if _is_decimal_comma(text):
+                return "comma", f"{_shorten(text)!r} is not a number; write decimals with a point"
+            return "number", f"{_shorten(text)!r} is not a number"
+        if not np.isfinite(number):
+            return "number", f"{_shorten(text)!r} is not a finite number"
+    if polygons and len(columns) == 5:
+        return "mixed", "a box (5 columns) among polygons; a label file holds one or the other"
+    if polygons and (len(columns) < 7 or len(columns) % 2 == 0):
+        return "columns", f"{len(columns)} columns; a polygon has a class and at least 3 points x y"
+    if not polygons and len(columns) != 5:
+        return "columns", f"{len(columns)} columns instead of 5 (class x y width height)"
+    with np.errstate(over="ignore"):
+        values = np.array(columns, dtype=np.float32)  # single precision decides at the limits, as in ultralytics
+    if values[0] % 1:
+        return "class", f"class {columns[0]} is not a whole number"
+    if values[0] < 0 or (values[0] >= nc and not single_cls):
+        return "class-range", f"class {_shorten(columns[0])} is out of range; the data set has classes 0 to {nc - 1}"
+    if not polygons:
+        for name, value, text in zip(("width", "height"), values[3:], columns[3:], strict=True):
+            if value < 0:
+                return "negative", f"{name} {text} is negative"
+    outside = [
+        text
+        for text, value in zip(columns[1:], values[1:], strict=True)
+        if value > np.float32(1 + TOLERANCE) or value < np.float32(-TOLERANCE)
+    ]
+    if outside and max(values[1:]) > 2:
+        return "pixels", f"coordinate {_shorten(outside[0])} is not a fraction of the image (0 to 1); are these pixels?"
+    if outside:
+        return "outside", f"coordinate {_shorten(outside[0])} is outside the image (0 to 1)"
+    return None
+
+
+def _doubtful(row: Sequence[float]) -> _Mistake | None:
+    """Return what is odd about one box that ultralytics accepts."""
+    if row[3] == 0 or row[4] == 0:
+        return "zero-area", f"a box without area ({row[3]:g} x {row[4]:g}); kept"
+    reach = overhang(row)
+    return ("overhang", reach) if reach else None
+
+
+def _is_decimal_comma(text: str) -> bool:
+    """Tell whether text would be a number if its comma were a point."""
+    try:
+        float(text.replace(",", ".", 1))
+    except ValueError:
+        return False
+    return "," in text
+
+
+def _shorten(text: str, limit: int = 40) -> str:
+    """Keep a message on one line."""
+    return text if len(text) <= limit else text[:limit] + "…"

@@ -1,0 +1,69 @@
+"""Which image files a split has."""
+
+import glob
+from pathlib import Path
+
+from yolograft.data.checks import Fault
+from yolograft.data.spec import DataSpec
+from yolograft.errors import UserError
+from yolograft.stock.images import IMG_FORMATS
+
+
+def list_images(spec: DataSpec, split: str) -> list[str]:
+    """Return a split's images, sorted as ultralytics sorts them; none where the data set has no such split.
+
+    Args:
+        spec: the data set. A folder is searched with all below it; a list (.txt) holds paths relative to itself or to
+            the data set's folder.
+        split: `train`, `val` or `test`.
+
+    Raises:
+        UserError: a folder or list that does not exist, or no images in them.
+    """
+    paths = getattr(spec, split)
+    files = sorted(file for path in paths for file in _listed(path, spec, split) if suffix(file) in IMG_FORMATS)
+    if paths and not files:
+        kinds = ", ".join(sorted(IMG_FORMATS))
+        raise UserError(f"{split}: no images in {', '.join(paths)} (looked for {kinds})")
+    return files
+
+
+def stray_labels(spec: DataSpec) -> list[Fault]:
+    """Return the label files that belong to no image of any split.
+
+    Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
+    """
+    paths = (*spec.train, *spec.val, *spec.test)
+    if any(suffix(path) == "txt" for path in paths):
+        return []
+    images = [file for split in ("train", "val", "test") for file in list_images(spec, split)]
+    return spec.labels.stray(images, spec.labels.files(images))
+
+
+def suffix(file: str) -> str:
+    """Return a file's suffix in small letters, without the point."""
+    return file.rpartition(".")[-1].lower()
+
+
+def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
+    """Return the files in a folder, the lines of a list, or the file itself."""
+    if suffix(path) in IMG_FORMATS and not Path(path).is_dir():
+        return [path]  # whether it can be read is for the scan to say
+    place = Path(path)
+    if place.is_dir():  # not Path.rglob: that takes hidden files (macOS leaves ._a.jpg) and ends at linked folders
+        return glob.glob(str(Path(glob.escape(path)) / "**" / "*.*"), recursive=True)  # noqa: PTH207
+    if not place.is_file():
+        raise UserError(f"{split}: {path} does not exist; a split is a folder of images or a .txt list of them")
+    if suffix(path) != "txt":
+        raise UserError(f"{split}: {path} is neither a folder of images nor a .txt list of them")
+    try:
+        lines = place.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{split}: {path} is not a list of images in UTF-8: {error.reason}") from None
+    return [str(_resolved(line.strip(), place.parent, Path(spec.root))) for line in lines if line.strip()]
+
+
+def _resolved(line: str, folder: Path, root: Path) -> Path:
+    """Return the path that a line of a list means: beside the list, or in the data set's folder."""
+    beside, below_root = folder / line, root / line
+    return below_root if not beside.exists() and below_root.exists() else beside

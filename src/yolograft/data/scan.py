@@ -1,0 +1,235 @@
+"""Reading all labels of a split once: flat arrays, cached until a file changes."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from yolograft.cache import cache_dir
+from yolograft.data.checks import Fault, by_weight, kinds
+from yolograft.data.labels.reader import LabelReader, Labels, UnreadableLabelsError
+from yolograft.stock.data import content_hash
+from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, inspect_image
+
+#: Changes whenever the checks or the form of the cache change, so that old caches are not read.
+CACHE_VERSION = 2
+
+#: Below this many images a progress bar would only flicker.
+PROGRESS_FROM = 1000
+
+_ARRAYS = ("kept", "shapes", "counts", "rows", "lengths", "points", "thumbnails")
+
+
+@dataclass
+class Scan:
+    """The labels of a split in flat arrays, as the cache keeps them: no pickle, so nothing in it is ever executed.
+
+    Attributes:
+        kept: [images] index of each image that can be used among the split's images.
+        shapes: [images, 2] height and width, pixels.
+        counts: [images] boxes per image.
+        rows: float32 [boxes, 5] class, centre x, centre y, width, height in fractions.
+        lengths: points per polygon, or empty where labels are boxes; one polygon per row.
+        points: float32 [all points, 2] of the polygons, in fractions.
+        thumbnails: uint8 [images, 32, 32], grey.
+        faults: what is wrong or unusual, with the files' names.
+        total: images that the split lists, those that cannot be used among them.
+        fresh: read now, not taken from the cache.
+    """
+
+    kept: np.ndarray
+    shapes: np.ndarray
+    counts: np.ndarray
+    rows: np.ndarray
+    lengths: np.ndarray
+    points: np.ndarray
+    thumbnails: np.ndarray
+    faults: list[Fault] = field(default_factory=list)
+    total: int = 0
+    fresh: bool = True
+
+    @property
+    def images(self) -> int:
+        """Images that are used, backgrounds among them."""
+        return len(self.kept)
+
+    @property
+    def boxes(self) -> int:
+        """Labelled objects in them."""
+        return len(self.rows)
+
+    @property
+    def backgrounds(self) -> int:
+        """Used images in which nothing is labelled."""
+        return int((self.counts == 0).sum())
+
+    @property
+    def skipped(self) -> int:
+        """Images that are left out because they or their labels cannot be read."""
+        return self.total - self.images
+
+    def summary(self, limit: int = 100) -> dict[str, Any]:
+        """Return what run.json says of it.
+
+        Args:
+            limit: how many faults are written out; `kinds` counts them all.
+        """
+        return {
+            "images": self.images,
+            "boxes": self.boxes,
+            "backgrounds": self.backgrounds,
+            "skipped": self.skipped,
+            "kinds": kinds(self.faults),
+            "faults": [asdict(fault) for fault in by_weight(self.faults)[:limit]],
+        }
+
+    def fingerprint(self, images: Sequence[str]) -> str:
+        """Return a hash of what is trained on: file names, pictures (as thumbnails) and labels, wherever they lie.
+
+        Args:
+            images: the split's images, as given to `scan`.
+        """
+        names = "\0".join(Path(images[index]).name for index in self.kept)
+        digest = hashlib.sha256(names.encode("utf-8", "surrogateescape"))
+        for array in (self.shapes, self.counts, self.rows, self.lengths, self.points, self.thumbnails):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:12]
+
+    def as_labels(self, images: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the label dictionaries that YOLODataset works with; `images`: all images of the split."""
+        first = np.cumsum([0, *self.counts])
+        rows = np.split(self.rows, first[1:-1])
+        polygons = np.split(self.points, np.cumsum(self.lengths)[:-1]) if len(self.lengths) else []
+        return [
+            {
+                "im_file": images[index],
+                "shape": (int(shape[0]), int(shape[1])),
+                "cls": row[:, 0:1].copy(),
+                "bboxes": row[:, 1:].copy(),
+                "segments": polygons[start : start + len(row)],
+                "keypoints": None,
+                "normalized": True,
+                "bbox_format": "xywh",
+            }
+            for index, shape, row, start in zip(self.kept, self.shapes, rows, first[:-1], strict=True)
+        ]
+
+
+def scan(
+    images: Sequence[str],
+    reader: LabelReader,
+    nc: int,
+    *,
+    single_cls: bool = False,
+    name: str = "",
+    place: Sequence[str] | None = None,
+) -> Scan:
+    """Read and check images and their labels, several at a time; from the cache where nothing has changed.
+
+    Args:
+        images: the images.
+        reader: finds and reads their labels.
+        nc: number of classes.
+        single_cls: class numbers do not matter.
+        name: what the progress bar says, such as `train`.
+        place: what the images were found in; when that changes, the cache of its former state is replaced.
+    """
+    files = reader.files(images)
+    what = [CACHE_VERSION, repr(reader), nc, single_cls, list(images if place is None else place)]
+    key = hashlib.sha256(json.dumps(what).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    cache = cache_dir() / "labels" / f"{key}.npz"
+    content = content_hash([*(file for file in files if file), *images])
+    found = _load(cache, content)
+    if found is None:
+        found = _read_all(images, files, reader, nc, single_cls, name)
+        _save(cache, content, found)
+    found.total = len(images)
+    return found
+
+
+_Read = tuple[ImageFacts, Labels]
+
+
+def _read_all(
+    images: Sequence[str], files: Sequence[str], reader: LabelReader, nc: int, single_cls: bool, name: str
+) -> Scan:
+    def read_one(pair: tuple[str, str]) -> tuple[_Read | None, list[Fault]]:
+        image, file = pair
+        try:
+            facts = inspect_image(image)
+        except UnreadableImageError as error:
+            return None, [Fault(image, None, str(error), error.kind)]
+        notes = [Fault(image, None, message, kind) for kind, message in facts.notes]
+        try:
+            labels = reader.read(image, file, facts.shape, nc, single_cls)
+        except UnreadableLabelsError as error:
+            return None, [*error.faults, *notes]
+        return (facts, labels), [*labels.faults, *notes]
+
+    with ThreadPool(min(8, os.cpu_count() or 1)) as pool:
+        results = tqdm(
+            pool.imap(read_one, zip(images, files, strict=True), chunksize=16),
+            total=len(images),
+            desc=f"{name}: reading labels",
+            disable=len(images) < PROGRESS_FROM,
+            leave=False,
+        )
+        return _gather(list(results))
+
+
+def _gather(results: list[tuple[_Read | None, list[Fault]]]) -> Scan:
+    """Join the results for each image."""
+    kept = [index for index, (read, _) in enumerate(results) if read]
+    facts, labels = [read[0] for read, _ in results if read], [read[1] for read, _ in results if read]
+    rows = np.concatenate([np.zeros((0, 5), np.float32), *(label.rows for label in labels)])
+    polygons = [polygon for label in labels for polygon in label.segments]
+    if len(polygons) != len(rows):
+        polygons = []  # some files hold boxes, others polygons: boxes serve for all, as in ultralytics
+    return Scan(
+        kept=np.array(kept, np.int64),
+        shapes=np.array([fact.shape for fact in facts], np.int64).reshape(-1, 2),
+        counts=np.array([len(label.rows) for label in labels], np.int64),
+        rows=rows,
+        lengths=np.array([len(polygon) for polygon in polygons], np.int64),
+        points=np.concatenate([np.zeros((0, 2), np.float32), *polygons]),
+        thumbnails=np.array([fact.thumbnail for fact in facts], np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL),
+        faults=[fault for _, faults in results for fault in faults],
+    )
+
+
+def _load(file: Path, content: str) -> Scan | None:
+    """Return what an earlier scan found, unless a file has changed since."""
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
+            head = json.loads(str(stored["head"]))
+            if head["content"] != content:
+                return None
+            arrays = {name: stored[name] for name in _ARRAYS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # not there, or cut off when it was written
+    return Scan(**arrays, faults=[Fault(**fault) for fault in head["faults"]], fresh=False)
+
+
+def _save(file: Path, content: str, found: Scan) -> None:
+    """Keep what a scan found; complete under its name or not at all. Where that fails, the next run scans again."""
+    head = {"content": content, "faults": [asdict(fault) for fault in found.faults]}
+    temporary = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as stream:
+            temporary = Path(stream.name)
+            np.savez(stream, head=np.array(json.dumps(head)), **{name: getattr(found, name) for name in _ARRAYS})
+        temporary.replace(file)
+    except OSError:  # a full disk, or on Windows another process that is reading the file
+        if temporary:
+            temporary.unlink(missing_ok=True)

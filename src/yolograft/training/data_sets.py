@@ -1,0 +1,105 @@
+"""A run's data sets: built as its config says, checked, and the same that the run began with."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from yolograft.data.checks import enforce, kinds, summary_lines
+from yolograft.data.dataset import DetectionDataset, build_dataset
+from yolograft.data.duplicates import across
+from yolograft.data.image_cache import image_cache
+from yolograft.data.listing import stray_labels
+from yolograft.data.spec import DataSpec
+from yolograft.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def data_sets(config: Mapping[str, Any], spec: DataSpec, batch: int) -> tuple[DetectionDataset, DetectionDataset]:
+    """Build the training and the validation set.
+
+    Args:
+        config: The resolved config.
+        spec: The data set that it names.
+        batch: Images in a training batch; validation takes twice as many.
+
+    Raises:
+        UserError: If one of them cannot be used.
+    """
+    hyp = SimpleNamespace(**config["augment"])
+    common = {"imgsz": config["imgsz"], "single_cls": config["single_cls"]}
+    train = build_dataset(
+        spec, "train", hyp, batch=batch, augment=True, rect=config["rect"], fraction=config["fraction"], **common
+    )
+    return train, build_dataset(spec, "val", hyp, batch=batch * 2, augment=False, rect=True, **common)
+
+
+def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
+    """Let the sets take their images from one file of decoded images, made by the first run that needs it."""
+    if config["cache"]:
+        files = {file for each in sets for file in each.im_files}
+        cache = image_cache(files, config["imgsz"], sets[0].channels, config["cache_gb"])
+        for each in sets:
+            each.image_cache = cache
+
+
+def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset) -> dict[str, Any]:
+    """Say what is wrong with the data, stop where it would falsify results, and return what run.json says of it.
+
+    Args:
+        config: The resolved config.
+        train: The training set.
+        val: The validation set.
+
+    Raises:
+        UserError: If `dataset.check` is strict and there is such a fault.
+    """
+    check = config["dataset"].get("check", "strict")
+    between = []
+    if check != "off":
+        between = across({each.split: (each.listed, each.scan) for each in (train, val)})
+        if config["fraction"] == 1:
+            between += stray_labels(train.spec)
+    faults = [*train.scan.faults, *val.scan.faults, *between]
+    enforce(check, faults)
+    if check != "off":
+        for each in (train, val):
+            if each.scan.skipped:
+                log.warning("%s: %s of %s images are skipped:", each.split, each.scan.skipped, each.scan.total)
+        for line in summary_lines(faults, 10):
+            log.warning("%s", line)
+    return {
+        "fingerprint": fingerprint(train, val),
+        "train": train.scan.summary(),
+        "val": val.scan.summary(),
+        "across": kinds(between),
+    }
+
+
+def fingerprint(train: DetectionDataset, val: DetectionDataset) -> str:
+    """Return a hash of the images and labels of both."""
+    return f"{train.fingerprint}-{val.fingerprint}"
+
+
+def refuse_other_data(
+    folder: Path, previous: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset
+) -> None:
+    """Refuse to go on with, or to return, a run whose images or labels have changed since it began.
+
+    Args:
+        folder: The run's folder.
+        previous: Its run.json.
+        train: The training set as it is now.
+        val: The validation set as it is now.
+
+    Raises:
+        UserError: If they are not those that the run was started with.
+    """
+    before = (previous.get("data") or {}).get("fingerprint")
+    if before and before != fingerprint(train, val):
+        raise UserError(
+            f"{folder}: images or labels of {train.spec.name} have changed since this run began; "
+            "choose another folder with name=… to train on them as they are now, or remove that one"
+        )
