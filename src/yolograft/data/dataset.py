@@ -154,7 +154,6 @@ def build_dataset(
             pad=0.0 if augment else 0.5,
             fraction=fraction,
             single_cls=single_cls,
-            cache=None,
         )
     finally:  # what ultralytics draws while it is built is no part of a run's randomness
         random.setstate(states[0])
