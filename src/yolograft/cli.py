@@ -10,6 +10,7 @@ COMMANDS = {
     "val": "measure trained weights on a data set",
     "info": "parameters, GFLOPs and pyramid of a variant",
     "report": "compare the runs of a sweep",
+    "data": "what is in a data set, and what is wrong with it",
 }
 
 

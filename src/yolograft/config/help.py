@@ -56,4 +56,8 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
             "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
             "A whole experiment:                  yolograft train experiments=smoke",
         ]
+    if command == "data":
+        lines += [
+            "Writes <out>/<data set>/data.html. Exit code 1 if results would be falsified, unless dataset.check=warn."
+        ]
     return "\n".join(lines)
