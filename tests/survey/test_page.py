@@ -112,6 +112,19 @@ def test_a_set_without_faults_is_said_to_be_sound(clean: Path) -> None:
     assert elements.all("details") == []
 
 
+def test_a_set_of_which_nothing_can_be_read_has_a_page_that_says_so(clean: Path, tmp_path: Path) -> None:
+    for image in clean.parent.glob("images/*/*"):
+        image.unlink()
+    reading = read(yolo(path=str(clean)))
+    _, elements = made(reading)
+    assert "train cannot be read. val cannot be read." in elements.text
+    assert "No files were looked at." in elements.text
+    targets = {str(a["id"]) for _, a in elements.found if "id" in a}
+    assert {str(link["href"])[1:] for link in elements.all("a")} <= targets
+    written, _ = write(reading, describe(reading, 640), tmp_path)
+    assert {file.name for file in written.parent.iterdir()} == {"data.html", "data.json"}
+
+
 def test_a_page_of_very_many_faults_stays_small_and_says_where_the_rest_is(reading: Reading) -> None:
     before = len(made(reading)[0])
     root = reading.spec.root

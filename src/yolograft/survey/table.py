@@ -34,7 +34,7 @@ def print_tables(numbers: Mapping[str, Any], console: Console) -> None:
     if numbers["faults"]:
         console.print()
         _print_faults(numbers, console)
-    else:
+    elif not numbers["unreadable_splits"]:
         console.print("No faults.")
 
 
