@@ -192,7 +192,7 @@ _HABITS = {
     "resume": "; the same command goes on by itself.",
     "amp": "; say trainer.precision=fp32, fp16 or bf16.",
     "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
-    "dataset.path": "; it belongs to dataset=yolo and dataset=folder.",
+    "dataset.path": "; it belongs to dataset=auto, which takes a data set of any form, and to dataset=yolo and others.",
     "backbone.variant": "; it belongs to backbone=effv1, effv2 and mbv3.",
 }
 

@@ -1,6 +1,7 @@
 """A COCO JSON file: its images, categories and boxes as arrays, parsed once and then kept in the cache folder."""
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -14,7 +15,9 @@ from yolograft.data.checks import Fault
 from yolograft.data.converted import Arrays, Converted
 from yolograft.errors import UserError
 
-#: Stands for an annotation whose id is not a whole number.
+log = logging.getLogger(__name__)
+
+#: Stands for an id that is not a whole number.
 _NO_ID = np.iinfo(np.int64).min
 
 #: What tools use as ids of images; 1.0 is 1.
@@ -92,6 +95,8 @@ def _opened(file: str, size: int, time: int) -> CocoFile:
 
 
 def _parse(file: str) -> Arrays:
+    if (size := Path(file).stat().st_size // 1_000_000) > 50:
+        log.info("%s: reading %d MB; the next run will not have to", file, size)
     document = _load(file)
     faults: list[tuple[int, str, str]] = []
     categories = _categories(file, document["categories"])
@@ -120,7 +125,7 @@ def _load(file: str) -> dict[str, list[Any]]:
     """Return the three lists that make a file COCO."""
     try:
         # polygons and masks are most of the text and are not needed: dropped as soon as they are read
-        document = json.loads(Path(file).read_bytes(), object_hook=_without_segmentation)
+        document = json.loads(_text(file), object_hook=_without_segmentation)
     except json.JSONDecodeError as error:
         raise UserError(f"{file}:{error.lineno}: not JSON: {error.msg} (column {error.colno})") from None
     except (
@@ -133,6 +138,12 @@ def _load(file: str) -> dict[str, list[Any]]:
         if not isinstance(document, dict) or not isinstance(document.get(key), list):
             raise UserError(f"{file}: not COCO JSON: it lacks the list '{key}'")
     return dict(document)
+
+
+def _text(file: str) -> str:
+    """Return a file's text; its bytes, half a gigabyte for COCO, are not kept beside it."""
+    raw = Path(file).read_bytes()
+    return raw.decode(json.detect_encoding(raw), "surrogatepass")
 
 
 def _without_segmentation(entry: dict[str, Any]) -> dict[str, Any]:
@@ -197,25 +208,27 @@ def _boxes(
             faults.append((-1, f"annotations[{number}] is {_short(entry)}", "label-without-image"))
             continue
         id_, image, category, box = (entry.get(key) for key in ("id", "image_id", "category_id", "bbox"))
-        where = f"annotation {_short(id_)}" if id_ is not None else f"annotations[{number}]"
         index = place.get(image) if isinstance(image, _ID) else None
+        values = tuple(map(_number, box)) if isinstance(box, list) else ()
+        cls = int(category) if _whole(category) else _NO_ID
+        if index is not None and cls in categories and len(values) == 4 and all(map(math.isfinite, values)):
+            crowd = entry.get("iscrowd") not in (None, 0, False, "0")
+            found.append((index, int(id_) if _whole(id_) else _NO_ID, cls, crowd, values))
+            continue
+        where = f"annotation {_short(id_)}" if id_ is not None else f"annotations[{number}]"
         if index is None:
             message = f"{where}: image {_short(image)} is not among the file's images"
             faults.append((-1, message, "label-without-image"))
             continue
         where = f"{where} of {_short(names[index])}"
-        values = tuple(map(_number, box)) if isinstance(box, list) else ()
-        if not _whole(category) or category not in categories:
+        if cls not in categories:
             message = f"{where}: category {_short(category)} is not among the file's categories"
             faults.append((index, message, "class-range"))
         elif len(values) != 4:
             message = f"{where}: its bbox is {_short(box)}, not [left, top, width, height]"
             faults.append((index, message, "columns"))
-        elif not all(map(math.isfinite, values)):
-            faults.append((index, f"{where}: its bbox holds something else than numbers: {_short(box)}", "number"))
         else:
-            crowd = entry.get("iscrowd") not in (None, 0, False, "0")
-            found.append((index, int(id_) if _whole(id_) else _NO_ID, int(category), crowd, values))
+            faults.append((index, f"{where}: its bbox holds something else than numbers: {_short(box)}", "number"))
     return found
 
 
