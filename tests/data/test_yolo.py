@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from readings import read, write_image
 from yolograft.data.sources.yolo import yolo
 from yolograft.errors import UserError
 
@@ -81,6 +82,20 @@ def test_a_file_that_repeats_itself_endlessly_is_refused_at_once(root: Path) -> 
         with pytest.raises(UserError) as caught:
             yolo(path=write(root, "\n".join([*lines, last, ""])))
         assert len(str(caught.value)) < 500 + len(str(root))
+
+
+def test_lines_of_a_list_that_name_no_file(root: Path) -> None:
+    write_image(root / "images" / "train" / "a.png")
+    file = write(root, "train: list.txt\nnames: [cat]\n")
+    long = "x" * 300
+    (root / "list.txt").write_text(f"images/train/a.png\n\n{long}.png\nimages/train/b.png\n{long}.png/c.png\n")
+    reading = read(yolo(path=file))
+    assert list(reading.boxes) == ["a.png"]
+    assert sorted(kind for kind, _ in reading.faults) == ["missing-image", "unreadable-image", "unreadable-image"]
+    for text, message in (("a\0b.png\n", "it holds null characters"), ("notes\n", "no images in ")):
+        (root / "list.txt").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read(yolo(path=file))
 
 
 def test_names_may_be_left_to_nc(root: Path) -> None:
