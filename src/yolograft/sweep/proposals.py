@@ -1,0 +1,118 @@
+"""What a search may try next: Hydra's ranges as Optuna's distributions, and proposals that are new."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from yolograft.config.search import numbers
+
+_TRIES = 200
+
+
+class NothingNewError(Exception):
+    """Nothing is left to propose, or all that was drawn is refused."""
+
+
+def distribution(override: Override) -> BaseDistribution:
+    """Return what a sweep override draws from.
+
+    `a,b` and `choice(a,b)` are categories; `range(…)` is ordered and ends before its stop, as in a grid; `interval(…)`
+    is continuous, or whole numbers as `int(interval(…))`; `tag(log, …)` draws magnitudes.
+    """
+    value = override.value()
+    log = "log" in getattr(value, "tags", ())
+    if isinstance(value, IntervalSweep):
+        assert value.start is not None
+        assert value.end is not None
+        whole = isinstance(value.start, int) and isinstance(value.end, int)
+        return (IntDistribution if whole else FloatDistribution)(value.start, value.end, log=log)  # type: ignore[arg-type]
+    if isinstance(value, RangeSweep):
+        steps = numbers(value)
+        if isinstance(steps[0], int):
+            return IntDistribution(steps[0], int(steps[-1]), log=log, step=1 if log else int(abs(value.step)))
+        return FloatDistribution(steps[0], steps[-1], step=abs(float(value.step)))
+    return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def make_sampler(name: str, seed: int, n_trials: int) -> BaseSampler:
+    """Return Optuna's sampler of a name: `tpe`, `nsga2` or `random`."""
+    if name == "random":
+        return RandomSampler(seed=seed)
+    if name == "nsga2":  # Optuna's generations of 50 would be longer than most searches here
+        return NSGAIISampler(seed=seed, population_size=max(4, min(50, n_trials // 5)))
+    return TPESampler(seed=seed)
+
+
+class NewProposals(BaseSampler):
+    """Asks another sampler until it proposes something that is accepted, so that no trial is a repetition.
+
+    Args:
+        inner: The sampler.
+        space: What is searched, by key.
+        accept: Whether a proposal may be tried.
+    """
+
+    def __init__(
+        self, inner: BaseSampler, space: dict[str, BaseDistribution], accept: Callable[[dict[str, Any]], bool]
+    ) -> None:
+        self.inner, self.space, self.accept = inner, space, accept
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All keys are drawn together: it is their combination that must be new."""
+        return self.space
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw until a proposal is accepted.
+
+        Raises:
+            NothingNewError: After many tries in vain.
+        """
+        if "fixed_params" in trial.system_attrs:  # one that is tried again: nothing is drawn
+            return {}
+        for _ in range(_TRIES):
+            related = self.inner.sample_relative(study, trial, self.inner.infer_relative_search_space(study, trial))
+            drawn = {
+                name: related[name] if name in related else self.sample_independent(study, trial, name, space)
+                for name, space in self.space.items()
+            }
+            params = {name: short(value, self.space[name]) for name, value in drawn.items()}
+            if self.accept(params):
+                return params
+        raise NothingNewError
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Draw one key by itself."""
+        if param_distribution.single():
+            return next(iter(getattr(param_distribution, "choices", ()) or (param_distribution.low,)))  # type: ignore[attr-defined]
+        return self.inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """As the sampler asked."""
+        self.inner.before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """As the sampler asked."""
+        self.inner.after_trial(study, trial, state, values)
+
+
+def short(value: Any, space: BaseDistribution) -> Any:
+    """Round a number as a person would write it: it stands in the names of folders, and finer steps change nothing.
+
+    Four significant digits on a logarithmic scale, a thousandth of the interval or finer on a linear one.
+    """
+    if not isinstance(space, FloatDistribution) or space.single():
+        return value
+    if space.step is not None:
+        return float(f"{value:.12g}")
+    digits = 3 - math.floor(math.log10(abs(value) if space.log else space.high - space.low))
+    return min(max(round(value, digits), space.low), space.high)
