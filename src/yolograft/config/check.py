@@ -1,7 +1,7 @@
 """Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from yolograft.config import search_path
+from yolograft.config import resolvers, search_path
 from yolograft.config.help import groups
+from yolograft.config.jobs import Job, grid, job_of, sweep_folder
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS
 from yolograft.config.signature import options
@@ -29,37 +30,59 @@ from yolograft.errors import UserError
 PART_GROUPS = ("backbone", "context", "neck", "head", "loss", "dataset")
 
 
-def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line that was checked.
+
+    Attributes:
+        arguments: For Hydra: as given, and for a sweep also its folder.
+        sweep: Whether it asks for several runs.
+        jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
+    """
+
+    arguments: list[str]
+    sweep: bool = False
+    jobs: list[Job] = field(default_factory=list)
+
+
+def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """Check the arguments of a command and complete them for Hydra.
 
     Args:
         command: A name of `schema.COMMANDS`.
         arguments: What follows it on the command line.
 
-    Returns:
-        The arguments for Hydra: as given, and for a sweep also the sweep's folder.
-
     Raises:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
     search_path.register()
+    resolvers.register()
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
     if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
-        return list(arguments)
+        return CommandLine(list(arguments))
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
         overrides = _parse(parsed.overrides)
         fixed = [o for o in overrides if not o.is_sweep_override()]
-        config = _compose(command, fixed)
-        if not (parsed.multirun or config.hydra.mode == RunMode.MULTIRUN):
+        composed = _compose(command, fixed)
+        if not (parsed.multirun or composed.hydra.mode == RunMode.MULTIRUN):
             _refuse_sweep(overrides)
-            validate(command, _container(config))
-            return list(arguments)
-        params = _parse([f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()])
-        for job in _jobs([*params, *overrides]):
-            validate(command, _container(_compose(command, _parse(job))))
-        return [*arguments, f"hydra.sweep.dir={_sweep_folder(config, [*params, *overrides])}"]
+            config = _container(composed)
+            validate(command, config)
+            return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
+        params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
+        folder = sweep_folder(composed, [*params, *overrides])
+        jobs = []
+        for number, job in enumerate(grid([*params, *overrides])):
+            composed = _compose(command, _parse(job))
+            config = _container(composed)
+            validate(command, config)
+            jobs.append(job_of(composed, config, Path(folder), number))
+        # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
+        basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
+        added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
+        return CommandLine([*arguments, *added], sweep=True, jobs=jobs)
 
 
 def validate(command: str, config: Mapping[str, Any]) -> None:
@@ -218,29 +241,3 @@ def _refuse_sweep(overrides: Sequence[Override]) -> None:
             raise UserError(
                 f"{override.input_line}: several values; add -m to train one run for each, or quote a single value"
             )
-
-
-def _jobs(overrides: Sequence[Override]) -> Iterable[list[str]]:
-    """Yield the overrides of every job of a sweep, as Hydra's basic sweeper combines them: later ones win."""
-    axes: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if override.is_discrete_sweep():
-            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        elif override.is_sweep_override():
-            axes.pop(key, None)  # a range for a searching sweeper: there is no list to go through
-        else:
-            axes[key] = [override.input_line or ""]
-    for job in itertools.product(*axes.values()):
-        yield list(job)
-
-
-def _sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> str:
-    """Return the folder of a sweep: the same command finds the same folder again."""
-    given = [o for o in overrides if o.key_or_group == "hydra.sweep.dir"]
-    if given:
-        return str(given[-1].value())
-    experiment = config.hydra.runtime.choices.get("/experiments") or config.hydra.runtime.choices.get("experiments")
-    swept = [o.key_or_group.rsplit(".", 1)[-1] for o in overrides if o.is_sweep_override()]
-    name = config.get("name") or experiment or "-".join(dict.fromkeys(swept)) or "sweep"
-    return (Path("multirun") / str(name)).as_posix()

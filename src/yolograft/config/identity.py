@@ -8,8 +8,11 @@ from typing import Any
 
 from yolograft.config.signature import source_file
 
-# What cannot change the result: where things are written, what is shown, how fast data is loaded.
-_WITHOUT_EFFECT = ("name", "project", "workers", "logger")
+SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
+"""The keys that say how a sweep is done."""
+
+# What cannot change the result: where things are written, what is shown, how fast data is loaded, how a sweep is done.
+_WITHOUT_EFFECT = ("name", "project", "workers", "logger", *SWEEP_KEYS)
 _WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
 
 # Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
@@ -28,6 +31,7 @@ _SETTINGS = {
     "dataset",
     "trainer",
     "logger",
+    *SWEEP_KEYS,
 }
 
 

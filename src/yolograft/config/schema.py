@@ -180,6 +180,9 @@ class TrainConfig(Parts, Imgsz):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: int | str | list[int | str]
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    seeds: PositiveInt | None
+    attempts: Annotated[int, Field(ge=0)]
+    isolate: bool
     name: Text | None
     project: Text
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from yolograft.training.claim import Claim
+
 
 class StoppedError(BaseException):
     """A training that was asked to stop and did, with everything on disk.
@@ -30,12 +32,18 @@ class StoppedError(BaseException):
 class StopRequest:
     """Remembers that the process was asked to stop; the same signal again stops it at once.
 
+    Args:
+        silent: Say nothing: another process, which is told too, does.
+
     Attributes:
         signum: The signal, or None.
+        claim: This process's right to the run's folder, where it has one: a training that lost it must end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, silent: bool = False) -> None:
         self.signum: int | None = None
+        self.silent = silent
+        self.claim: Claim | None = None
 
     def listen(self) -> None:
         """Take the signals; called again where a library has put its own handlers in between."""
@@ -46,14 +54,15 @@ class StopRequest:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         if self.signum == signum:
             raise StoppedError(signum)
+        if self.signum is None and not self.silent:
+            sys.stderr.write("\nStopping after this step; again to stop at once.\n")
         self.signum = self.signum or signum
-        sys.stderr.write("\nStopping after this step; again to stop at once.\n")
 
 
 @contextmanager
-def stoppable() -> Iterator[StopRequest]:
+def stoppable(silent: bool = False) -> Iterator[StopRequest]:
     """Listen for Ctrl-C and SIGTERM inside; the handlers are as before afterwards."""
-    request = StopRequest()
+    request = StopRequest(silent)
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
     request.listen()
     try:

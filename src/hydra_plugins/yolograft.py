@@ -1,0 +1,7 @@
+"""Where Hydra finds our sweepers: it takes plugins from the namespace `hydra_plugins` alone."""
+
+from yolograft.sweep import sweeper
+
+
+class GridSweeper(sweeper.GridSweeper):
+    """`hydra/sweeper=grid`."""
