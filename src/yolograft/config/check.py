@@ -22,6 +22,16 @@ from yolograft.config.help import groups
 from yolograft.config.jobs import Job, grid, job_of, sweep_folder
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS
+from yolograft.config.search import (
+    Search,
+    check_folder,
+    check_space,
+    is_search,
+    probes,
+    refuse_intervals,
+    settings,
+    signature,
+)
 from yolograft.config.signature import options
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
@@ -72,13 +82,18 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             validate(command, config)
             return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
-        folder = sweep_folder(composed, [*params, *overrides])
+        every = [*params, *overrides]
+        folder = sweep_folder(composed, every)
+        search = _search(composed, every)
         jobs = []
-        for number, job in enumerate(grid([*params, *overrides])):
+        for number, job in enumerate(probes(every) if search else grid(every)):
             composed = _compose(command, _parse(job))
             config = _container(composed)
             validate(command, config)
             jobs.append(job_of(composed, config, Path(folder), number))
+        if search:
+            check_folder(Path(folder), signature(search, every, jobs[0].config))
+            jobs = []
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
@@ -99,6 +114,17 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
             _check_part(group, part)
+
+
+def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | None:
+    """Return what a search was asked for; None for a grid."""
+    if not is_search(composed.hydra.sweeper):
+        refuse_intervals(overrides)
+        return None
+    wanted = settings(OmegaConf.to_container(composed.hydra.sweeper, resolve=True))
+    _check(Search, wanted, prefix="hydra.sweeper.")
+    check_space(overrides)
+    return Search.model_validate(wanted)
 
 
 def _check_part(group: str, part: Mapping[str, Any]) -> None:

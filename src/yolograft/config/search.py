@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
 from yolograft.config.identity import identity
 from yolograft.errors import UserError
@@ -53,18 +53,22 @@ class Search(BaseModel):
     prune_after_epochs: Annotated[int, Field(ge=0)]
     params: dict[str, Any] | None
 
-    @model_validator(mode="after")
-    def _one_metric_to_prune_by(self) -> "Search":
-        if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("objectives: each may be named once")
-        if self.pruner != "none" and len(self.objectives) > 1:
-            raise ValueError(f"pruner={self.pruner}: only a search for one objective can be pruned; say pruner=none")
-        if self.pruner != "none" and self.objectives[0] not in METRICS:
-            raise ValueError(
-                f"pruner={self.pruner}: {self.objectives[0]} is no metric of an epoch; prune by one of "
-                f"{', '.join(METRICS)}"
-            )
-        return self
+    @field_validator("objectives")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("each may be named once")
+        return value
+
+    @field_validator("pruner")
+    @classmethod
+    def _one_metric_to_prune_by(cls, value: str, info: ValidationInfo) -> str:
+        objectives = info.data.get("objectives", [])
+        if value != "none" and len(objectives) > 1:
+            raise ValueError(f"a search for {len(objectives)} objectives cannot be pruned, only one for a metric")
+        if value != "none" and objectives and objectives[0] not in METRICS:
+            raise ValueError(f"{objectives[0]} is not known after each epoch; prune by one of {', '.join(METRICS)}")
+        return value
 
 
 def is_search(sweeper: Mapping[str, Any]) -> bool:
@@ -95,7 +99,9 @@ def check_space(overrides: Sequence[Override]) -> None:
             "hydra/sweeper=optuna: nothing to search; give a key several values or a range, as backbone=yolo11,effv1 "
             "or 'optim.lr0=tag(log, interval(1e-4, 1e-2))'"
         )
-    for override in found.values():
+    for key, override in found.items():
+        if key.startswith("hydra"):
+            raise UserError(f"{override.input_line}: several values are written in brackets, [a,b]")
         ends(override)
     if find_spec("optuna") is None:
         raise UserError("hydra/sweeper=optuna: optuna is not installed: pip install 'yolograft[optuna]'")
@@ -181,3 +187,14 @@ def check_folder(folder: Path, wanted: Mapping[str, Any]) -> None:
             found = held.get(what)
             text = " ".join(f"{k}={v}" for k, v in found.items()) if isinstance(found, dict) else found
             raise UserError(f"{folder} holds a search {said} {text}; give this one a folder of its own: name=NAME")
+
+
+def refuse_intervals(overrides: Iterable[Override]) -> None:
+    """Refuse, for a grid, what only a search can draw from.
+
+    Raises:
+        UserError: Naming the override.
+    """
+    for override in overrides:
+        if override.is_interval_sweep():
+            raise UserError(f"{override.input_line}: an interval has no list of values; add hydra/sweeper=optuna")

@@ -21,11 +21,13 @@ log = logging.getLogger(__name__)
 
 FILE = "sweep.json"
 
-State = Literal["finished", "running", "failed", "stopped", "to do"]
+State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
 
 
 def state_of(folder: Path, identity: str | None = None) -> State:
     """Return how a run is going: `stopped` also where its process is gone, so that it will go on.
+
+    `pruned` is over too: a search has ended it.
 
     Args:
         folder: The run's folder.
@@ -39,6 +41,8 @@ def state_of(folder: Path, identity: str | None = None) -> State:
         return "finished"
     if owner(folder) is not None:
         return "running"
+    if status == "stopped" and (record.get("error") or {}).get("type") == "Pruned":
+        return "pruned"
     if status in ("failed", "stopped"):
         return "failed" if status == "failed" else "stopped"
     return "stopped" if status == "running" else "to do"
@@ -93,9 +97,9 @@ class Ledger:
         renew(self.folder)
 
     def unfinished(self) -> list[tuple[Job, State]]:
-        """Return the runs of this command that are not finished, and how they are going."""
+        """Return the runs of this command that are not over, or not well, and how they are going."""
         states = [(job, state_of(job.folder, job.identity)) for job in self.jobs]
-        return [(job, state) for job, state in states if state != "finished"]
+        return [(job, state) for job, state in states if state not in ("finished", "pruned")]
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What a search may try next: Hydra's ranges as Optuna's distributions, and proposals that are new."""
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
@@ -12,7 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from yolograft.config.search import numbers
 
-_TRIES = 200
+_TRIES = 100
+_SMALL = 1000
+"""Combinations of a space that is gone through when drawing finds nothing new."""
 
 
 class NothingNewError(Exception):
@@ -54,14 +57,19 @@ class NewProposals(BaseSampler):
 
     Args:
         inner: The sampler.
+        elsewhere: Draws when that finds nothing new.
         space: What is searched, by key.
         accept: Whether a proposal may be tried.
     """
 
     def __init__(
-        self, inner: BaseSampler, space: dict[str, BaseDistribution], accept: Callable[[dict[str, Any]], bool]
+        self,
+        inner: BaseSampler,
+        elsewhere: BaseSampler,
+        space: dict[str, BaseDistribution],
+        accept: Callable[[dict[str, Any]], bool],
     ) -> None:
-        self.inner, self.space, self.accept = inner, space, accept
+        self.inner, self.elsewhere, self.space, self.accept = inner, elsewhere, space, accept
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All keys are drawn together: it is their combination that must be new."""
@@ -77,23 +85,29 @@ class NewProposals(BaseSampler):
         """
         if "fixed_params" in trial.system_attrs:  # one that is tried again: nothing is drawn
             return {}
-        for _ in range(_TRIES):
-            related = self.inner.sample_relative(study, trial, self.inner.infer_relative_search_space(study, trial))
-            drawn = {
-                name: related[name] if name in related else self.sample_independent(study, trial, name, space)
-                for name, space in self.space.items()
-            }
-            params = {name: short(value, self.space[name]) for name, value in drawn.items()}
+        for params in self._draws(study, trial):
             if self.accept(params):
                 return params
         raise NothingNewError
+
+    def _draws(self, study: Study, trial: FrozenTrial) -> Iterator[dict[str, Any]]:
+        for attempt in range(2 * _TRIES):
+            # A sampler keeps to what was good; where all of that was tried, look elsewhere.
+            sampler = self.inner if attempt < _TRIES else self.elsewhere
+            drawn = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+            yield {
+                name: short(drawn[name] if name in drawn else sampler.sample_independent(study, trial, name, space), space)
+                for name, space in self.space.items()
+            }
+        values = [_values(space) for space in self.space.values()]
+        if all(values) and math.prod(map(len, values)) <= _SMALL:
+            for combination in itertools.product(*values):
+                yield dict(zip(self.space, combination, strict=True))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Draw one key by itself."""
-        if param_distribution.single():
-            return next(iter(getattr(param_distribution, "choices", ()) or (param_distribution.low,)))  # type: ignore[attr-defined]
         return self.inner.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -116,3 +130,15 @@ def short(value: Any, space: BaseDistribution) -> Any:
         return float(f"{value:.12g}")
     digits = 3 - math.floor(math.log10(abs(value) if space.log else space.high - space.low))
     return min(max(round(value, digits), space.low), space.high)
+
+
+def _values(space: BaseDistribution) -> Sequence[Any]:
+    """Return all values of a discrete distribution; none for a continuous one."""
+    if isinstance(space, CategoricalDistribution):
+        return space.choices
+    if isinstance(space, IntDistribution):
+        return range(space.low, space.high + 1, space.step)
+    assert isinstance(space, FloatDistribution)
+    if space.step is None:
+        return ()
+    return [short(space.low + i * space.step, space) for i in range(round((space.high - space.low) / space.step) + 1)]
