@@ -73,6 +73,7 @@ class OptunaSweeper(Sweeper):
         self.launched = 0
         self.tried: set[str] = set()
         self.refused: set[tuple[Any, ...]] = set()
+        self.jobs: dict[tuple[Any, ...], Job] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context and make the launcher."""
@@ -159,11 +160,16 @@ class OptunaSweeper(Sweeper):
 
     def _ask(self) -> Proposal | None:
         """Return the next trial: a failed one again, or a new proposal; None when there are enough."""
-        from yolograft.sweep.proposals import NewProposals, NothingNewError, make_sampler
+        from yolograft.sweep.proposals import NewProposals, NothingNewError, combinations, make_sampler
 
         trials = self._trials()
-        if not self._states("WAITING") and len(trials) >= self.settings.n_trials:
-            return None
+        if not self._states("WAITING"):
+            if len(trials) >= self.settings.n_trials:
+                return None
+            few = combinations(self.space)
+            if few and not any(map(self._is_new, few)):
+                sys.stderr.write(f"All of the search space was tried, in {len(trials)} trials.\n")
+                return None
         # Seeded by the trial: a search that was stopped and taken up again proposes what it would have proposed.
         seed = self.settings.seed * 1_000_003 + len(trials)
         sampler, elsewhere = (make_sampler(s, seed, self.settings.n_trials) for s in (self.settings.sampler, "random"))
@@ -172,7 +178,7 @@ class OptunaSweeper(Sweeper):
             trial = self.study.ask(self.space)
         except NothingNewError:
             self._forget_half_made()
-            sys.stderr.write(f"Nothing new is left to try after {len(trials)} trials.\n")
+            sys.stderr.write(f"No further proposal makes a new run, after {len(trials)} trials.\n")
             return None
         job = self._job(trial.params)
         self.tried.add(job.name)
@@ -267,11 +273,11 @@ class OptunaSweeper(Sweeper):
             return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         return [trial for trial in self._trials() if trial.state == TrialState[name]]
 
-    def _overrides(self, params: dict[str, Any]) -> list[str]:
-        return [*self.fixed, *(f"{key}={params[key]}" for key in self.space)]
-
     def _job(self, params: dict[str, Any]) -> Job:
-        return self._composed(self._overrides(params))
+        key = tuple(params[name] for name in self.space)
+        if key not in self.jobs:
+            self.jobs[key] = self._composed([*self.fixed, *(f"{name}={params[name]}" for name in self.space)])
+        return self.jobs[key]
 
     def _composed(self, overrides: Sequence[str]) -> Job:
         """Compose and check a run.

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
@@ -96,13 +96,12 @@ class NewProposals(BaseSampler):
             sampler = self.inner if attempt < _TRIES else self.elsewhere
             drawn = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
             yield {
-                name: short(drawn[name] if name in drawn else sampler.sample_independent(study, trial, name, space), space)
+                name: short(
+                    drawn[name] if name in drawn else sampler.sample_independent(study, trial, name, space), space
+                )
                 for name, space in self.space.items()
             }
-        values = [_values(space) for space in self.space.values()]
-        if all(values) and math.prod(map(len, values)) <= _SMALL:
-            for combination in itertools.product(*values):
-                yield dict(zip(self.space, combination, strict=True))
+        yield from combinations(self.space) or ()
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -130,6 +129,14 @@ def short(value: Any, space: BaseDistribution) -> Any:
         return float(f"{value:.12g}")
     digits = 3 - math.floor(math.log10(abs(value) if space.log else space.high - space.low))
     return min(max(round(value, digits), space.low), space.high)
+
+
+def combinations(space: Mapping[str, BaseDistribution]) -> Iterator[dict[str, Any]] | None:
+    """Return all that a space holds, where that is little; otherwise None."""
+    values = [_values(axis) for axis in space.values()]
+    if not all(values) or math.prod(map(len, values)) > _SMALL:
+        return None
+    return (dict(zip(space, combination, strict=True)) for combination in itertools.product(*values))
 
 
 def _values(space: BaseDistribution) -> Sequence[Any]:
