@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,8 @@ from omegaconf import OmegaConf
 
 from yolograft.config.jobs import Job
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
+from yolograft.training.record import first_fields, read_record, record_death
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +88,21 @@ def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
         ended = returned.status == JobStatus.COMPLETED
         if not ended:
             log.error("%s: %s", job.name, _line(returned._return_value))
+            _record_lost(job, returned._return_value)
         values.append(returned.return_value if ended else None)
     return values
+
+
+def _record_lost(job: Job, error: Exception) -> None:
+    """Write into run.json that a job's process is gone, unless the run has told its end itself."""
+    deadline = time.monotonic() + EXPIRES_AFTER + RENEWED_EVERY  # on another machine nothing tells but the claim's age
+    while state_of(job.folder, job.identity) == "running" and time.monotonic() < deadline:
+        time.sleep(1)
+    record = read_record(job.folder / "run.json") or {}
+    if record.get("identity", job.identity) == job.identity and record.get("status", "running") == "running":
+        job.folder.mkdir(parents=True, exist_ok=True)
+        fields = first_fields(job.folder, job.config, job.choices, job.overrides)
+        record_death(job.folder, job.identity, fields, error)
 
 
 def _names(jobs: Sequence[Job]) -> str:
