@@ -45,7 +45,7 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
     methods = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(["yolograft.training.train"])
+        context.set_forkserver_preload(["yolograft.sweep.fork_server"])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
     with stoppable(silent=True) as stop:
@@ -87,6 +87,7 @@ def _wait(process: Any, receiver: Connection, stop: StopRequest) -> tuple[str, i
 
 
 def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: dict[str, str]) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the fork server ignores it
     os.environ.update(environment)  # the fork server has that of its own start
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.config.dictConfig(logs)

@@ -3,11 +3,16 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from yolograft.training.claim import Claim
+
+_SAME = 1.0
+"""Seconds within which a signal that comes again is the same one: the scheduler, or the terminal, has sent it to the
+whole group of processes, and one of them has passed it on."""
 
 
 class StoppedError(BaseException):
@@ -43,6 +48,7 @@ class StopRequest:
     def __init__(self, silent: bool = False) -> None:
         self.signum: int | None = None
         self.silent = silent
+        self._asked = 0.0
         self.claim: Claim | None = None
 
     def listen(self) -> None:
@@ -52,8 +58,11 @@ class StopRequest:
             signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum == signum:
+        now = time.monotonic()
+        if self.signum == signum and now - self._asked > _SAME:
             raise StoppedError(signum)
+        if self.signum is None:
+            self._asked = now
         if self.signum is None and not self.silent:
             sys.stderr.write("\nStopping after this step; again to stop at once.\n")
         self.signum = self.signum or signum
