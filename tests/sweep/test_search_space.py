@@ -5,6 +5,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 
 from yolograft.config.search import check_space, ends, probes
 from yolograft.errors import UserError
@@ -89,7 +90,7 @@ def test_numbers_are_as_long_as_a_folders_name_can_bear(
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "random"])
 def test_no_proposal_comes_twice_and_a_small_space_is_emptied(name: str) -> None:
     space = {"a": CategoricalDistribution(["1", "2", "3"]), "b": IntDistribution(0, 3)}
-    directions = ["maximize", "minimize"] if name == "nsga2" else ["maximize"]
+    directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE][: 2 if name == "nsga2" else 1]
     study, seen = optuna.create_study(directions=directions), set()
     for number in range(12):
         study.sampler = NewProposals(

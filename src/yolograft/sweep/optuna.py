@@ -140,10 +140,11 @@ class OptunaSweeper(Sweeper):
         self._forget_half_made()
         self._repeat_failed()
         known = [Proposal(trial.number, trial.params, self._job(trial.params)) for trial in self._trials()]
-        ledger = Ledger.open(self.folder, " ".join(sys.argv), "optuna", [proposal.job for proposal in known])
         self.tried = {proposal.job.name for proposal in known}
-        cut_off = {trial.number for trial in self._states("RUNNING")}
+        cut_off, failed = ({t.number for t in self._states(state)} for state in ("RUNNING", "FAIL"))
         left = [proposal for proposal in known if proposal.number in cut_off]
+        unfinished = [proposal.job for proposal in known if proposal.number in cut_off | failed]
+        ledger = Ledger.open(self.folder, " ".join(sys.argv), "optuna", unfinished)
         while True:
             batch: list[Proposal] = []
             while len(batch) < self.settings.n_jobs and (proposal := left.pop(0) if left else self._ask()):

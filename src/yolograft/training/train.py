@@ -278,7 +278,7 @@ class Run:
         if not (state and (start >= epochs or state["stopped_early"])):
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
             console = [Console(len(train_set))] if self.rank == 0 else []
-            pruning = [Pruning(trial)] if (trial := Trial.of_run(self.folder)) else []
+            pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
             self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
             self._measure(checkpoints, val_set, size * 2, plots)

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +59,12 @@ class Trial:
         content = {"journal": f"../{self.journal.name}", "number": self.number, "metric": self.metric}
         replace_file(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
 
-    def hopeless(self, epoch: int, value: float) -> bool:
-        """Report an epoch and return whether the trial should end.
+    def hopeless(self, values: Sequence[float]) -> bool:
+        """Report the last epoch, and return whether the trial should end.
 
         Args:
-            epoch: Epochs done, from 1. One that was reported before a restart is left as it was.
-            value: The metric, 0…1.
+            values: The metric (0…1) after each epoch so far. What a restart has left out is made up for; what was
+                reported stays.
         """
         import optuna
 
@@ -74,12 +75,12 @@ class Trial:
             trial = study.get_trials(deepcopy=False)[self.number]
             if trial.state.is_finished():  # a later command trains in this folder, for itself
                 return False
-            if epoch - 1 not in trial.intermediate_values:
-                storage.set_trial_intermediate_value(trial._trial_id, epoch - 1, value)
+            for step in set(range(len(values))) - trial.intermediate_values.keys():
+                storage.set_trial_intermediate_value(trial._trial_id, step, values[step])
             trial = study.get_trials(deepcopy=False)[self.number]
             return bool(study.pruner.prune(study, trial))
-        except (OSError, ValueError, RuntimeError) as error:  # the training is worth more than the report
-            log.warning("%s: epoch %s could not be reported: %s", self.journal, epoch, error)
+        except (OSError, LookupError, ValueError, RuntimeError) as error:  # the training is worth more than the report
+            log.warning("%s: epoch %s could not be reported: %s", self.journal, len(values), error)
             return False
 
 
