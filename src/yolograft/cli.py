@@ -10,6 +10,7 @@ COMMANDS = {
     "val": "measure trained weights on a data set",
     "info": "parameters, GFLOPs and pyramid of a variant",
     "report": "compare the runs of a sweep",
+    "sweeps": "list the sweeps: what is done, what is left, for how long",
 }
 
 

@@ -13,9 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from yolograft.config import resolvers, search_path
 from yolograft.config.check import CommandLine
-from yolograft.config.jobs import choices_of
+from yolograft.config.jobs import Job, choices_of
 from yolograft.config.locations import conf_dir
+from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
+from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.training.record import read_record
 from yolograft.training.task import Task
@@ -34,7 +36,13 @@ def main(line: CommandLine) -> int:
     global _exit_code
     _exit_code = 0
     SweepCallback.reset()
-    GridSweeper.jobs = line.jobs
+    jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
+    if line.jobs and line.jobs[0].config["plan"]:
+        return _plan(line, jobs, dropped)
+    if dropped and not line.sweep:
+        job, reason = dropped[0]
+        raise UserError(f"constraint={job.config['constraint']}: this variant has {reason}")
+    GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
@@ -44,6 +52,19 @@ def main(line: CommandLine) -> int:
             raise
         return int(code)
     return SweepCallback.close() or _exit_code
+
+
+def _plan(line: CommandLine, jobs: list[Job], dropped: list[Dropped]) -> int:
+    """Show what the command would do."""
+    from yolograft.stock.training import quiet
+    from yolograft.sweep.plan import make_plan
+
+    quiet()
+    plan = make_plan(jobs, dropped)
+    plan.print()
+    if line.sweep:
+        plan.save(line.jobs[0].folder.parent / "plan.json")
+    return 0
 
 
 def _task(config: DictConfig) -> float:

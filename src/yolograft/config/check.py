@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.config import resolvers, search_path
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, grid, job_of, sweep_folder
+from yolograft.config.launchers import launcher_model
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS
 from yolograft.config.search import (
@@ -67,6 +68,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """
     search_path.register()
     resolvers.register()
+    arguments = [_quoted(text) for text in arguments]
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
@@ -76,13 +78,18 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
         overrides = _parse(parsed.overrides)
         fixed = [o for o in overrides if not o.is_sweep_override()]
         composed = _compose(command, fixed)
-        if not (parsed.multirun or composed.hydra.mode == RunMode.MULTIRUN):
+        multirun = parsed.multirun or composed.hydra.mode == RunMode.MULTIRUN
+        seeds = composed.get("seeds")
+        if not multirun and not seeds:
             _refuse_sweep(overrides)
             config = _container(composed)
             validate(command, config)
             return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
+        _check_launcher(composed)
         every = [*params, *overrides]
+        if seeds is not None:
+            every += _parse([_seed_axis(seeds, every)])
         folder = sweep_folder(composed, every)
         search = _search(composed, every)
         jobs = []
@@ -92,12 +99,13 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             validate(command, config)
             jobs.append(job_of(composed, config, Path(folder), number))
         if search:
+            _refuse_for_search(composed)
             check_folder(Path(folder), signature(search, every, jobs[0].config))
             jobs = []
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
-        return CommandLine([*arguments, *added], sweep=True, jobs=jobs)
+        return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
 
 
 def validate(command: str, config: Mapping[str, Any]) -> None:
@@ -114,6 +122,31 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
             _check_part(group, part)
+
+
+def _check_launcher(composed: DictConfig) -> None:
+    if model := launcher_model(str(composed.hydra.runtime.choices["hydra/launcher"])):
+        told = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
+        assert isinstance(told, dict)
+        values = {str(key): value for key, value in told.items() if key not in ("_target_", "_convert_")}
+        _check(model, values, prefix="hydra.launcher.")
+
+
+def _seed_axis(seeds: Any, overrides: Sequence[Override]) -> str:
+    """Return the override that `seeds=3` stands for."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise UserError(f"seeds={seeds}: must be a number from 1 on; seeds=3 trains each variant with seed=0,1,2")
+    for override in overrides:
+        if override.key_or_group == "seed":
+            raise UserError(f"seeds={seeds} {override.input_line}: say either how many seeds or which, as seed=0,1,2")
+    return f"seed={','.join(map(str, range(seeds)))}"
+
+
+def _refuse_for_search(composed: DictConfig) -> None:
+    """Refuse what needs to know the runs beforehand: a search chooses them as it goes."""
+    for key in ("plan", "constraint", "seeds"):
+        if composed[key]:
+            raise UserError(f"{key}={composed[key]}: not with hydra/sweeper=optuna, which chooses its runs as it goes")
 
 
 def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | None:
@@ -170,6 +203,15 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
             reasons = [e["msg"] for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
             reason = " or ".join(dict.fromkeys(r[0].lower() + r[1:] for r in reasons))
     return f"{key}={node}: {reason}"
+
+
+def _quoted(text: str) -> str:
+    """Put quotes around a constraint, which the shell has taken off and Hydra wants for `<` and spaces."""
+    key, _, value = text.partition("=")
+    if key != "constraint" or value[:1] in ("", "'", '"') or value == "null":
+        return text
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'constraint="{escaped}"'
 
 
 def _parse(texts: Sequence[str]) -> list[Override]:

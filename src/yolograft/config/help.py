@@ -22,6 +22,7 @@ def groups(command: str) -> dict[str, list[str]]:
         "info": {"backbone", "context", "neck", "head", "scale"},
         "val": {"dataset"},
         "report": set(),
+        "sweeps": set(),
     }
     wanted = used.get(command)
     found = {g: loader.get_group_options(g) for g in ours if wanted is None or g in wanted}

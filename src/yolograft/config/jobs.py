@@ -57,8 +57,8 @@ def job_of(composed: DictConfig, config: dict[str, Any], folder: Path | None = N
     )
 
 
-def choices_of(hydra: DictConfig) -> dict[str, str]:
-    """Return the option chosen in each of our config groups."""
+def choices_of(hydra: Any) -> dict[str, str]:
+    """Return the option chosen in each of our config groups, from what Hydra keeps of itself."""
     chosen = hydra.runtime.choices
     return {key: value for key, value in chosen.items() if "/" not in key and isinstance(value, str)}
 

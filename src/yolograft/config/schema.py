@@ -183,6 +183,8 @@ class TrainConfig(Parts, Imgsz):
     seeds: PositiveInt | None
     attempts: Annotated[int, Field(ge=0)]
     isolate: bool
+    constraint: Text | None
+    plan: bool
     name: Text | None
     project: Text
 
@@ -241,9 +243,17 @@ class ReportConfig(Strict):
     format: Literal["table", "json", "markdown", "csv"]
 
 
+class SweepsConfig(Strict):
+    """`yolograft sweeps`."""
+
+    root: Text
+    format: Literal["table", "json"]
+
+
 COMMANDS: dict[str, type[Strict]] = {
     "train": TrainConfig,
     "val": ValConfig,
     "info": InfoConfig,
     "report": ReportConfig,
+    "sweeps": SweepsConfig,
 }

@@ -48,6 +48,12 @@ def state_of(folder: Path, identity: str | None = None) -> State:
     return "stopped" if status == "running" else "to do"
 
 
+def cut_off(folder: Path, identity: str) -> bool:
+    """Whether a run's process is gone without having said how the run ended."""
+    record = read_record(folder / "run.json") or {}
+    return record.get("status") == "running" and record.get("identity") == identity and owner(folder) is None
+
+
 @dataclass
 class Ledger:
     """The sweep that this process was started for.
@@ -72,6 +78,7 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         Ledger.current = ledger = cls(folder, [], list(dropped))
         known = read(folder)
+        left_out = {job.name for job, _ in dropped}
         _write(
             folder,
             {
@@ -79,8 +86,8 @@ class Ledger:
                 "sweeper": sweeper,
                 "created": known.get("created") or _now(),
                 "updated": None,
-                "runs": known.get("runs", []),
-                "dropped": [{"overrides": job.overrides, "reason": reason} for job, reason in dropped],
+                "runs": [run for run in known.get("runs", []) if run["name"] not in left_out],
+                "dropped": [{"name": job.name, "overrides": job.overrides, "reason": why} for job, why in dropped],
             },
         )
         ledger.add(jobs)

@@ -14,7 +14,8 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from yolograft.config.jobs import Job
-from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.sweep.constraint import Dropped
+from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
 from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
 from yolograft.training.record import first_fields, read_record, record_death
 
@@ -30,25 +31,35 @@ class GridSweeper(BasicSweeper):
 
     Attributes:
         jobs: The runs that the command line means, composed when it was checked.
+        dropped: Those of its combinations that a constraint leaves out.
     """
 
     jobs: ClassVar[Sequence[Job]] = ()
+    dropped: ClassVar[Sequence[Dropped]] = ()
 
     def sweep(self, arguments: list[str]) -> None:
         """Train what is left of the sweep."""
         assert self.config is not None
         assert self.launcher is not None
-        jobs = list({job.folder: job for job in self.jobs}.values())
         folder = Path(self.config.hydra.sweep.dir)
-        Ledger.open(folder, " ".join(sys.argv), "grid", jobs)
+        Ledger.open(folder, " ".join(sys.argv), "grid", self.jobs, self.dropped)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        left = [job for job in jobs if wanted(job)]
-        if len(left) < len(jobs):
-            log.warning("%s of %s runs are left to do.", len(left), len(jobs))
+        for job, reason in self.dropped:
+            log.warning("%s: dropped, %s", job.name, reason)
+        left = [job for job in self.jobs if wanted(job)]
+        if len(left) < len(self.jobs):
+            log.warning("%s of %s runs are left to do.", len(left), len(self.jobs))
+        self._train(left)
+        # What another command was training when it died.
+        self._train([job for job in left if cut_off(job.folder, job.identity)])
+
+    def _train(self, jobs: Sequence[Job]) -> None:
+        """Give the launcher one batch of jobs after the other."""
+        assert self.launcher is not None
         # The basic launcher does one after the other anyway, and given one at a time it sees what others have done.
-        size = 1 if isinstance(self.launcher, BasicLauncher) else self.max_batch_size or max(len(left), 1)
-        for first in range(0, len(left), size):
-            batch = [job for job in left[first : first + size] if state_of(job.folder, job.identity) != "finished"]
+        size = 1 if isinstance(self.launcher, BasicLauncher) else self.max_batch_size or max(len(jobs), 1)
+        for first in range(0, len(jobs), size):
+            batch = [job for job in jobs[first : first + size] if state_of(job.folder, job.identity) != "finished"]
             launch(self.launcher, batch, first)
 
 
@@ -82,6 +93,9 @@ def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
     except (Exception, SystemExit) as error:  # of the launcher's own: what happens in a job stays in it
         log.error("%s: %s", _names(jobs), _line(error))
         log.debug("", exc_info=error)
+        for job in jobs:
+            if cut_off(job.folder, job.identity):
+                _record_lost(job, error)
         return [None] * len(jobs)
     values = []
     for job, returned in zip(jobs, returns, strict=True):
@@ -93,14 +107,13 @@ def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
     return values
 
 
-def _record_lost(job: Job, error: Exception) -> None:
+def _record_lost(job: Job, error: BaseException) -> None:
     """Write into run.json that a job's process is gone, unless the run has told its end itself."""
     deadline = time.monotonic() + EXPIRES_AFTER + RENEWED_EVERY  # on another machine nothing tells but the claim's age
     while state_of(job.folder, job.identity) == "running" and time.monotonic() < deadline:
         time.sleep(1)
     record = read_record(job.folder / "run.json") or {}
     if record.get("identity", job.identity) == job.identity and record.get("status", "running") == "running":
-        job.folder.mkdir(parents=True, exist_ok=True)
         fields = first_fields(job.folder, job.config, job.choices, job.overrides)
         record_death(job.folder, job.identity, fields, error)
 

@@ -157,7 +157,7 @@ class Claim:
 def _machine() -> str:
     """Name this machine, and the space of its process numbers: containers may share a machine's name."""
     try:
-        return f"{platform.node()} {os.readlink('/proc/self/ns/pid')}"
+        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return platform.node()
 

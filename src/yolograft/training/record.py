@@ -117,7 +117,7 @@ def attempts(record: Mapping[str, Any]) -> int:
     return counted if isinstance(counted, int) else int(record.get("status") == "failed")
 
 
-def record_death(folder: Path, identity: str, fields: dict[str, Any], error: Exception) -> bool:
+def record_death(folder: Path, identity: str, fields: dict[str, Any], error: BaseException) -> bool:
     """Write into run.json that the run's process died, for it.
 
     Args:
@@ -130,6 +130,7 @@ def record_death(folder: Path, identity: str, fields: dict[str, Any], error: Exc
         Whether it was written: the run may be finished, or another process may have taken it up.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with Claim(folder):
             told = read_record(folder / "run.json")
             if told and (told.get("identity") != identity or told.get("status") == "finished"):

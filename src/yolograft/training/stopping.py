@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from yolograft.training.claim import Claim
+from yolograft.training.claim import Claim, ClaimedError
 
 _SAME = 1.0
 """Seconds within which a signal that comes again is the same one: the scheduler, or the terminal, has sent it to the
@@ -50,6 +50,15 @@ class StopRequest:
         self.silent = silent
         self._asked = 0.0
         self.claim: Claim | None = None
+
+    def check_claim(self) -> None:
+        """Raise where this process may not write into the run's folder any more.
+
+        Raises:
+            ClaimedError: Another process has taken the run over, while this one slept.
+        """
+        if self.claim is not None and self.claim.lost:
+            raise ClaimedError(f"{self.claim.file.parent} was taken over by another process")
 
     def listen(self) -> None:
         """Take the signals; called again where a library has put its own handlers in between."""
