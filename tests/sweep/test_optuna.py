@@ -56,6 +56,8 @@ def test_a_nan_and_a_crash_do_not_end_a_search_for_two_objectives(tmp_path: Path
     assert sorted(list(b["values"].values()) for b in found["best"]) == sorted(best)
     assert all((tmp_path / b["run"] / "run.json").is_file() for b in found["best"])
     assert found["objectives"] == {"mAP50-95": "maximize", "params": "minimize"}
+    study = optuna.load_study(study_name=tmp_path.name, storage=open_storage(tmp_path / "optuna.journal"))
+    assert study.metric_names == ["mAP50-95", "params"]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])

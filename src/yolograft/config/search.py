@@ -168,7 +168,7 @@ def signature(search: Search, overrides: Iterable[Override], first: Mapping[str,
         overrides: The command line's, `hydra.sweeper.params` included.
         first: The config of the first of its `probes`: it stands for what is not searched.
     """
-    space = {key: override.get_value_string() for key, override in axes(overrides).items()}
+    space = {key: override.get_value_string().replace(" ", "") for key, override in axes(overrides).items()}
     return {"objectives": search.objectives, "space": space, "rest": identity(first)}
 
 

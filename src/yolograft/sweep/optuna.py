@@ -125,6 +125,8 @@ class OptunaSweeper(Sweeper):
             pruner=make_pruner(**self._pruner),
             load_if_exists=True,
         )
+        if self.study.metric_names is None:  # for Optuna's dashboard
+            self.study.set_metric_names([str(name) for name in self.settings.objectives])
         self._write_result()
 
     @property
