@@ -16,7 +16,7 @@ from yolograft.training.record import read_record
 log = logging.getLogger(__name__)
 
 _LAST_LINES = 6
-"""Lines of a failed run's traceback that are shown at the end."""
+"""Lines of a failed run's traceback or log that are shown at the end."""
 
 
 class SweepCallback(Callback):
@@ -66,14 +66,25 @@ class SweepCallback(Callback):
 
 
 def _reason(job: Job, state: str) -> str:
-    """Say in a few lines why a run did not finish."""
+    """Say why a run did not finish, with the last lines of what it has said."""
     record = read_record(job.folder / "run.json")
     if record is None:
         return "was not trained"
-    error = record.get("error") or {}
+    error = record.get("error")
+    if not error:
+        return state
     lines = str(error.get("traceback") or "").strip().splitlines()
+    if len(lines) < 2:  # its process could not say any more: what it was at stands in its log
+        lines = _last_lines(job.folder / "train.log")
     shown = "".join(f"\n    {line}" for line in lines[-_LAST_LINES:])
-    return f"{state}: {error.get('type')}: {error.get('message')}{shown}" if error else state
+    return f"{state}: {error.get('type')}: {error.get('message')}{shown}"
+
+
+def _last_lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _render(folder: Path) -> list[Path]:

@@ -157,6 +157,7 @@ def _seconds_per_epoch(jobs: Sequence[Job], todo: Sequence[Job], known: Measurer
             paces.append(record["seconds"] / record["epochs_done"] / max(gflops, 0.1))
     if paces:
         return _Pace(fmean(paces), known, images=False), f"Estimated from {len(paces)} finished runs, by GFLOPs."
+    todo = [job for job in todo if known.data(job.config).train is not None]
     if not todo:
         return _Pace(math.nan, known, images=False), ""
     smallest = min(todo, key=lambda job: known.variant(job.config).gflops)

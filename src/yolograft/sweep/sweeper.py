@@ -48,7 +48,7 @@ class GridSweeper(BasicSweeper):
             log.warning("%s: dropped, %s", job.name, reason)
         left = [job for job in self.jobs if wanted(job)]
         if len(left) < len(self.jobs):
-            log.warning("%s of %s runs are left to do.", len(left), len(self.jobs))
+            log.warning("%s of %s runs are left to do.", len(left) or "None", len(self.jobs))
         self._train(left)
         # What another command was training when it died.
         self._train([job for job in left if cut_off(job.folder, job.identity)])

@@ -5,6 +5,7 @@ lock is taken for abandoned when its process is known to be gone, or where that 
 when it has not been renewed for a minute.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -122,8 +123,7 @@ class Claim:
 
     def _take_over(self, stale: bytes) -> None:
         """Replace an abandoned lock, unless another process is doing so or has done it."""
-        # Named after the content: who makes this file alone may replace that very lock, and no later one.
-        right = self.file.with_name(f"{LOCK}.{uuid.uuid5(uuid.NAMESPACE_OID, stale.hex()).hex[:12]}")
+        right = _right_to_replace(self.file, stale)
         try:
             right.touch(exist_ok=False)
         except FileExistsError:
@@ -152,6 +152,11 @@ class Claim:
                 os.utime(self.file)
             except OSError as problem:  # a network disk that is away for a moment
                 log.debug("%s: not renewed: %s", self.file, problem)
+
+
+def _right_to_replace(lock: Path, content: bytes) -> Path:
+    """Return the file that who makes it may replace this very lock, and no later one: it is named after the content."""
+    return lock.with_name(f"{LOCK}.{hashlib.sha256(content).hexdigest()[:12]}")
 
 
 def _machine() -> str:
