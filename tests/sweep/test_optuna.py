@@ -153,9 +153,12 @@ def test_values_that_do_not_go_together_are_never_proposed(tmp_path: Path) -> No
     assert made == {("effv1", "b0"), ("effv1", "b1"), ("effv2", "s"), ("effv2", "m")}
 
 
-def test_one_launcher_that_starts_nothing_ends_the_search_and_loses_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="started none"):
+def test_a_launcher_that_starts_nothing_ends_the_search_and_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
         search(tmp_path, lambda job: None, "seed=range(0,9)")
+    assert "the launcher has started none of yolo11_conv_n_seed" in capsys.readouterr().err
     assert result(tmp_path)["trials"]["running"] == 1
     assert len(names(search(tmp_path, trained, "seed=range(0,9)", "hydra.sweeper.n_trials=2"))) == 2
     assert len(trials(tmp_path)) == 2
@@ -186,7 +189,7 @@ def test_one_command_at_a_time_carries_on_a_search(tmp_path: Path, capsys: pytes
         sweeper.sweep(swept)
     assert ended.value.code == 2
     assert launcher.launched == []
-    assert "only one command at a time" in capsys.readouterr().err
+    assert "one command at a time" in capsys.readouterr().err
 
 
 def test_the_best_trial_is_shown_with_its_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

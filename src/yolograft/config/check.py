@@ -154,7 +154,7 @@ def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | Non
     if not is_search(composed.hydra.sweeper):
         refuse_intervals(overrides)
         return None
-    wanted = settings(OmegaConf.to_container(composed.hydra.sweeper, resolve=True))
+    wanted = settings(composed.hydra.sweeper)
     _check(Search, wanted, prefix="hydra.sweeper.")
     check_space(overrides)
     return Search.model_validate(wanted)

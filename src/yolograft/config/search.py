@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
 from yolograft.config.identity import identity
@@ -76,9 +77,11 @@ def is_search(sweeper: Mapping[str, Any]) -> bool:
     return str(sweeper.get("_target_")).endswith(".OptunaSweeper")
 
 
-def settings(sweeper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of `hydra.sweeper` without Hydra's own words."""
-    return {str(key): value for key, value in sweeper.items() if not str(key).startswith("_")}
+def settings(sweeper: DictConfig) -> dict[str, Any]:
+    """Return the settings of `hydra.sweeper` as plain containers, without Hydra's own words."""
+    plain = OmegaConf.to_container(sweeper, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if not str(key).startswith("_")}
 
 
 def axes(overrides: Iterable[Override]) -> dict[str, Override]:

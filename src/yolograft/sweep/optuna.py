@@ -32,10 +32,10 @@ from yolograft.config.resolvers import job_config
 from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
 from yolograft.errors import UserError
 from yolograft.files import replace_file
-from yolograft.sweep.ledger import Ledger
+from yolograft.sweep.ledger import Ledger, exhausted, state_of
 from yolograft.sweep.sweeper import launch
 from yolograft.training.claim import Claim, ClaimedError
-from yolograft.training.record import attempts, read_record
+from yolograft.training.record import read_record
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:
@@ -96,8 +96,9 @@ class OptunaSweeper(Sweeper):
                 finally:  # also when it is stopped
                     result = self._write_result()
                 _print_best(result)
-        except ClaimedError as claimed:  # Hydra would show a traceback
-            sys.stderr.write(f"yolograft: {claimed}: only one command at a time can carry on a search\n")
+        except UserError as mistake:  # Hydra would show a traceback
+            hint = ": one command at a time carries on a search" if isinstance(mistake, ClaimedError) else ""
+            sys.stderr.write(f"yolograft: {mistake}{hint}\n")
             raise SystemExit(2) from None
 
     def _open(self, arguments: Sequence[str]) -> None:
@@ -159,7 +160,7 @@ class OptunaSweeper(Sweeper):
             self._write_result()
             if not any(started):
                 names = ", ".join(proposal.job.name for proposal in batch)
-                raise RuntimeError(f"the launcher has started none of {names}")
+                raise UserError(f"the launcher has started none of {names}; repeat the command when it can")
 
     def _ask(self) -> Proposal | None:
         """Return the next trial: a failed one again, or a new proposal; None when there are enough."""
@@ -174,7 +175,7 @@ class OptunaSweeper(Sweeper):
                 sys.stderr.write(f"All of the search space was tried, in {len(trials)} trials.\n")
                 return None
         # Seeded by the trial: a search that was stopped and taken up again proposes what it would have proposed.
-        seed = self.settings.seed * 1_000_003 + len(trials)
+        seed = (self.settings.seed * 1_000_003 + len(trials)) % 2**32
         sampler, elsewhere = (make_sampler(s, seed, self.settings.n_trials) for s in (self.settings.sampler, "random"))
         self.study.sampler = NewProposals(sampler, elsewhere, self.space, self._is_new)
         try:
@@ -245,14 +246,11 @@ class OptunaSweeper(Sweeper):
 
     def _repeat_failed(self) -> None:
         """Enqueue failed trials again, as new ones with the same parameters, while their runs may be tried again."""
-        assert self.config is not None
-        limit = self.config.attempts
         waiting = {trial.user_attrs.get("repeats") for trial in self.study.get_trials(deepcopy=False)}
         for trial in self._states("FAIL"):
-            record = read_record(self._job(trial.params).folder / "run.json")
-            if record is not None and (record.get("status") != "failed" or 0 < limit <= attempts(record)):
-                continue
-            if trial.number not in waiting:
+            job = self._job(trial.params)
+            again = state_of(job.folder, job.identity) in ("failed", "to do") and not exhausted(job)
+            if again and trial.number not in waiting:
                 self.study.enqueue_trial(trial.params, user_attrs={"repeats": trial.number})
 
     def _forget_half_made(self) -> None:
