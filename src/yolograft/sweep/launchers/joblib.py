@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn
 
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import passing_on, terminate_children
-from yolograft.sweep.launchers.worker import Worker, WorkersLauncher
+from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class JoblibLauncher(WorkersLauncher):
         from joblib import Parallel, delayed
 
         at_a_time = side_by_side(self.n_jobs, self.jobs_per_gpu, len(job_overrides))
-        log.warning("%s runs, %s at a time.", len(job_overrides), at_a_time)
+        log.warning("%s, %s at a time.", runs(len(job_overrides)), at_a_time)
         os.environ[JOBS_PER_MACHINE] = str(at_a_time)
         with passing_on(terminate_children) as stop:
             worker = replace(self.worker, numbered=at_a_time > 1)

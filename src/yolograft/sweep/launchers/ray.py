@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from yolograft.sweep.launchers.stopping import passing_on
-from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended
+from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE, cores
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class RayLauncher(WorkersLauncher):
         if not ray.is_initialized():
             ray.init(**{key: value for key, value in self.init.items() if value is not None})
         resources = self._resources(ray.cluster_resources())
-        log.warning("%s runs go to Ray, each with %s CPUs and %s GPUs.", len(job_overrides), *resources.values())
+        log.warning("Ray: %s, each with %g CPUs and %g GPUs.", runs(len(job_overrides)), *resources.values())
         # A killed job would be tried three times more, in silence; here the repeated command tries it again.
         task = ray.remote(**{"max_retries": 0, **resources, **self.remote})(_job)
         refs = [
@@ -75,6 +75,8 @@ def _environment() -> dict[str, str]:
 def _result(ray: Any, ref: Any) -> JobReturn:
     try:
         result: JobReturn = ray.get(ref)
+    except ray.exceptions.WorkerCrashedError:
+        return ended("Ray lost the process of this run: it was killed, or its node has gone")
     except ray.exceptions.RayError as error:
         return ended(next(iter(str(error).splitlines()), type(error).__name__))
     return result

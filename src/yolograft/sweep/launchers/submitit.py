@@ -16,7 +16,7 @@ from hydra.core.utils import JobReturn
 from yolograft.sweep.launchers import slurm
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import kill_descendants, passing_on, terminate_children
-from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended
+from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE, cores
 from yolograft.training.stopping import StoppedError
 
@@ -122,7 +122,7 @@ class LocalLauncher(SubmititLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Do the jobs and wait for them."""
         at_a_time = side_by_side(self.max_parallel, self.jobs_per_gpu, len(job_overrides))
-        log.warning("%s runs, %s at a time.", len(job_overrides), at_a_time)
+        log.warning("%s, %s at a time.", runs(len(job_overrides)), at_a_time)
         os.environ[JOBS_PER_MACHINE] = str(at_a_time)
         executor, work = self._executor(), Requeued(self.worker)
         waiting = list(enumerate(job_overrides))
@@ -156,7 +156,7 @@ class SlurmLauncher(SubmititLauncher):
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
         jobs = self._executor().map_array(Requeued(self.worker), [list(o) for o in job_overrides], numbers)
         ids = [job.job_id for job in jobs]
-        log.warning("%s runs are in Slurm's queue: %s", len(jobs), ", ".join(ids))
+        log.warning("Slurm: %s in the queue as %s", runs(len(jobs)), ", ".join(ids))
         waiting = dict(enumerate(jobs))
         results: dict[int, JobReturn] = {}
         watch = slurm.Watch(ids)

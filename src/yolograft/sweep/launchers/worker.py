@@ -96,3 +96,8 @@ def ended(reason: str) -> JobReturn:
     result = JobReturn()
     result.status, result.return_value = JobStatus.FAILED, JobEndedError(reason)
     return result
+
+
+def runs(count: int) -> str:
+    """Return so many runs in words."""
+    return f"{count} run{'s' * (count != 1)}"
