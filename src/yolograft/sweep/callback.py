@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _LAST_LINES = 6
 """Lines of a failed run's traceback or log that are shown at the end."""
+_CRASH = ("Fatal Python error", "Windows fatal exception")
+"""How Python's fault handler begins."""
 
 
 class SweepCallback(Callback):
@@ -73,18 +75,24 @@ def _reason(job: Job, state: str) -> str:
     error = record.get("error")
     if not error:
         return state
-    lines = str(error.get("traceback") or "").strip().splitlines()
+    lines = str(error.get("traceback") or "").strip().splitlines()[-_LAST_LINES:]
     if len(lines) < 2:  # its process could not say any more: what it was at stands in its log
         lines = _last_lines(job.folder / "train.log")
-    shown = "".join(f"\n    {line}" for line in lines[-_LAST_LINES:])
+    shown = "".join(f"\n    {line}" for line in lines)
     return f"{state}: {error.get('type')}: {error.get('message')}{shown}"
 
 
 def _last_lines(file: Path) -> list[str]:
+    """Return how a log ends, or where the crash that it ends with was."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
+    crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]
+    began = [number for number, line in enumerate(lines) if " GFLOPs at " in line]
+    if crashes and (not began or crashes[-1] > began[-1]):
+        return lines[crashes[-1] :][:_LAST_LINES]
+    return lines[-_LAST_LINES:]
 
 
 def _render(folder: Path) -> list[Path]:

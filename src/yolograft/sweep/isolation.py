@@ -3,6 +3,7 @@
 Where there is a fork server, it imports what is heavy once, and every run starts within a moment.
 """
 
+import faulthandler
 import logging
 import logging.config
 import multiprocessing
@@ -91,6 +92,9 @@ def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: di
     os.environ.update(environment)  # the fork server has that of its own start
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.config.dictConfig(logs)
+    faulthandler.enable(
+        (task.folder / "train.log").open("a"), all_threads=False
+    )  # a segmentation fault says where, too
     try:
         answer = ("ended", task.run())
     except StoppedError as stopped:

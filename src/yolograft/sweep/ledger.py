@@ -96,11 +96,6 @@ class Ledger:
     def add(self, jobs: Iterable[Job]) -> None:
         """Plan more runs."""
         self.jobs += jobs
-        content = read(self.folder)
-        runs = {run["name"]: run for run in content.get("runs", [])}
-        for job in self.jobs:
-            runs[job.name] = {"name": job.name, "identity": job.identity, "overrides": job.overrides, "status": "to do"}
-        _write(self.folder, {**content, "runs": list(runs.values())})
         renew(self.folder)
 
     def unfinished(self) -> list[tuple[Job, State]]:
@@ -123,9 +118,16 @@ def renew(folder: Path) -> None:
     content = read(folder)
     if not content:
         return
-    for run in content["runs"]:
+    runs = {run["name"]: run for run in content.get("runs", [])}
+    mine = Ledger.current
+    if mine is not None and mine.folder.resolve() == folder.resolve():
+        # Each time: another command, which wrote at the same moment, may not have seen them.
+        runs |= {
+            job.name: {"name": job.name, "identity": job.identity, "overrides": job.overrides} for job in mine.jobs
+        }
+    for run in runs.values():
         run["status"] = state_of(folder / run["name"], run["identity"])
-    _write(folder, content)
+    _write(folder, {**content, "runs": list(runs.values())})
 
 
 def exhausted(job: Job) -> bool:
