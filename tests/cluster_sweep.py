@@ -90,9 +90,8 @@ class Sweep:
 
     @staticmethod
     def _matters(line: str) -> bool:
-        return " INFO " not in line and any(
-            word in line for word in ("Slurm", "Ray:", "left to do", "seed0-", "seed1-", "yolo11 + conv")
-        )
+        shown = ("Slurm", "Ray:", "left to do", "seed0-", "seed1-", "yolo11 + conv")
+        return " INFO " not in line and any(word in line for word in shown)
 
     @staticmethod
     def _state(told: dict[str, Any]) -> str:

@@ -1,95 +1,45 @@
-"""Launchers: runs side by side, what they share, and what a failure in one of them does to the others."""
+"""Launchers: runs side by side, what they share, how they stop, what is refused."""
 
-import json
 import os
-import re
+import platform
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from conftest import Program
 from tiny import TINY, record
 from yolograft.sweep.launchers import slurm
+from yolograft.sweep.launchers.local import side_by_side
+from yolograft.training.devices import resolve
 from yolograft.training.sharing import JOBS_PER_MACHINE, cores, own_cores, take
 
-FAULTS = """
-import os, signal, sys
-from pytorch_lightning import Callback
-
-class Faults(Callback):
-    def on_train_start(self, trainer, module):
-        with open("started.txt", "a") as file:
-            file.write(f"{self.run}\\n")
-        if os.path.exists("mended"):
-            return
-        if self.run == 1:
-            raise RuntimeError("boom in run 1")
-        if self.run == 3:
-            sys.exit(7)
-        if self.run == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def __init__(self, *, run):
-        self.run = run
-"""
-SETTINGS = {"joblib": "hydra.launcher.n_jobs=2", "submitit_local": "hydra.launcher.max_parallel=2"}
+TWO = ["joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 
 
-@pytest.fixture
-def faulty(tmp_path: Path) -> list[str]:
-    (tmp_path / "faults.py").write_text(FAULTS)
-    (tmp_path / "callbacks").mkdir()
-    (tmp_path / "callbacks" / "faults.yaml").write_text("faults: {_target_: faults.Faults, run: '${seed}'}\n")
-    return ["train", "-m", *TINY, "epochs=1", "callbacks=faults", "seed=range(8)", "name=faulty"]
-
-
-def by_seed(sweep: Path) -> dict[int, dict[str, object]]:
+def by_seed(sweep: Path) -> dict[int, dict[str, Any]]:
     return {told["seed"]: told for told in (record(file.parent) for file in sweep.glob("*/run.json"))}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("launcher", list(SETTINGS))
-def test_a_failure_stays_in_its_run(tmp_path: Path, yolograft: Program, faulty: list[str], launcher: str) -> None:
-    command = [*faulty, f"hydra/launcher={launcher}", SETTINGS[launcher]]
-    sweep = tmp_path / "multirun" / "faulty"
-    done = yolograft(*command)
-    said = done.stdout + done.stderr
-    assert done.returncode == 1, said
-    runs = by_seed(sweep)
-    assert {seed: told["status"] for seed, told in runs.items()} == {
-        seed: "failed" if seed in (1, 3, 5) else "finished" for seed in range(8)
-    }
-    for seed, kind, message in ((1, "RuntimeError", "boom in run 1"), (3, "SystemExit", "7"), (5, "Killed", "SIGKILL")):
-        error = runs[seed]["error"]
-        assert isinstance(error, dict)
-        assert error["type"] == kind
-        assert message in error["message"]
-        assert re.search(rf"seed{seed}-\w+: failed: {kind}: .*{message}", said)
-    assert {r["status"] for r in json.loads((sweep / "sweep.json").read_text())["runs"]} == {"finished", "failed"}
-    assert said.count("failed 0/1") == 3  # in the table
-
-    (tmp_path / "started.txt").unlink()
-    (tmp_path / "mended").touch()
-    again = yolograft(*command)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert sorted((tmp_path / "started.txt").read_text().split()) == ["1", "3", "5"]
-    assert {told["status"] for told in by_seed(sweep).values()} == {"finished"}
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process could handle")
-@pytest.mark.parametrize("launcher", list(SETTINGS))
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("launcher", "at_work", "signum", "code"),
+    [
+        *[(launcher, {0, 1}, signal.SIGTERM, 143) for launcher in TWO],
+        *[(launcher, {0, 1}, signal.SIGINT, 130) for launcher in TWO],
+        ("joblib hydra.launcher.n_jobs=1", {0}, signal.SIGINT, 130),
+    ],
+)
 def test_asked_to_stop_the_runs_write_their_checkpoints(
-    tmp_path: Path, yolograft: Program, launcher: str, signum: signal.Signals, code: int
+    tmp_path: Path, launcher: str, at_work: set[int], signum: signal.Signals, code: int
 ) -> None:
-    command = ["train", "-m", *TINY, "epochs=300", "seed=0,1,2", "name=s", f"hydra/launcher={launcher}"]
-    command.append(SETTINGS[launcher])
+    command = ["train", "-m", *TINY, "epochs=300", "seed=0,1,2", "name=s", *f"hydra/launcher={launcher}".split()]
     process = subprocess.Popen(
         [sys.executable, "-m", "yolograft", *command],
         cwd=tmp_path,
@@ -99,10 +49,9 @@ def test_asked_to_stop_the_runs_write_their_checkpoints(
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while (
-        time.monotonic() < deadline and sum(t["epochs_done"] > 1 for t in by_seed(tmp_path / "multirun/s").values()) < 2
-    ):  # type: ignore[operator]
+    sweep, deadline = tmp_path / "multirun" / "s", time.monotonic() + 120
+    while sum(told["epochs_done"] > 1 for told in by_seed(sweep).values()) < len(at_work):
+        assert time.monotonic() < deadline
         time.sleep(0.2)
     if signum == signal.SIGINT:
         os.killpg(process.pid, signum)  # as a terminal does
@@ -110,12 +59,11 @@ def test_asked_to_stop_the_runs_write_their_checkpoints(
         process.send_signal(signum)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == code, said
-    runs = by_seed(tmp_path / "multirun" / "s")
-    assert {seed: told["status"] for seed, told in runs.items()} == {0: "stopped", 1: "stopped"}
-    assert not list((tmp_path / "multirun" / "s").glob("*/run.lock"))
-    assert len(list((tmp_path / "multirun/s").glob("*/checkpoints/last.ckpt"))) == 2
-    logs = [file.read_text() for file in (tmp_path / "multirun/s").glob("*/train.log")]
-    assert [text.count("stopped by SIG") for text in logs] == [1, 1]
+    assert {seed: told["status"] for seed, told in by_seed(sweep).items()} == dict.fromkeys(at_work, "stopped")
+    assert not list(sweep.glob("*/run.lock"))
+    assert len(list(sweep.glob("*/checkpoints/last.ckpt"))) == len(at_work)
+    logs = [file.read_text() for file in sweep.glob("*/train.log")]
+    assert [text.count("stopped by SIG") for text in logs] == [1] * len(at_work)
 
 
 TAKES = """
@@ -154,6 +102,28 @@ def test_the_processors_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) 
     for jobs, share in (("1", 12), ("5", 2), ("100", 1), ("0", 12), ("many", 12)):
         monkeypatch.setenv(JOBS_PER_MACHINE, jobs)
         assert own_cores() == share
+
+
+def test_auto_is_what_the_gpus_take_or_half_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yolograft.sweep.launchers.local.cores", lambda: 12)
+    for gpus, jobs_per_gpu, at_a_time in ((4, 1, 4), (4, 2, 8), (0, 2, 6)):
+        monkeypatch.setattr("torch.cuda.device_count", lambda gpus=gpus: gpus)
+        assert side_by_side("auto", jobs_per_gpu, 100) == at_a_time
+        assert side_by_side("auto", jobs_per_gpu, 3) == 3
+    assert side_by_side(20, 1, 100) == 20
+    monkeypatch.setattr("yolograft.sweep.launchers.local.cores", lambda: 1)
+    assert side_by_side("auto", 1, 100) == 1
+
+
+def test_auto_takes_a_free_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.setenv("YOLOGRAFT_CACHE", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
+    with FileLock(tmp_path / "gpu-slots" / f"{platform.node()}-gpu-4-0.lock"):  # another run's
+        trainer = {"precision": "fp32", "channels_last": "auto", "threads": 1}
+        assert resolve("auto", 0, trainer).devices == [1]
+        assert resolve("cuda", 0, trainer).devices == [0]  # asked for by name
 
 
 @pytest.mark.parametrize(

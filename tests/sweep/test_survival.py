@@ -61,8 +61,7 @@ def test_killed_five_times_and_repeated_a_sweep_ends_as_if_undisturbed(tmp_path:
     assert [run["status"] for run in ledger["runs"]] == ["finished"] * 8
 
 
-# Another launcher is another word here.
-LAUNCHERS = ["basic"]
+LAUNCHERS = ["basic", "joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 FAULTS = {"seed1": "raise", "seed3": "exit", "seed5": "kill"}
 
 
@@ -70,7 +69,8 @@ FAULTS = {"seed1": "raise", "seed3": "exit", "seed5": "kill"}
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_failure_stays_in_its_run_and_only_it_is_tried_again(launcher: str, tmp_path: Path) -> None:
     sweep = tmp_path / "multirun" / "faulty"
-    arguments = command(tmp_path, "faulty", "epochs=1", f"hydra/launcher={launcher}", faults=FAULTS)
+    words = ["epochs=1", *f"hydra/launcher={launcher}".split()]
+    arguments = command(tmp_path, "faulty", *words, faults=FAULTS)
     first = run(tmp_path, arguments)
     said = first.stdout + first.stderr
     assert first.returncode == 1, said
@@ -95,7 +95,7 @@ def test_a_failure_stays_in_its_run_and_only_it_is_tried_again(launcher: str, tm
     assert sorted(run["status"] for run in ledger["runs"]) == ["failed"] * 3 + ["finished"] * 5
 
     begun = epochs(tmp_path, "faulty")
-    mended = command(tmp_path, "faulty", "epochs=1", f"hydra/launcher={launcher}", faults=FAULTS)
+    mended = command(tmp_path, "faulty", *words, faults=FAULTS)
     (tmp_path / "witness.py").write_text(
         (tmp_path / "witness.py").read_text().replace("match self", "match None and self")
     )

@@ -35,6 +35,8 @@ class JoblibLauncher(WorkersLauncher):
         at_a_time = side_by_side(self.n_jobs, self.jobs_per_gpu, len(job_overrides))
         log.warning("%s, %s at a time.", runs(len(job_overrides)), at_a_time)
         os.environ[JOBS_PER_MACHINE] = str(at_a_time)
+        if at_a_time == 1:  # joblib would do it in this process, where the run itself listens for Ctrl-C
+            return [self.worker(list(o), number) for number, o in enumerate(job_overrides, initial_job_idx)]
         with passing_on(terminate_children) as stop:
             worker = replace(self.worker, numbered=at_a_time > 1)
 

@@ -1,5 +1,7 @@
 """How many runs go side by side on this machine."""
 
+from yolograft.training.sharing import cores
+
 
 def side_by_side(wanted: int | str, jobs_per_gpu: int, jobs: int) -> int:
     """Return how many jobs to do at a time.
@@ -11,8 +13,6 @@ def side_by_side(wanted: int | str, jobs_per_gpu: int, jobs: int) -> int:
     """
     if wanted == "auto":
         import torch
-
-        from yolograft.training.sharing import cores
 
         wanted = torch.cuda.device_count() * jobs_per_gpu or cores() // 2
     return max(min(int(wanted), jobs), 1)
