@@ -23,6 +23,7 @@ def groups(command: str) -> dict[str, list[str]]:
         "val": {"dataset"},
         "report": set(),
         "data": {"dataset"},
+        "sweeps": set(),
     }
     wanted = used.get(command)
     found = {g: loader.get_group_options(g) for g in ours if wanted is None or g in wanted}

@@ -114,7 +114,7 @@ def _columns(rows: Sequence[Row], metric: str) -> list[_Column]:
         *(_Column(name, share(name), spare=0 if name == metric else 2) for name in shown),
         _Column(f"Δ {metric}", lambda row: "-" if row.baseline else _signed(row.delta)),
         _Column("images/s", lambda row: _speed(row.run.images_per_second), spare=4),
-        _Column("time", lambda row: _duration(row.run.seconds), spare=5),
+        _Column("time", lambda row: format_duration(row.run.seconds), spare=5),
         _Column("status", lambda row: row.status, number=False),
     ]
 
@@ -266,7 +266,7 @@ def _speed(value: float | None) -> str:
     return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def _duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Seconds as `48s`, `12m 03s` or `1h 02m`."""
     if seconds is None:
         return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from yolograft.config.identity import SWEEP_KEYS
 from yolograft.report.collect import Run
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
@@ -13,7 +14,7 @@ _GROUPS = ("backbone", "context", "neck", "head", "scale", "loss", "dataset")
 _NAMING = ("variant", "model")
 """Options that are told with their group: `effv1-b0`."""
 
-_ASIDE = {"logger", "callbacks", "experiments", "seed", "name", "project", "device", "workers"}
+_ASIDE = {"logger", "callbacks", "experiments", "seed", "name", "project", "device", "workers", *SWEEP_KEYS}
 """Keys that say where or how a run is done or shown, not which variant it is."""
 
 

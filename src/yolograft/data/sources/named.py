@@ -39,6 +39,27 @@ def named(*, name: str, root: str | None = None) -> DataSpec:
         UserError: there is no such data set, its images have more than 3 channels, or it is not there and cannot be
             downloaded.
     """
+    spec, data = _described(name, root)
+    if not _present(data, Path(spec.root)):
+        _download(name, data, Path(spec.root))
+    return spec
+
+
+def described(*, name: str, root: str | None = None) -> tuple[DataSpec, bool]:
+    """Return what is known of one of ultralytics' data sets without downloading it, and whether it is there.
+
+    Args:
+        name: as for `named`.
+        root: as for `named`.
+
+    Raises:
+        UserError: there is no such data set, or its images have more than 3 channels.
+    """
+    spec, data = _described(name, root)
+    return spec, _present(data, Path(spec.root))
+
+
+def _described(name: str, root: str | None) -> tuple[DataSpec, dict[str, Any]]:
     try:
         data = recipe(name)
     except FileNotFoundError:
@@ -53,9 +74,7 @@ def named(*, name: str, root: str | None = None) -> DataSpec:
         root=str(place),
         channels=int(data.get("channels", 3)),
     )
-    if not _present(data, place):
-        _download(name, data, place)
-    return spec
+    return spec, data
 
 
 def _paths(data: dict[str, Any], place: Path, split: str) -> tuple[str, ...]:
