@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rival import compete
 from yolograft.training import claim as claims
 from yolograft.training.claim import EXPIRES_AFTER, LOCK, Claim, ClaimedError, owner
 
@@ -111,26 +112,17 @@ def test_signs_of_life_are_given_and_a_lost_claim_is_noticed(tmp_path: Path, mon
     assert json.loads(lock.read_text())["token"] == "theirs", "another's lock was removed"
 
 
-def _compete(folder: Path, start: Any, results: Any) -> None:
-    start.wait()
-    try:
-        with Claim(folder):
-            results.put("had it")
-            time.sleep(2)
-    except ClaimedError:
-        results.put("had not")
-
-
 def test_of_many_that_take_over_an_abandoned_claim_one_has_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     write_lock(tmp_path, pid=dead_pid())
-    start, results = context.Event(), context.Queue()
-    rivals = [context.Process(target=_compete, args=(tmp_path, start, results)) for _ in range(6)]
+    start, leave, results = context.Event(), context.Event(), context.Queue()
+    rivals = [context.Process(target=compete, args=(tmp_path, start, results, leave)) for _ in range(6)]
     for rival in rivals:
         rival.start()
-    time.sleep(3)
+    assert [results.get(timeout=120) for _ in rivals] == ["ready"] * 6
     start.set()
     said = [results.get(timeout=60) for _ in rivals]
+    leave.set()
     for rival in rivals:
         rival.join()
     assert sorted(said) == ["had it"] + ["had not"] * 5
