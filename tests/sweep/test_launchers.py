@@ -1,5 +1,6 @@
 """Launchers: runs side by side, what they share, how they stop, what is refused."""
 
+import json
 import os
 import platform
 import signal
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from filelock import FileLock
 
@@ -26,6 +28,25 @@ def by_seed(sweep: Path) -> dict[int, dict[str, Any]]:
     return {told["seed"]: told for told in (record(file.parent) for file in sweep.glob("*/run.json"))}
 
 
+def started(folder: Path, launcher: str, at_work: int) -> "tuple[subprocess.Popen[str], Path]":
+    """Start a sweep of three long runs, and wait until so many are at work."""
+    words = ["epochs=300", "seed=0,1,2", "name=s", *f"hydra/launcher={launcher}".split()]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yolograft", "train", "-m", *TINY, *words],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    sweep, deadline = folder / "multirun" / "s", time.monotonic() + 120
+    while sum(told["epochs_done"] > 1 for told in by_seed(sweep).values()) < at_work:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return process, sweep
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process could handle")
 @pytest.mark.parametrize(
@@ -39,20 +60,7 @@ def by_seed(sweep: Path) -> dict[int, dict[str, Any]]:
 def test_asked_to_stop_the_runs_write_their_checkpoints(
     tmp_path: Path, launcher: str, at_work: set[int], signum: signal.Signals, code: int
 ) -> None:
-    command = ["train", "-m", *TINY, "epochs=300", "seed=0,1,2", "name=s", *f"hydra/launcher={launcher}".split()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "yolograft", *command],
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    sweep, deadline = tmp_path / "multirun" / "s", time.monotonic() + 120
-    while sum(told["epochs_done"] > 1 for told in by_seed(sweep).values()) < len(at_work):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    process, sweep = started(tmp_path, launcher, len(at_work))
     if signum == signal.SIGINT:
         os.killpg(process.pid, signum)  # as a terminal does
     else:
@@ -64,6 +72,22 @@ def test_asked_to_stop_the_runs_write_their_checkpoints(
     assert len(list(sweep.glob("*/checkpoints/last.ckpt"))) == len(at_work)
     logs = [file.read_text() for file in sweep.glob("*/train.log")]
     assert [text.count("stopped by SIG") for text in logs] == [1] * len(at_work)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("launcher", TWO)
+def test_when_the_command_is_killed_alone_its_runs_end_too(tmp_path: Path, launcher: str) -> None:
+    process, sweep = started(tmp_path, launcher, 2)
+    pids = [json.loads(file.read_text())["pid"] for file in sweep.glob("*/run.lock")]
+    workers = [parent for pid in pids for parent in psutil.Process(pid).parents()[:2]]
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+    assert len(pids) == 2
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert len(by_seed(sweep)) == 2  # none was begun after it
 
 
 TAKES = """

@@ -61,18 +61,17 @@ class SweepCallback(Callback):
         left = ledger.unfinished()
         for job, state in left:
             if state == "running":
-                log.warning("%s: another command is training it", job.name)
-            else:
+                log.warning("%s: another command is training it.", job.name)
+            elif state != "to do":
                 log.error("%s: %s", job.name, _reason(job, state))
+        if waiting := [job.name for job, state in left if state == "to do"]:
+            log.error("%s not begun: %s", len(waiting), ", ".join(waiting[:3]) + (", …" if len(waiting) > 3 else ""))
         return int(any(state != "running" for _, state in left))
 
 
 def _reason(job: Job, state: str) -> str:
     """Say why a run did not finish, with the last lines of what it has said."""
-    record = read_record(job.folder / "run.json")
-    if record is None:
-        return "was not trained"
-    error = record.get("error")
+    error = (read_record(job.folder / "run.json") or {}).get("error")
     if not error:
         return state
     lines = str(error.get("traceback") or "").strip().splitlines()[-_LAST_LINES:]

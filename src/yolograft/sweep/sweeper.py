@@ -59,8 +59,7 @@ class GridSweeper(BasicSweeper):
         # The basic launcher does one after the other anyway, and given one at a time it sees what others have done.
         size = 1 if isinstance(self.launcher, BasicLauncher) else self.max_batch_size or max(len(jobs), 1)
         for first in range(0, len(jobs), size):
-            batch = [job for job in jobs[first : first + size] if state_of(job.folder, job.identity) != "finished"]
-            launch(self.launcher, batch, first)
+            launch(self.launcher, [job for job in jobs[first : first + size] if _is_free(job)], first)
 
 
 def wanted(job: Job) -> bool:
@@ -73,6 +72,14 @@ def wanted(job: Job) -> bool:
             log.warning("%s has failed %s times: left out; attempts=0 tries it again.", job.name, limit)
             return False
     return True
+
+
+def _is_free(job: Job) -> bool:
+    """Whether nobody has done a run in the meantime, or is at it."""
+    state = state_of(job.folder, job.identity)
+    if state == "running":
+        log.warning("%s: another command is training it.", job.name)
+    return state not in ("finished", "running")
 
 
 def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:

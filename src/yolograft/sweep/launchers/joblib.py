@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from yolograft.sweep.launchers.local import side_by_side
-from yolograft.sweep.launchers.stopping import passing_on, terminate_children
+from yolograft.sweep.launchers.stopping import end_with, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE
 
@@ -44,14 +44,15 @@ class JoblibLauncher(WorkersLauncher):
                 for number, overrides in enumerate(job_overrides, initial_job_idx):
                     if stop.signum is not None:
                         return
-                    yield delayed(_job)(worker, list(overrides), number)
+                    yield delayed(_job)(worker, list(overrides), number, os.getpid())
 
             # A fresh job as soon as another has ended: joblib takes the next from the iterator then.
             pool = Parallel(n_jobs=at_a_time, backend="loky", batch_size=1, pre_dispatch="n_jobs")
             return list(pool(calls()))
 
 
-def _job(worker: Worker, overrides: list[str], number: int) -> JobReturn:
+def _job(worker: Worker, overrides: list[str], number: int, command: int) -> JobReturn:
+    end_with(command)
     # joblib makes its own way of starting processes the default here, which the run's processes would not know.
     multiprocessing.set_start_method(None, force=True)
     return worker.outcome(overrides, number)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -60,3 +61,24 @@ def kill_descendants(process: psutil.Process) -> None:
             member.kill()
         except psutil.Error:
             continue
+
+
+def end_with(pid: int) -> None:
+    """End this process, and all that it has started, when the command is gone that it works for: nobody waits for it.
+
+    Args:
+        pid: The command's process, on this machine.
+    """
+    if any(thread.name == f"end with {pid}" for thread in threading.enumerate()):
+        return  # a process that does several jobs
+
+    def watch() -> None:
+        try:
+            command = psutil.Process(pid)
+            while command.is_running() and command.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(1)
+        except psutil.Error:
+            pass
+        kill_descendants(psutil.Process())
+
+    threading.Thread(target=watch, name=f"end with {pid}", daemon=True).start()

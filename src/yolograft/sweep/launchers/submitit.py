@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn
 
 from yolograft.sweep.launchers import slurm
 from yolograft.sweep.launchers.local import side_by_side
-from yolograft.sweep.launchers.stopping import kill_descendants, passing_on, terminate_children
+from yolograft.sweep.launchers.stopping import end_with, kill_descendants, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE, cores
 from yolograft.training.stopping import StoppedError
@@ -35,6 +35,7 @@ class Requeued:
     """
 
     worker: Worker
+    command: int = field(default_factory=os.getpid)
     visible_gpus: str | None = field(default_factory=lambda: os.environ.get("CUDA_VISIBLE_DEVICES"))
 
     def __call__(self, overrides: Sequence[str], number: int) -> JobReturn:
@@ -43,6 +44,7 @@ class Requeued:
 
         environment = JobEnvironment()
         if environment.cluster == "local":
+            end_with(self.command)
             self._see_all_gpus()
         elif allotted := os.environ.get("SLURM_CPUS_ON_NODE"):
             os.environ[JOBS_PER_MACHINE] = str(max(cores() // int(allotted), 1))
