@@ -18,7 +18,7 @@ from yolograft.config.locations import conf_dir
 from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
-from yolograft.sweep.sweeper import GridSweeper
+from yolograft.sweep.sweeper import GridSweeper, refuse_changed_data
 from yolograft.training.record import read_record
 from yolograft.training.task import Task
 
@@ -42,6 +42,8 @@ def main(line: CommandLine) -> int:
     if dropped and not line.sweep:
         job, reason = dropped[0]
         raise UserError(f"constraint={job.config['constraint']}: this variant has {reason}")
+    if line.sweep:
+        refuse_changed_data(jobs)
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:

@@ -11,8 +11,10 @@ from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.image_cache import image_cache
 from yolograft.data.listing import stray_labels
+from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+from yolograft.training.build import data_spec
 
 log = logging.getLogger(__name__)
 
@@ -78,28 +80,42 @@ def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDa
     }
 
 
+def fingerprint_now(config: Mapping[str, Any]) -> str | None:
+    """Return the fingerprint of a config's data set as it is now; None where it is not at hand or cannot be read."""
+    dataset = config["dataset"]
+    if dataset["_target_"] == f"{named.__name__}.named" and not _is_there(dataset):
+        return None
+    try:
+        return fingerprint(*data_sets(config, data_spec(config), 1))
+    except UserError as problem:
+        log.info("Whether the data are still the same cannot be told: %s", problem)
+        return None
+
+
+def _is_there(dataset: Mapping[str, Any]) -> bool:
+    _, there = named.described(name=dataset["name"], root=dataset.get("root"))
+    return there
+
+
 def fingerprint(train: DetectionDataset, val: DetectionDataset) -> str:
     """Return a hash of the images and labels of both."""
     return f"{train.fingerprint}-{val.fingerprint}"
 
 
-def refuse_other_data(
-    folder: Path, previous: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset
-) -> None:
+def refuse_other_data(folder: Path, record: Mapping[str, Any], now: str | None) -> None:
     """Refuse to go on with, or to return, a run whose images or labels have changed since it began.
 
     Args:
         folder: The run's folder.
-        previous: Its run.json.
-        train: The training set as it is now.
-        val: The validation set as it is now.
+        record: Its run.json.
+        now: The fingerprint of its data set as it is now; None where that is not known.
 
     Raises:
         UserError: If they are not those that the run was started with.
     """
-    before = (previous.get("data") or {}).get("fingerprint")
-    if before and before != fingerprint(train, val):
+    before = (record.get("data") or {}).get("fingerprint")
+    if before and now and before != now:
         raise UserError(
-            f"{folder}: images or labels of {train.spec.name} have changed since this run began; "
-            "choose another folder with name=… to train on them as they are now, or remove that one"
+            f"{folder}: images or labels have changed since this run began; name=… trains on them as they are now, "
+            "in a folder of its own, or remove that one"
         )

@@ -29,7 +29,14 @@ from yolograft.training.callbacks.pruning import Pruning
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.curves import draw_curves
-from yolograft.training.data_sets import checked, data_sets, refuse_other_data, share_images
+from yolograft.training.data_sets import (
+    checked,
+    data_sets,
+    fingerprint,
+    fingerprint_now,
+    refuse_other_data,
+    share_images,
+)
 from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
@@ -81,7 +88,7 @@ def _train_claimed(
     fields = first_fields(folder, config, choices, overrides)
     record = Record(folder, identity(config), fields)
     if record.finished:
-        _refuse_other_data(config, folder, record)
+        refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
         return record.previous
     record.update()
@@ -116,16 +123,6 @@ def _train_claimed(
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
     return record.fields
-
-
-def _refuse_other_data(config: dict[str, Any], folder: Path, record: Record) -> None:
-    """Raise UserError where a finished run's data have changed; a data set that is gone or unreadable says nothing."""
-    try:
-        train_set, val_set = data_sets(config, data_spec(config), 1)
-    except UserError as problem:
-        log.info("Whether the data are still the same cannot be told: %s", problem)
-        return
-    refuse_other_data(folder, record.previous, train_set, val_set)
 
 
 def _say_result(record: Record, folder: Path) -> None:
@@ -224,7 +221,7 @@ class Run:
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
         train_set, val_set = data_sets(config, spec, size)
         if state:
-            refuse_other_data(self.folder, self.record.previous, train_set, val_set)
+            refuse_other_data(self.folder, self.record.previous, fingerprint(train_set, val_set))
         self._describe(model, spec, train_set, val_set, size)
         share_images(config, train_set, val_set)
 
