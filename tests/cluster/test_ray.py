@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +20,15 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'yolo
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, say: Transcript) -> Iterator[dict[str, str]]:
+def cluster(say: Transcript) -> Iterator[dict[str, str]]:
     """A Ray of one node; gives what the environment of its users must hold."""
     env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16), "RAY_USAGE_STATS_ENABLED": "0"}
     port = 20379
     command = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
     command += ["--include-dashboard=false", "--object-store-memory=100000000", "--disable-usage-stats"]
-    with (tmp_path_factory.mktemp("ray") / "ray.log").open("w+") as log:
+    folder = Path(tempfile.mkdtemp(prefix="yolograft-ray-"))  # short: Ray makes sockets in it
+    command += [f"--temp-dir={folder}"]
+    with (folder / "ray.log").open("w") as log:
         head = subprocess.Popen(
             [Path(sys.executable).with_name("ray"), *command],
             env={**os.environ, **env},
@@ -48,6 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, say: Transcript) -> Iterat
             except subprocess.TimeoutExpired:
                 os.killpg(head.pid, signal.SIGKILL)
                 head.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answers(port: int) -> bool:

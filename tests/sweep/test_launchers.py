@@ -71,7 +71,7 @@ def test_asked_to_stop_the_runs_write_their_checkpoints(
     assert not list(sweep.glob("*/run.lock"))
     assert len(list(sweep.glob("*/checkpoints/last.ckpt"))) == len(at_work)
     logs = [file.read_text() for file in sweep.glob("*/train.log")]
-    assert [text.count("stopped by SIG") for text in logs] == [1] * len(at_work)
+    assert [text.count("start the same command again") for text in logs] == [1] * len(at_work)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """`plan=true`, `constraint=` and `seeds=`: what a command would do, before it costs anything."""
 
 import json
-import time
+import os
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,11 @@ def told_by_info(choices: dict[str, str], imgsz: int) -> dict:
 
 @pytest.mark.slow
 def test_the_grid_of_forty_is_planned_in_seconds_with_infos_numbers(tmp_path: Path, yolograft: Program) -> None:
-    began = time.monotonic()
+    before = os.times()
     done = yolograft("train", "experiments=grid", "plan=true")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 60, "20 s alone on two cores"
+    after = os.times()  # the processor's time: other tests run beside this one
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 60
     plan = plan_of(tmp_path / "multirun" / "grid")
     assert len(plan["runs"]) == 40
     for run in plan["runs"]:

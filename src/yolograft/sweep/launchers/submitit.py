@@ -153,6 +153,11 @@ class SlurmLauncher(SubmititLauncher):
 
     cluster = "slurm"
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if cpus := self.settings.get("cpus_per_task"):  # which srun no longer takes over from sbatch since Slurm 22.05
+            self.settings["srun_args"] = [f"--cpus-per-task={cpus}"]
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the jobs and wait for them."""
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
