@@ -43,6 +43,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
     search_path.register()
+    arguments = [_quoted(argument) for argument in arguments]
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
@@ -60,6 +61,17 @@ def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
         for job in _jobs([*params, *overrides]):
             validate(command, _container(_compose(command, _parse(job))))
         return [*arguments, f"hydra.sweep.dir={_sweep_folder(config, [*params, *overrides])}"]
+
+
+_EXPRESSIONS = ("filter", "baseline")
+
+
+def _quoted(argument: str) -> str:
+    """Quote for Hydra a value that holds =, < and the like by its nature, where the person has not."""
+    key, equals, value = argument.partition("=")
+    if key not in _EXPRESSIONS or not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
+        return argument
+    return "{}='{}'".format(key, value.replace("\\", "\\\\").replace("'", "\\'"))
 
 
 def validate(command: str, config: Mapping[str, Any]) -> None:

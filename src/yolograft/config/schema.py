@@ -259,7 +259,12 @@ class ReportConfig(Strict):
 
     runs: str | list[str]
     metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
-    format: Literal["table", "json", "markdown", "csv"]
+    baseline: Text | None
+    columns: str | list[str] | None
+    sort: Text | None
+    filter: Text | None
+    format: Literal["table", "json", "markdown", "csv", "latex"]
+    out: Text | None
 
 
 class DataConfig(Imgsz):

@@ -2,10 +2,9 @@
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,9 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from yolograft.files import replace_file
-from yolograft.report.collect import Run
-from yolograft.report.table import METRIC
-from yolograft.report.variants import baseline_runs, labels
+from yolograft.report.comparison import Comparison
 
 # Okabe and Ito's colours, told apart with any colour vision; their yellow is too pale for a point on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -42,19 +39,15 @@ class _Point:
     baseline: bool
 
 
-def map_vs_params(
-    runs: Sequence[Run], path: Path, baseline: Mapping[str, str] | None = None, metric: str = METRIC
-) -> Path | None:
-    """Draws a metric against the number of parameters: a point per variant, with the Pareto front.
+def map_vs_params(comparison: Comparison, path: Path) -> Path | None:
+    """Draws the metric against the number of parameters: a point per variant, with the Pareto front.
 
     Colours are backbones, shapes are necks. Where a variant has several seeds the point is their mean and a thin line
     spans them. Parameters are on a logarithmic scale where they differ more than tenfold.
 
     Args:
-        runs: All runs; the finished ones are drawn.
+        comparison: The comparison; its finished variants are drawn.
         path: PNG file to write, 900×600 pixels.
-        baseline: What is marked as the baseline, as for `table.rows`.
-        metric: What to draw.
 
     Returns:
         The path, or None where no run has finished; then nothing is written.
@@ -62,7 +55,7 @@ def map_vs_params(
     Raises:
         OSError: The file cannot be written.
     """
-    figure = draw_map_vs_params(runs, baseline, metric)
+    figure = draw_map_vs_params(comparison)
     if figure is None:
         return None
     content = io.BytesIO()
@@ -70,11 +63,9 @@ def map_vs_params(
     return replace_file(path, content.getvalue())
 
 
-def draw_map_vs_params(
-    runs: Sequence[Run], baseline: Mapping[str, str] | None = None, metric: str = METRIC
-) -> Figure | None:
+def draw_map_vs_params(comparison: Comparison) -> Figure | None:
     """The picture of `map_vs_params` as a matplotlib figure; None where no run has finished."""
-    points = _points(runs, baseline, metric)
+    points = _points(comparison)
     if not points:
         return None
     figure = Figure(figsize=(9, 6), dpi=100, layout="constrained", facecolor="white")
@@ -83,7 +74,7 @@ def draw_map_vs_params(
     _draw_points(axes, points)
     front = _pareto(points)
     _draw_front(axes, front)
-    _draw_scales(axes, points, metric)
+    _draw_scales(axes, points, comparison.metric)
     _draw_legend(axes, points, front)
     # Labels need the final places of all else, which the layout decides.
     canvas.draw()
@@ -93,22 +84,19 @@ def draw_map_vs_params(
     return figure
 
 
-def _points(runs: Sequence[Run], baseline: Mapping[str, str] | None, metric: str) -> list[_Point]:
-    variants: dict[tuple[str, int], list[Run]] = {}
-    for run, label in zip(runs, labels(runs), strict=True):
-        if run.finished and run.params and metric in run.metrics:
-            variants.setdefault((label, run.params), []).append(run)
+def _points(comparison: Comparison) -> list[_Point]:
     return [
         _Point(
-            label=label,
-            backbone=members[0].choices.get("backbone", "?"),
-            neck=members[0].choices.get("neck", "?"),
-            params=params,
-            value=fmean(run.metrics[metric] for run in members),
-            seeds=tuple(run.metrics[metric] for run in members),
-            baseline=any(match is run for run in members for match in baseline_runs(run, runs, metric, baseline)),
+            label=row.variant.label,
+            backbone=row.variant.settings.get("backbone", "?"),
+            neck=row.variant.settings.get("neck", "?"),
+            params=row.variant.params,
+            value=summary.mean,
+            seeds=tuple(summary.values.values()),
+            baseline=row.baseline,
         )
-        for (label, params), members in variants.items()
+        for row in comparison.rows
+        if row.variant.params and (summary := row.statistics.get(comparison.metric))
     ]
 
 

@@ -38,12 +38,14 @@ class Variant:
         choices: What stands in each column of `Variants.groups`; empty text where it has no such setting.
         settings: All that is known of its settings, by dotted key.
         runs: Its runs, ordered by seed and fold, whatever became of them.
+        folder: Where its settings do not tell it from another variant: the folder that does.
     """
 
     label: str
     choices: Mapping[str, str]
     settings: Mapping[str, str] = field(repr=False)
     runs: tuple[Run, ...] = field(repr=False)
+    folder: str = ""
 
     @property
     def finished(self) -> tuple[Run, ...]:
@@ -151,7 +153,7 @@ def variants(runs: Sequence[Run]) -> Variants:
         label = _label(cells, columns) if one else ""
         for folder, members in _folders([runs[place] for place in places]):
             name = label or members[0].name
-            made.append(Variant(name + (f" ({folder})" if folder else ""), cells, one, tuple(members)))
+            made.append(Variant(name + (f" ({folder})" if folder else ""), cells, one, tuple(members), folder))
     headings = dict(zip(columns, [*_column_keys(columns, shown, naming, choices)], strict=True))
     return Variants(tuple(columns), headings, tuple(_told_apart(made)), marks)
 
@@ -315,8 +317,9 @@ def _told_apart(made: Sequence[Variant]) -> Iterable[Variant]:
     labels = Counter(variant.label for variant in made)
     for variant in made:
         path = variant.runs[0].path
+        folder = f"{path.parent.name}/{path.name}"
         alone = labels[variant.label] == 1
-        yield variant if alone else replace(variant, label=f"{variant.label} ({path.parent.name}/{path.name})")
+        yield variant if alone else replace(variant, label=f"{variant.label} ({folder})", folder=folder)
 
 
 def _repeated(runs: Sequence[Run]) -> bool:

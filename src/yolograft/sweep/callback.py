@@ -42,10 +42,10 @@ class SweepCallback(Callback):
         if cls.folder is None:
             return 0
         from yolograft.report.collect import collect
-        from yolograft.report.table import print_table, rows
+        from yolograft.report.render import show
 
         runs = collect([cls.folder])
-        print_table(rows(runs))
+        show(cls.folder)
         for file in _render(cls.folder):
             sys.stderr.write(f"{file}\n")
         failed = [run for run in runs if run.status != "finished" and run.path.resolve() in cls.runs]
