@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from yolograft.report.columns import Column
 from yolograft.report.comparison import Row
-from yolograft.report.table import Column, Table
+from yolograft.report.table import Table
 
 _LEFT_OUT = ("told", "status", "parts", "size", "seconds", "images_per_second", "folder")
 """Columns that are usual elsewhere; named in `columns=` they are here too."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from yolograft.report.table import EFFECT_HEADINGS, Table, effect_cells
+from yolograft.report.columns import EFFECT_HEADINGS, effect_cells
+from yolograft.report.table import Table
 
 
 def to_markdown(shown: Table) -> str:

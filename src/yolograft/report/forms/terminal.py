@@ -8,8 +8,9 @@ from rich.segment import Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from yolograft.report.columns import EFFECT_HEADINGS, Column, effect_cells
 from yolograft.report.comparison import Row
-from yolograft.report.table import EFFECT_HEADINGS, Column, Table, effect_cells
+from yolograft.report.table import Table
 
 _PLAIN = str.maketrans({"Δ": "diff", "±": "+-", "≠": "!=", "×": "x", "†": "*", "…": "..."})
 
