@@ -10,6 +10,7 @@ COMMANDS = {
     "val": "measure trained weights on a data set",
     "info": "parameters, GFLOPs and pyramid of a variant",
     "report": "compare the runs of a sweep",
+    "dashboard": "a workspace and a report in W&B for a sweep",
 }
 
 

@@ -14,6 +14,7 @@ from yolograft.config.locations import conf_dir
 from yolograft.config.resolvers import job_config, register
 from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
+from yolograft.sweep.tracking import say_what_waits
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ def _task(config: DictConfig) -> float:
     except Exception:
         log.exception("%s failed", folder.name)
         _exit_code = 1
+    finally:
+        if not sweep:
+            say_what_waits(folder)
     return float("nan")
 
 

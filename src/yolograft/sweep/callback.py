@@ -9,6 +9,8 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from yolograft.sweep.tracking import log_tables, say_what_waits
+
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +48,11 @@ class SweepCallback(Callback):
 
         runs = collect([cls.folder])
         show(cls.folder)
-        for file in _render(cls.folder):
+        files = _render(cls.folder)
+        for file in files:
             sys.stderr.write(f"{file}\n")
+        log_tables(cls.folder, files)
+        say_what_waits(cls.folder)
         failed = [run for run in runs if run.status != "finished" and run.path.resolve() in cls.runs]
         for run in failed:
             log.error("%s: %s: %s", run.name, run.status, run.error or "see train.log there")

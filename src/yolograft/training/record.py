@@ -53,6 +53,7 @@ class Record:
             "best_epoch": self.previous.get("best_epoch"),
             "epochs_done": self.previous.get("epochs_done", 0),
             "images_per_second": self.previous.get("images_per_second"),
+            "loggers": self.previous.get("loggers") or {},
             "error": None,
             "started": self.previous.get("started") or _now(),
             "finished": None,
