@@ -32,7 +32,7 @@ def made_run(
     choices = {"backbone": backbone, "context": "sppf_c2psa", "neck": neck, "head": "detect", "scale": "n"}
     choices |= {"loss": "ciou", "dataset": "shapes"} | fields.pop("choices", {})
     name = f"{backbone}_{neck}_{seed}_{fields.get('fold')}"
-    known = {
+    known: dict[str, Any] = {
         "path": Path("multirun/made") / name,
         "name": name,
         "status": "finished" if value is not None else "failed",

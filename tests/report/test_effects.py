@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from yolograft.report.effects import Effects, Observation, estimate
 
 Results = dict[tuple[str, str, int], float]
+Cells = dict[tuple[str, str], tuple[float, ...]]
 
 
-def grid(cells: dict[tuple[str, str], tuple[float, ...]]) -> Results:
+def grid(cells: Cells) -> Results:
     return {(a, b, seed): value for (a, b), values in cells.items() for seed, value in enumerate(values)}
 
 
@@ -59,7 +60,7 @@ def check_against_statsmodels(results: Results) -> None:
     """Compares with the formula's own coefficients: those of the first levels, for sum coding leaves out the last."""
     found = effects(results)
     fitted = formula(results)
-    names = {("a1",): "C(A, Sum)[S.a1]", ("b1",): "C(B, Sum)[S.b1]"}
+    names: dict[tuple[str, ...], str] = {("a1",): "C(A, Sum)[S.a1]", ("b1",): "C(B, Sum)[S.b1]"}
     names |= {("a1", "b1"): "C(A, Sum)[S.a1]:C(B, Sum)[S.b1]"}
     by_levels = {effect.levels: effect for effect in (*found.main, *found.interactions)}
     for levels, name in names.items():
@@ -75,13 +76,18 @@ def test_a_balanced_design_as_statsmodels_has_it() -> None:
 
 
 def test_an_unbalanced_design_as_statsmodels_has_it() -> None:
-    cells = {("a1", "b1"): (10.0, 12, 11), ("a1", "b2"): (14.0, 17), ("a2", "b1"): (20.0, 21, 25), ("a2", "b2"): (28.0,)}
+    cells = {
+        ("a1", "b1"): (10.0, 12, 11),
+        ("a1", "b2"): (14.0, 17),
+        ("a2", "b1"): (20.0, 21, 25),
+        ("a2", "b2"): (28.0,),
+    }
     check_against_statsmodels(grid(cells))
 
 
 def test_the_interval_of_a_last_level_is_that_of_a_first_one() -> None:
     """Sum coding gives the last level no coefficient; with the levels renamed it is the first one."""
-    cells = {("a1", "b1"): (10.0, 12), ("a2", "b1"): (20.0, 21), ("a3", "b1"): (5.0, 9)}
+    cells: Cells = {("a1", "b1"): (10, 12), ("a2", "b1"): (20, 21), ("a3", "b1"): (5.0, 9)}
     turned = {("a3", "b1"): cells["a1", "b1"], ("a2", "b1"): cells["a2", "b1"], ("a1", "b1"): cells["a3", "b1"]}
     last, first = effects(grid(cells)).main[2], effects(grid(turned)).main[0]
     assert (last.levels, first.levels) == (("a3",), ("a1",))
@@ -163,12 +169,15 @@ def test_shifting_a_level_shifts_its_effect_and_no_other_groups(
 ) -> None:
     """Three levels × two × three seeds, some runs missing: balanced or not, the rest stays what it is."""
     keys = list(product(("a1", "a2", "a3"), ("b1", "b2"), (0, 1, 2)))
-    before = {key: number for place, (key, number) in enumerate(zip(keys, numbers, strict=True)) if place not in missing}
+    before = {
+        key: number for place, (key, number) in enumerate(zip(keys, numbers, strict=True)) if place not in missing
+    }
     after = {key: value + (shift if key[0] == "a2" else 0) for key, value in before.items()}
     old, new = effects(before), effects(after)
     assert new.notes == old.notes
     for a, b in zip((*old.main, *old.interactions), (*new.main, *new.interactions), strict=True):
-        moved = {("a2",): shift * 2 / 3, ("a1",): -shift / 3, ("a3",): -shift / 3}.get(a.levels, 0.0)
+        shifted: dict[tuple[str, ...], float] = {("a2",): shift * 2 / 3, ("a1",): -shift / 3, ("a3",): -shift / 3}
+        moved = shifted.get(a.levels, 0.0)
         assert b.value == pytest.approx(a.value + moved, abs=1e-9)
         if a.low is not None and b.low is not None and a.high is not None and b.high is not None:
             assert (b.high - b.low) == pytest.approx(a.high - a.low, rel=1e-4, abs=1e-7)

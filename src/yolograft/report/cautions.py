@@ -153,7 +153,7 @@ def _versions(runs: Sequence[Run]) -> Iterable[Caution]:
 def _unended(runs: Sequence[Run]) -> Iterable[Caution]:
     for run in runs:
         if not run.finished:
-            how = _ENDED.get(run.status, f"has the status {run.status!r}, which this version does not know")
+            how = _ENDED.get(run.status, f"has the unknown status {run.status!r}")
             after = f" after {run.epochs_done} of {run.epochs} epochs" if run.epochs_done and run.epochs else ""
             why = f": {run.error}" if run.error else ""
             yield Caution("run", f"{run.name} {how}{after}{why}", (run.name,))

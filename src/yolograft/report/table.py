@@ -115,10 +115,10 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     names += ["latency", "size", "seconds", "images_per_second", "parts", "status"]
 
     def says_something(name: str) -> bool:
-        values = [every[name].value(row) for row in comparison.rows]
+        values = {every[name].value(row) for row in comparison.rows}
         if name in ("n", "status"):
-            return len({*values, 1 if name == "n" else "finished"}) > 1
-        return name in groups or name == comparison.metric or any(value not in (None, "") for value in values)
+            return bool(values - ({0, 1} if name == "n" else {"finished"}))
+        return name in groups or name == comparison.metric or bool(values - {None, ""})
 
     return [name for name in dict.fromkeys(names) if says_something(name)]
 

@@ -184,11 +184,16 @@ def _varies(key: str, told: Sequence[Mapping[str, str]], choices: set[str]) -> b
     """Whether a setting differs by itself, not only because its group does."""
     if key in choices:  # a record that leaves out a group does not make the group vary
         return len({one[key] for one in told if key in one}) > 1
-    group = key.split(".")[0]
     values: dict[str | None, set[str | None]] = {}
     for one in told:
-        values.setdefault(one.get(group), set()).add(one.get(key))
+        values.setdefault(_chosen(key, one), set()).add(one.get(key))
     return any(len(found) > 1 for found in values.values())
+
+
+def _chosen(key: str, one: Mapping[str, str]) -> str | None:
+    """What is chosen in the group of an option; None for a setting that belongs to no group."""
+    group, dot, _ = key.partition(".")
+    return one.get(group) if dot else None
 
 
 def _names_group(key: str, choices: set[str]) -> bool:
@@ -222,10 +227,10 @@ def _unusual(options: Mapping[str, str], known: Sequence[Mapping[str, str]]) -> 
     counts: dict[tuple[str, str | None], Counter[str | None]] = {}
     for key in options.values():
         for one in known:
-            counts.setdefault((key, one.get(key.split(".")[0])), Counter())[one.get(key)] += 1
+            counts.setdefault((key, _chosen(key, one)), Counter())[one.get(key)] += 1
 
     def told(name: str, key: str, one: Mapping[str, str]) -> str:
-        usual = counts[key, one.get(key.split(".")[0])].most_common(1)[0][0]
+        usual = counts[key, _chosen(key, one)].most_common(1)[0][0]
         if one.get(key) == usual:
             return ""
         return f"{name}={one[key]}" if key in one else f"{name} unset"
@@ -296,7 +301,9 @@ def _label(cells: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> st
             continue
         plain = heading == SETTINGS or (heading in GROUPS and value != "none")
         pieces.append(value if plain else f"{heading}={value}")
-    return " + ".join(pieces)
+    if pieces:
+        return " + ".join(pieces)
+    return "usual settings" if SETTINGS in cells else f"without {' and '.join(cells)}" if cells else ""
 
 
 def _folders(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
