@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow parity lint format clean
+.PHONY: help setup demo test test-slow test-cluster parity lint format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install yolograft with the tools of development
 
@@ -34,10 +34,14 @@ lint: setup ## style and types
 
 # One thread per worker: workers that each use every core stand in each other's way.
 test: lint ## style, types and the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not cluster" -n $(JOBS) --dist worksteal
 
 test-slow: setup ## the tests that take long
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not cluster"
+
+test-cluster: setup ## sweeps on a real Slurm (apt-get install slurm-wlm munge; as root) and a real Ray
+	$(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt -e '.[ray]'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m cluster -v -s tests/cluster
 
 parity: setup ## compare training with stock's, step by step (minutes)
 	$(BIN)/python benchmarks/parity.py

@@ -10,6 +10,8 @@ COMMANDS = {
     "val": "measure trained weights on a data set",
     "info": "parameters, GFLOPs and pyramid of a variant",
     "report": "compare the runs of a sweep",
+    "data": "what is in a data set, and what is wrong with it",
+    "sweeps": "list the sweeps: what is done, what is left, for how long",
     "dashboard": "a workspace and a report in W&B for a sweep",
 }
 
@@ -44,9 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         from yolograft.config.check import check_command_line
 
-        rest = check_command_line(command, rest)
+        line = check_command_line(command, rest)
         module = importlib.import_module(f"yolograft.commands.{command}")
-        return int(module.main(rest))
+        return int(module.main(line if command == "train" else line.arguments))
     except UserError as mistake:
         print(f"yolograft: {mistake}", file=sys.stderr)
         return 2

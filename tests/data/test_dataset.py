@@ -15,7 +15,7 @@ from yolograft.data import scan as module
 from yolograft.data.checks import Fault, kinds
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.listing import stray_labels
-from yolograft.data.scan import Scan
+from yolograft.data.scan import Scan, scan, scan_split
 from yolograft.data.sources.folder import folder
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
@@ -70,6 +70,18 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
         str(file.relative_to(folder)): (file.read_bytes() if file.is_file() else b"", file.stat().st_mtime_ns)
         for file in sorted([folder, *folder.rglob("*")])
     }
+
+
+def test_who_reads_a_split_again_finds_what_was_read(root: Path) -> None:
+    dataset = built(root)
+    assert dataset.scan.fresh
+    assert not scan_split(dataset.spec, "train", dataset.listed).fresh
+
+
+def test_nothing_readable_is_nothing(root: Path) -> None:
+    image(root, 0).write_bytes(b"")
+    found = scan([str(image(root, 0))], built(root).spec.labels, 3)
+    assert (found.images, found.as_labels([str(image(root, 0))])) == (0, [])
 
 
 def test_a_good_set(root: Path) -> None:

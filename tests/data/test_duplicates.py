@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from yolograft.data import duplicates
-from yolograft.data.duplicates import across, groups, similar, within
+from yolograft.data.duplicates import across, groups, repeats, similar, within
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.scan import Scan, scan
 
@@ -76,6 +76,16 @@ def test_within_a_split_and_in_groups(tmp_path: Path) -> None:
     assert groups(found).tolist() == [0, 1, 0, 3, 0]
 
 
+def test_a_camera_that_does_not_move_gives_one_line_per_image_not_per_pair(tmp_path: Path) -> None:
+    one, other = (
+        np.asarray(picture(1).convert("L").resize((32, 32))),
+        np.asarray(picture(2).convert("L").resize((32, 32))),
+    )
+    still = np.stack([one] * 3000 + [other])
+    assert [j for _, j, _ in repeats(still)] == list(range(1, 3000))
+    assert [(i, j) for i, j, _ in repeats(still, np.stack([other, one]))] == [(3000, 0), (0, 1)]
+
+
 def test_blocks_and_the_way_for_very_many_find_the_same(
     splits: dict[str, tuple[list[str], Scan]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +94,11 @@ def test_blocks_and_the_way_for_very_many_find_the_same(
     whole = {(i, j) for i, j, _ in similar(both)}
     between = {(i, j) for i, j, _ in similar(train, val)}
     assert {(i, j + len(train)) for i, j in between} == whole
+    grouped = groups(splits["train"][1])
+    best = [pair[:2] for pair in repeats(train, val)]
     monkeypatch.setattr(duplicates, "_BLOCK", 3)
+    assert groups(splits["train"][1]).tolist() == grouped.tolist()
+    assert [pair[:2] for pair in repeats(train, val)] == best
     assert {(i, j) for i, j, _ in similar(both)} == whole
     assert {(i, j) for i, j, _ in similar(train, val)} == between
     monkeypatch.setattr(duplicates, "_MOST_PAIRS", 0)

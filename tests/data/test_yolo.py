@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from readings import read, write_image
 from yolograft.data.sources.yolo import yolo
 from yolograft.errors import UserError
 
@@ -57,6 +58,46 @@ def test_lists_maps_and_a_byte_order_mark(root: Path) -> None:
     assert (spec.name, spec.channels) == ("pets", 1)
 
 
+@pytest.mark.parametrize("val", ["", "val:\n", "val: []\n"])
+def test_without_val_all_is_one_pool(root: Path, val: str) -> None:
+    spec = yolo(path=write(root, f"train: images/train\n{val}test: images/val\nnames: [cat]\n"))
+    assert (spec.val, spec.test) == ((), (str(root / "images" / "val"),))
+
+
+def test_the_only_yaml_file_that_names_images_is_taken(root: Path) -> None:
+    write(root, "lr0: 0.1\n", "args.yaml")
+    file = write(root, "train: images/train\nnames: [cat]\n", "pets.yml")
+    assert yolo(path=str(root)) == yolo(path=file)
+    write(root, "train: images/val\nnames: [cat]\n", "other.yaml")
+    with pytest.raises(UserError, match=r"holds no data.yaml; dataset.path names the file"):
+        yolo(path=str(root))
+    write(root, "train: images/val\nnames: [cat]\n")
+    assert yolo(path=str(root)).train == (str(root / "images" / "val"),)
+
+
+def test_a_file_that_repeats_itself_endlessly_is_refused_at_once(root: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    for last in ("train: *a11", "train: images/train\nnames: *a11", "train: images/train\nnames: [cat]\nnc: *a11"):
+        with pytest.raises(UserError) as caught:
+            yolo(path=write(root, "\n".join([*lines, last, ""])))
+        assert len(str(caught.value)) < 500 + len(str(root))
+
+
+def test_lines_of_a_list_that_name_no_file(root: Path) -> None:
+    write_image(root / "images" / "train" / "a.png")
+    file = write(root, "train: list.txt\nnames: [cat]\n")
+    long = "x" * 300
+    (root / "list.txt").write_text(f"images/train/a.png\n\n{long}.png\nimages/train/b.png\n{long}.png/c.png\n")
+    reading = read(yolo(path=file))
+    assert list(reading.boxes) == ["a.png"]
+    assert sorted(kind for kind, _ in reading.faults) == ["missing-image", "unreadable-image", "unreadable-image"]
+    for text, message in (("a\0b.png\n", "it holds null characters"), ("notes\n", "no images in ")):
+        (root / "list.txt").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read(yolo(path=file))
+
+
 def test_names_may_be_left_to_nc(root: Path) -> None:
     assert yolo(path=write(root, "train: images/train\nval: images/val\nnc: 2\n")).names == {0: "class_0", 1: "class_1"}
 
@@ -87,8 +128,13 @@ GOOD = {"train": "train: images/train\n", "val": "val: images/val\n", "names": "
     ("change", "message"),
     [
         ({"train": ""}, "'train' is missing"),
-        ({"val": ""}, "'val' is missing"),
-        ({"val": "val:\n"}, "'val' is missing"),
+        ({"train": "", "val": ""}, "'train' is missing"),
+        ({"path": "path: 3\n"}, "'path' must be a folder, not 3"),
+        ({"path": "path: ~nobody-of-this-name\n"}, "'path' must be a folder, not '~nobody-of-this-name'"),
+        ({"path": 'path: "a\\0b"\n'}, "'path' must be a folder"),
+        ({"train": 'train: "a\\0b"\n'}, "'train' must be a path or a list of paths"),
+        ({"train": "train: [images/train, [images/val]]\n"}, "'train' must be a path or a list of paths"),
+        ({"train": f"train: {'x' * 300}\n"}, "'train' is .*, which does not exist"),
         ({"names": ""}, "'names' is missing"),
         ({"names": "names:\n"}, "'names' is missing"),
         ({"names": "names: []\n"}, "'names' is missing"),
@@ -96,6 +142,10 @@ GOOD = {"train": "train: images/train\n", "val": "val: images/val\n", "names": "
         ({"names": "names: {cat: 0}\n"}, "keys of 'names' must be class numbers"),
         ({"names": "names: [cat]\nnc: 3\n"}, "'nc' is 3, but 'names' has 1 classes"),
         ({"names": "nc: many\n"}, "'nc' must be a whole number from 1, not 'many'"),
+        ({"names": "nc: 1000000000000\n"}, "'nc' must be a whole number from 1, not 1000000000000"),
+        ({"names": "names: [cat, [dog]]\n"}, r"each of 'names' must be text, not \['dog'\]"),
+        ({"names": "names: [cat, ]\nchannels: 10\n"}, "its images have 10 channels; models here take 3"),
+        ({"date": "date: 2001-99-99\n"}, "cannot be read: month must be in 1..12"),
         ({"train": "train: 3\n"}, "'train' must be a path or a list of paths, not 3"),
         ({"train": "train: nowhere\n"}, "'train' is .*nowhere, which does not exist"),
         ({"val": "val: [images/val, nowhere]\n"}, "'val' is .*nowhere, which does not exist"),
@@ -107,7 +157,7 @@ def test_faulty_files(root: Path, change: dict[str, str], message: str) -> None:
     file = write(root, "".join({**GOOD, **change}.values()))
     with pytest.raises(UserError, match=message) as caught:
         yolo(path=file)
-    assert str(caught.value).startswith(file)
+    assert str(caught.value).startswith(file) or "channels" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -52,7 +52,7 @@ CHANGES = {
 }
 # Steps of these sizes show only where something else is switched on.
 BESIDE = {"optim.cos_lr": ("epochs=4",), "augment.close_mosaic": (), "optim.nbs": ("epochs=4",)}
-NO_EFFECT = ("cache=ram", "cache=disk", "workers=1", "patience=50", "logger=tensorboard")
+NO_EFFECT = ("cache=false", "cache=disk", "cache_gb=0.00001", "workers=1", "patience=50", "logger=tensorboard")
 
 
 def losses(folder: Path) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """`yolograft train`: one run, or with -m a sweep of them."""
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,61 +9,89 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from yolograft.config import resolvers, search_path
+from yolograft.config.check import CommandLine
+from yolograft.config.jobs import Job, choices_of
 from yolograft.config.locations import conf_dir
-from yolograft.config.resolvers import job_config, register
 from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
+from yolograft.sweep.constraint import Dropped, select
+from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
+from yolograft.training.record import read_record
+from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
+
+# On import, since a launcher's process on another machine gets there without `main`.
+search_path.register()
+resolvers.register()
 
 _exit_code = 0
 
 
-def main(arguments: list[str]) -> int:
+def main(line: CommandLine) -> int:
     """Run Hydra with a checked command line and return the exit code."""
     global _exit_code
     _exit_code = 0
-    register()
     SweepCallback.reset()
-    sys.argv = ["yolograft train", *arguments]
+    jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
+    if line.jobs and line.jobs[0].config["plan"]:
+        return _plan(line, jobs, dropped)
+    if dropped and not line.sweep:
+        job, reason = dropped[0]
+        raise UserError(f"constraint={job.config['constraint']}: this variant has {reason}")
+    GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
+    sys.argv = ["yolograft train", *line.arguments]
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
-    except BaseException as stopped:  # StoppedError, without importing the training for it
+    except BaseException as stopped:
         SweepCallback.close()
-        if (code := getattr(stopped, "exit_code", None)) is None:
+        if (code := getattr(stopped, "exit_code", None)) is None:  # all but a StoppedError
             raise
         return int(code)
     return SweepCallback.close() or _exit_code
 
 
+def _plan(line: CommandLine, jobs: list[Job], dropped: list[Dropped]) -> int:
+    """Show what the command would do."""
+    from yolograft.stock.training import quiet
+    from yolograft.sweep.plan import make_plan
+
+    quiet()
+    plan = make_plan(jobs, dropped)
+    plan.print()
+    if line.sweep:
+        plan.save(line.jobs[0].folder.parent / "plan.json")
+    return 0
+
+
 def _task(config: DictConfig) -> float:
-    """Train one job. In a sweep its failure stays in its run: the others go on, and the table names it."""
+    """Train one job, and return its mAP50-95; nan where there is none. What fails, fails in its run alone."""
     global _exit_code
     hydra_config = HydraConfig.get()
     sweep = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
-    try:
-        return _train(config, folder, sweep)
-    except UserError as mistake:
-        log.error("yolograft: %s", mistake)
-        _exit_code = 2
-    except Exception:
-        log.exception("%s failed", folder.name)
-        _exit_code = 1
-    finally:
-        if not sweep:
-            say_what_waits(folder)
-    return float("nan")
+    task = Task(
+        config=resolvers.job_config(config),
+        folder=folder,
+        choices=choices_of(hydra_config),
+        overrides=list(hydra_config.overrides.task),
+        group=folder.parent.name if sweep else str(config.project),
+        sweep=sweep,
+    )
+    if sweep and config.isolate:
+        from yolograft.sweep.isolation import run_isolated
 
-
-def _train(config: DictConfig, folder: Path, sweep: bool) -> float:
-    from yolograft.training.train import train
-
-    hydra_config = HydraConfig.get()
-    choices = {k: v for k, v in hydra_config.runtime.choices.items() if "/" not in k and isinstance(v, str)}
-    group = folder.parent.name if sweep else str(config.project)
-    record: dict[str, Any] = train(job_config(config), folder, choices, list(hydra_config.overrides.task), group)
-    return float(record["metrics"]["mAP50-95"])
+        logs: Any = OmegaConf.to_container(hydra_config.job_logging, resolve=True)
+        _exit_code = run_isolated(task, logs)
+    else:
+        try:
+            _exit_code = task.run()
+        finally:
+            if not sweep:
+                say_what_waits(folder)
+    metrics = (read_record(folder / "run.json") or {}).get("metrics") or {}
+    return float(metrics["mAP50-95"]) if not _exit_code and metrics else math.nan

@@ -1,7 +1,7 @@
 """Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,22 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from yolograft.config import search_path
+from yolograft.config import resolvers, search_path
 from yolograft.config.help import groups
+from yolograft.config.jobs import Job, grid, job_of, sweep_folder
+from yolograft.config.launchers import launcher_model
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
+from yolograft.config.search import (
+    Search,
+    check_folder,
+    check_space,
+    is_search,
+    probes,
+    refuse_intervals,
+    settings,
+    signature,
+)
 from yolograft.config.signature import options
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
@@ -29,41 +41,74 @@ from yolograft.errors import UserError
 PART_GROUPS = ("backbone", "context", "neck", "head", "loss", "dataset")
 
 
-def check_command_line(command: str, arguments: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line that was checked.
+
+    Attributes:
+        arguments: For Hydra: as given, and for a sweep also its folder.
+        sweep: Whether it asks for several runs.
+        jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
+    """
+
+    arguments: list[str]
+    sweep: bool = False
+    jobs: list[Job] = field(default_factory=list)
+
+
+def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """Check the arguments of a command and complete them for Hydra.
 
     Args:
         command: A name of `schema.COMMANDS`.
         arguments: What follows it on the command line.
 
-    Returns:
-        The arguments for Hydra: as given, and for a sweep also the sweep's folder.
-
     Raises:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
     search_path.register()
+    resolvers.register()
     arguments = [_quoted(argument) for argument in arguments]
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
     if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
-        return list(arguments)
+        return CommandLine(list(arguments))
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
         overrides = _parse(parsed.overrides)
         fixed = [o for o in overrides if not o.is_sweep_override()]
-        config = _compose(command, fixed)
-        if not (parsed.multirun or config.hydra.mode == RunMode.MULTIRUN):
+        composed = _compose(command, fixed)
+        multirun = parsed.multirun or composed.hydra.mode == RunMode.MULTIRUN
+        seeds = composed.get("seeds")
+        if not multirun and not seeds:
             _refuse_sweep(overrides)
-            validate(command, _container(config))
-            return list(arguments)
-        params = _parse([f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()])
-        for job in _jobs([*params, *overrides]):
-            validate(command, _container(_compose(command, _parse(job))))
-        return [*arguments, f"hydra.sweep.dir={_sweep_folder(config, [*params, *overrides])}"]
+            config = _container(composed)
+            validate(command, config)
+            return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
+        params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
+        _check_launcher(composed)
+        every = [*params, *overrides]
+        if seeds is not None:
+            every += _parse([_seed_axis(seeds, every)])
+        folder = sweep_folder(composed, every)
+        search = _search(composed, every)
+        jobs = []
+        for number, job in enumerate(probes(every) if search else grid(every)):
+            composed = _compose(command, _parse(job))
+            config = _container(composed)
+            validate(command, config)
+            jobs.append(job_of(composed, config, Path(folder), number))
+        if search:
+            _refuse_for_search(composed)
+            check_folder(Path(folder), signature(search, every, jobs[0].config))
+            jobs = []
+        # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
+        basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
+        added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
+        return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
 
 
-_EXPRESSIONS = ("filter", "baseline")
+_EXPRESSIONS = ("filter", "baseline", "constraint")
 
 
 def _quoted(argument: str) -> str:
@@ -88,6 +133,42 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
             _check_part(group, part)
+
+
+def _check_launcher(composed: DictConfig) -> None:
+    if model := launcher_model(str(composed.hydra.runtime.choices["hydra/launcher"])):
+        told = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
+        assert isinstance(told, dict)
+        values = {str(key): value for key, value in told.items() if key not in ("_target_", "_convert_")}
+        _check(model, values, prefix="hydra.launcher.")
+
+
+def _seed_axis(seeds: Any, overrides: Sequence[Override]) -> str:
+    """Return the override that `seeds=3` stands for."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise UserError(f"seeds={seeds}: must be a number from 1 on; seeds=3 trains each variant with seed=0,1,2")
+    for override in overrides:
+        if override.key_or_group == "seed":
+            raise UserError(f"seeds={seeds} {override.input_line}: say either how many seeds or which, as seed=0,1,2")
+    return f"seed={','.join(map(str, range(seeds)))}"
+
+
+def _refuse_for_search(composed: DictConfig) -> None:
+    """Refuse what needs to know the runs beforehand: a search chooses them as it goes."""
+    for key in ("plan", "constraint", "seeds"):
+        if composed[key]:
+            raise UserError(f"{key}={composed[key]}: not with hydra/sweeper=optuna, which chooses its runs as it goes")
+
+
+def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | None:
+    """Return what a search was asked for; None for a grid."""
+    if not is_search(composed.hydra.sweeper):
+        refuse_intervals(overrides)
+        return None
+    wanted = settings(composed.hydra.sweeper)
+    _check(Search, wanted, prefix="hydra.sweeper.")
+    check_space(overrides)
+    return Search.model_validate(wanted)
 
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
@@ -204,7 +285,7 @@ _HABITS = {
     "resume": "; the same command goes on by itself.",
     "amp": "; say trainer.precision=fp32, fp16 or bf16.",
     "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
-    "dataset.path": "; it belongs to dataset=yolo and dataset=folder.",
+    "dataset.path": "; it belongs to dataset=auto, which takes a data set of any form, and to dataset=yolo and others.",
     "backbone.variant": "; it belongs to backbone=effv1, effv2 and mbv3.",
 }
 
@@ -240,29 +321,3 @@ def _refuse_sweep(overrides: Sequence[Override]) -> None:
             raise UserError(
                 f"{override.input_line}: several values; add -m to train one run for each, or quote a single value"
             )
-
-
-def _jobs(overrides: Sequence[Override]) -> Iterable[list[str]]:
-    """Yield the overrides of every job of a sweep, as Hydra's basic sweeper combines them: later ones win."""
-    axes: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if override.is_discrete_sweep():
-            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        elif override.is_sweep_override():
-            axes.pop(key, None)  # a range for a searching sweeper: there is no list to go through
-        else:
-            axes[key] = [override.input_line or ""]
-    for job in itertools.product(*axes.values()):
-        yield list(job)
-
-
-def _sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> str:
-    """Return the folder of a sweep: the same command finds the same folder again."""
-    given = [o for o in overrides if o.key_or_group == "hydra.sweep.dir"]
-    if given:
-        return str(given[-1].value())
-    experiment = config.hydra.runtime.choices.get("/experiments") or config.hydra.runtime.choices.get("experiments")
-    swept = [o.key_or_group.rsplit(".", 1)[-1] for o in overrides if o.is_sweep_override()]
-    name = config.get("name") or experiment or "-".join(dict.fromkeys(swept)) or "sweep"
-    return (Path("multirun") / str(name)).as_posix()

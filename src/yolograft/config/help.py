@@ -24,6 +24,7 @@ def groups(command: str) -> dict[str, list[str]]:
         "report": set(),
         "dashboard": set(),
         "data": {"dataset"},
+        "sweeps": set(),
     }
     wanted = used.get(command)
     found = {g: loader.get_group_options(g) for g in ours if wanted is None or g in wanted}
@@ -56,5 +57,9 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
         lines += [
             "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
             "A whole experiment:                  yolograft train experiments=smoke",
+        ]
+    if command == "data":
+        lines += [
+            "Writes <out>/<data set>/data.html. Exit code 1 if results would be falsified, unless dataset.check=warn."
         ]
     return "\n".join(lines)

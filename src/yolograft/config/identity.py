@@ -8,8 +8,11 @@ from typing import Any
 
 from yolograft.config.signature import source_file
 
-# What cannot change the result: where things are written, what is shown, how fast data is loaded.
-_WITHOUT_EFFECT = ("name", "project", "workers", "logger", "cache", "cache_gb")
+SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
+"""The keys that say how a sweep is done."""
+
+# What cannot change the result: where things are written, what is shown, how fast data is loaded, how a sweep is done.
+_WITHOUT_EFFECT = ("name", "project", "workers", "logger", "cache", "cache_gb", *SWEEP_KEYS)
 _WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
 
 # Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
@@ -28,6 +31,7 @@ _SETTINGS = {
     "dataset",
     "trainer",
     "logger",
+    *SWEEP_KEYS,
 }
 
 
@@ -105,6 +109,8 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
         shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS
         if not shown and value:
             words.append(f"{key.rsplit('.', 1)[-1]}={value}")
+    if (fold := config.get("dataset", {}).get("fold")) is not None:
+        words.append(f"fold{fold}")
     words.append(f"seed{config['seed']}")
     return _as_file_name("_".join(words))
 

@@ -216,6 +216,11 @@ class TrainConfig(Parts, Imgsz):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: int | str | list[int | str]
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    seeds: PositiveInt | None
+    attempts: Annotated[int, Field(ge=0)]
+    isolate: bool
+    constraint: Text | None
+    plan: bool
     name: Text | None
     project: Text
 
@@ -298,6 +303,13 @@ class DataConfig(Imgsz):
     out: Text
 
 
+class SweepsConfig(Strict):
+    """`yolograft sweeps`."""
+
+    root: Text
+    format: Literal["table", "json"]
+
+
 COMMANDS: dict[str, type[Strict]] = {
     "train": TrainConfig,
     "val": ValConfig,
@@ -305,4 +317,5 @@ COMMANDS: dict[str, type[Strict]] = {
     "report": ReportConfig,
     "dashboard": DashboardConfig,
     "data": DataConfig,
+    "sweeps": SweepsConfig,
 }

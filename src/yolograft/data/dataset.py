@@ -7,7 +7,7 @@ import numpy as np
 
 from yolograft.data.checks import Fault
 from yolograft.data.listing import list_images
-from yolograft.data.scan import Scan, scan
+from yolograft.data.scan import Scan, scan_split
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.stock.data import StockDataset, full_hyp
@@ -67,14 +67,7 @@ class DetectionDataset(StockDataset):
             UserError: no image can be used, or nothing is labelled in the split that is to be trained on.
         """
         self.label_files = self.spec.labels.files(self.listed)
-        self.scan = scan(
-            self.listed,
-            self.spec.labels,
-            self.spec.nc,
-            single_cls=self.single_cls,
-            name=self.split,
-            place=[*self.img_path, str(self.fraction)],
-        )
+        self.scan = scan_split(self.spec, self.split, self.listed, fraction=self.fraction, single_cls=self.single_cls)
         self._stop_if_useless()
         labels = self.scan.as_labels(self.listed)
         self.im_files = [label["im_file"] for label in labels]
@@ -154,7 +147,6 @@ def build_dataset(
             pad=0.0 if augment else 0.5,
             fraction=fraction,
             single_cls=single_cls,
-            cache=None,
         )
     finally:  # what ultralytics draws while it is built is no part of a run's randomness
         random.setstate(states[0])

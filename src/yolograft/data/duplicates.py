@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from yolograft.data.checks import Fault
 from yolograft.data.scan import Scan
@@ -17,7 +19,7 @@ ALIKE = 0.95
 _BLANK = 2.0
 
 #: Thumbnails compared at once; bounds the memory.
-_BLOCK = 4096
+_BLOCK = 2048
 
 #: Of more pairs (COCO's train against val are 0.6e9, a minute on two cores) only equal thumbnails are looked for.
 _MOST_PAIRS = 1_000_000_000
@@ -33,17 +35,39 @@ def similar(one: np.ndarray, other: np.ndarray | None = None) -> Iterator[tuple[
         one: uint8 [n, 32, 32] thumbnails.
         other: [m, 32, 32], each compared with each of `one`; None compares `one` with itself, every pair once.
     """
-    others = one if other is None else other
-    if len(one) * len(others) > _MOST_PAIRS:
+    if len(one) * len(one if other is None else other) > _MOST_PAIRS:
         yield from _equal_thumbnails(one, other)
         return
-    for first in range(0, len(one), _BLOCK):
-        mine = _normalized(one[first : first + _BLOCK])
-        for second in range(0 if other is not None else first, len(others), _BLOCK):
-            alike = mine @ _normalized(others[second : second + _BLOCK]).T
-            for i, j in np.argwhere(alike >= ALIKE):
-                if other is not None or first + i < second + j:
-                    yield int(first + i), int(second + j), float(alike[i, j])
+    for first, second, alike in _correlations(one, other):
+        for i, j in np.argwhere(alike >= ALIKE):
+            yield int(first + i), int(second + j), float(alike[i, j])
+
+
+def repeats(one: np.ndarray, other: np.ndarray | None = None) -> Iterator[tuple[int, int, float]]:
+    """Yield, for each image that is nearly the same as another one, the one that it is most alike.
+
+    Of a camera that does not move every image is alike every other: then these are as many as images, not as pairs.
+
+    Args:
+        one: uint8 [n, 32, 32] thumbnails.
+        other: [m, 32, 32], whose images are looked for in `one`; None looks for each image of `one` among those before.
+
+    Yields:
+        Index in `one`, index in `other` (in `one` where that is None), correlation.
+    """
+    sought = one if other is None else other
+    if len(one) * len(sought) > _MOST_PAIRS:
+        yield from _equal_thumbnails(one, other)
+        return
+    match, best = np.zeros(len(sought), np.int64), np.zeros(len(sought), np.float32)
+    for first, second, alike in _correlations(one, other):
+        found = alike.max(axis=0)
+        part = slice(second, second + len(found))
+        better = found > best[part]
+        match[part][better] = first + alike.argmax(axis=0)[better]
+        best[part][better] = found[better]
+    for j in np.flatnonzero(best >= ALIKE):
+        yield int(match[j]), int(j), float(best[j])
 
 
 def within(images: Sequence[str], scan: Scan) -> list[Fault]:
@@ -53,12 +77,12 @@ def within(images: Sequence[str], scan: Scan) -> list[Fault]:
         images: the split's images, as given to the scan.
         scan: what reading them found.
     """
-    faults: dict[str, Fault] = {}
-    for i, j, alike in similar(scan.thumbnails):
+    faults = []
+    for i, j, alike in repeats(scan.thumbnails):
         first, again = images[scan.kept[i]], images[scan.kept[j]]
         how = "the same as" if _equal(first, again) else f"nearly the same ({alike:.3f}) as"
-        faults.setdefault(again, Fault(again, None, f"{how} {first}", "duplicate-image"))
-    return list(faults.values())
+        faults.append(Fault(again, None, f"{how} {first}", "duplicate-image"))
+    return faults
 
 
 def across(splits: Mapping[str, Split]) -> list[Fault]:
@@ -80,23 +104,25 @@ def groups(scan: Scan) -> np.ndarray:
 
     Chains count: where a is like b and b like c, all three are one group.
     """
-    leader = np.arange(scan.images)
-
-    def find(index: int) -> int:
-        while leader[index] != index:
-            index = leader[index]
-        return index
-
-    for i, j, _ in similar(scan.thumbnails):
-        low, high = sorted((find(i), find(j)))
-        leader[high] = low
-    return np.array([find(index) for index in range(scan.images)], np.int64)
+    count = scan.images
+    if count * count > _MOST_PAIRS:
+        linked = [np.array([pair[:2]]) for pair in _equal_thumbnails(scan.thumbnails, None)]
+    else:
+        linked = [
+            np.argwhere(alike >= ALIKE) + np.array([first, second])
+            for first, second, alike in _correlations(scan.thumbnails, None)
+        ]
+    pairs = np.concatenate([np.zeros((0, 2), np.int64), *linked])
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, group = connected_components(graph, directed=False)
+    _, first_of_group = np.unique(group, return_index=True)
+    return np.asarray(first_of_group[group], np.int64)
 
 
 def _leaks(earlier: str, one: Split, name: str, other: Split) -> list[Fault]:
     (images, scan), (images_too, scan_too) = one, other
     faults: dict[str, Fault] = {}
-    for i, j, alike in similar(scan.thumbnails, scan_too.thumbnails):
+    for i, j, alike in repeats(scan.thumbnails, scan_too.thumbnails):
         first, again = images[scan.kept[i]], images_too[scan_too.kept[j]]
         if _equal(first, again):
             faults[again] = Fault(again, None, f"in {name}, but the same image is in {earlier}: {first}", "leak")
@@ -108,6 +134,19 @@ def _leaks(earlier: str, one: Split, name: str, other: Split) -> list[Fault]:
         if (first := seen.get(str(Path(file).resolve()))) is not None:
             faults.setdefault(file, Fault(file, None, f"in {name}, but also in {earlier}: {first}", "leak"))
     return list(faults.values())
+
+
+def _correlations(one: np.ndarray, other: np.ndarray | None) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield blocks of correlations: the first row's and the first column's image, and the block.
+
+    Without `other` only what is above the diagonal counts; the rest is 0.
+    """
+    others = one if other is None else other
+    for first in range(0, len(one), _BLOCK):
+        mine = _normalized(one[first : first + _BLOCK])
+        for second in range(0 if other is not None else first, len(others), _BLOCK):
+            block = mine @ _normalized(others[second : second + _BLOCK]).T
+            yield first, second, np.triu(block, 1) if other is None and first == second else block
 
 
 def _equal_thumbnails(one: np.ndarray, other: np.ndarray | None) -> Iterator[tuple[int, int, float]]:

@@ -4,6 +4,7 @@ import glob
 from pathlib import Path
 
 from yolograft.data.checks import Fault
+from yolograft.data.places import exists, is_file, is_folder
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.stock.images import IMG_FORMATS
@@ -47,12 +48,12 @@ def suffix(file: str) -> str:
 
 def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
     """Return the files in a folder, the lines of a list, or the file itself."""
-    if suffix(path) in IMG_FORMATS and not Path(path).is_dir():
+    if suffix(path) in IMG_FORMATS and not is_folder(path):
         return [path]  # whether it can be read is for the scan to say
     place = Path(path)
-    if place.is_dir():  # not Path.rglob: that takes hidden files (macOS leaves ._a.jpg) and ends at linked folders
+    if is_folder(place):  # not Path.rglob: that takes hidden files (macOS leaves ._a.jpg) and ends at linked folders
         return glob.glob(str(Path(glob.escape(path)) / "**" / "*.*"), recursive=True)  # noqa: PTH207
-    if not place.is_file():
+    if not is_file(place):
         raise UserError(f"{split}: {path} does not exist; a split is a folder of images or a .txt list of them")
     if suffix(path) != "txt":
         raise UserError(f"{split}: {path} is neither a folder of images nor a .txt list of them")
@@ -60,10 +61,12 @@ def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
         lines = place.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{split}: {path} is not a list of images in UTF-8: {error.reason}") from None
+    if any("\0" in line for line in lines):
+        raise UserError(f"{split}: {path} is not a list of images: it holds null characters")
     return [str(_resolved(line.strip(), place.parent, Path(spec.root))) for line in lines if line.strip()]
 
 
 def _resolved(line: str, folder: Path, root: Path) -> Path:
     """Return the path that a line of a list means: beside the list, or in the data set's folder."""
     beside, below_root = folder / line, root / line
-    return below_root if not beside.exists() and below_root.exists() else beside
+    return below_root if not exists(beside) and exists(below_root) else beside

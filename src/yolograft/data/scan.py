@@ -18,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from yolograft.cache import cache_dir
 from yolograft.data.checks import Fault, by_weight, kinds
 from yolograft.data.labels.reader import LabelReader, Labels, UnreadableLabelsError
+from yolograft.data.spec import DataSpec
 from yolograft.stock.data import content_hash
 from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, inspect_image
 
@@ -107,8 +108,8 @@ class Scan:
 
     def as_labels(self, images: Sequence[str]) -> list[dict[str, Any]]:
         """Return the label dictionaries that YOLODataset works with; `images`: all images of the split."""
-        first = np.cumsum([0, *self.counts])
-        rows = np.split(self.rows, first[1:-1])
+        first = np.concatenate([[0], np.cumsum(self.counts)]).astype(np.int64)
+        rows = np.split(self.rows, first[1:-1]) if self.images else []
         polygons = np.split(self.points, np.cumsum(self.lengths)[:-1]) if len(self.lengths) else []
         return [
             {
@@ -155,6 +156,22 @@ def scan(
         _save(cache, content, found)
     found.total = len(images)
     return found
+
+
+def scan_split(
+    spec: DataSpec, split: str, images: Sequence[str], *, fraction: float = 1.0, single_cls: bool = False
+) -> Scan:
+    """Read a split of a data set; whoever asks for the same split finds what was read before.
+
+    Args:
+        spec: the data set.
+        split: `train`, `val` or `test`.
+        images: those that the split lists, or the share of them that is used.
+        fraction: that share.
+        single_cls: class numbers do not matter.
+    """
+    place = [*getattr(spec, split), f"{fraction:g}"]
+    return scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place)
 
 
 _Read = tuple[ImageFacts, Labels]

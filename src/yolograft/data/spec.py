@@ -5,6 +5,7 @@ from typing import Any
 
 from yolograft.data.labels.reader import LabelReader
 from yolograft.data.labels.yolo import YoloLabels
+from yolograft.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class DataSpec:
         test: the same for testing.
         names: class names by class number, 0 … nc - 1.
         root: absolute path of the folder that holds it.
-        channels: channels of the images: 3 for colour, 1 for grey.
+        channels: channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
         labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
     """
 
@@ -30,6 +31,17 @@ class DataSpec:
     root: str
     channels: int = 3
     labels: LabelReader = field(default_factory=YoloLabels)
+
+    def __post_init__(self) -> None:
+        """Refuse images that no model here can take.
+
+        Raises:
+            UserError: they have another number of channels.
+        """
+        if self.channels not in (1, 3):
+            raise UserError(
+                f"{self.name}: its images have {self.channels} channels; models here take 3 (or grey images)"
+            )
 
     @property
     def nc(self) -> int:
@@ -45,5 +57,5 @@ class DataSpec:
             "test": list(self.test),
             "names": dict(self.names),
             "nc": self.nc,
-            "channels": self.channels,
+            "channels": 3,
         }

@@ -3,60 +3,99 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from yolograft.config.jobs import Job
+from yolograft.sweep.ledger import Ledger, renew
 from yolograft.sweep.tracking import log_tables, say_what_waits
+from yolograft.training.record import read_record
 
 log = logging.getLogger(__name__)
+
+_LAST_LINES = 6
+"""Lines of a failed run's traceback or log that are shown at the end."""
+_CRASH = ("Fatal Python error", "Windows fatal exception")
+"""How Python's fault handler begins."""
 
 
 class SweepCallback(Callback):
     """Hydra's callback for `yolograft train -m`.
 
-    Hydra does not call `on_multirun_end` after a failure, so the command calls `close` itself.
+    Hydra calls `on_job_end` where the job ran, which may be another process, and does not call `on_multirun_end` after
+    a failure: so the command calls `close` itself.
     """
-
-    folder: ClassVar[Path | None] = None
-    runs: ClassVar[set[Path]] = set()
 
     @classmethod
     def reset(cls) -> None:
         """Forget a sweep of this process."""
-        cls.folder, cls.runs = None, set()
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember where the sweep is."""
-        type(self).folder = Path(config.hydra.sweep.dir)
+        Ledger.current = None
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Renew the table on disk."""
-        self.runs.add(Path(config.hydra.runtime.output_dir).resolve())
-        if self.folder is not None:
-            _render(self.folder)
+        folder = Path(config.hydra.runtime.output_dir).parent
+        if (folder / "sweep.json").exists():
+            renew(folder)
+            _render(folder)
 
     @classmethod
     def close(cls) -> int:
-        """Show the table of the sweep and return 1 if a run of this command failed; 0 also where there was no sweep."""
-        if cls.folder is None:
-            return 0
-        from yolograft.report.collect import collect
-        from yolograft.report.render import show
+        """Show the table of the sweep and every run that failed.
 
-        runs = collect([cls.folder])
-        show(cls.folder)
-        files = _render(cls.folder)
-        for file in files:
-            sys.stderr.write(f"{file}\n")
-        log_tables(cls.folder, files)
-        say_what_waits(cls.folder)
-        failed = [run for run in runs if run.status != "finished" and run.path.resolve() in cls.runs]
-        for run in failed:
-            log.error("%s: %s: %s", run.name, run.status, run.error or "see train.log there")
-        return int(bool(failed))
+        Returns:
+            1 if a run of this command did not end well, 0 also where there was no sweep. A run that another command is
+            training at this moment is that one's affair.
+        """
+        if (ledger := Ledger.current) is None:
+            return 0
+        renew(ledger.folder)
+        if any(ledger.folder.glob("*/run.json")):
+            from yolograft.report.render import show
+
+            show(ledger.folder)
+            files = _render(ledger.folder)
+            for file in files:
+                sys.stderr.write(f"{file}\n")
+            log_tables(ledger.folder, files)
+            say_what_waits(ledger.folder)
+        left = ledger.unfinished()
+        for job, state in left:
+            if state == "running":
+                log.warning("%s: another command is training it", job.name)
+            else:
+                log.error("%s: %s", job.name, _reason(job, state))
+        return int(any(state != "running" for _, state in left))
+
+
+def _reason(job: Job, state: str) -> str:
+    """Say why a run did not finish, with the last lines of what it has said."""
+    record = read_record(job.folder / "run.json")
+    if record is None:
+        return "was not trained"
+    error = record.get("error")
+    if not error:
+        return state
+    lines = str(error.get("traceback") or "").strip().splitlines()[-_LAST_LINES:]
+    if len(lines) < 2:  # its process could not say any more: what it was at stands in its log
+        lines = _last_lines(job.folder / "train.log")
+    shown = "".join(f"\n    {line}" for line in lines)
+    return f"{state}: {error.get('type')}: {error.get('message')}{shown}"
+
+
+def _last_lines(file: Path) -> list[str]:
+    """Return how a log ends, or where the crash that it ends with was."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]
+    began = [number for number, line in enumerate(lines) if " GFLOPs at " in line]
+    if crashes and (not began or crashes[-1] > began[-1]):
+        return lines[crashes[-1] :][:_LAST_LINES]
+    return lines[-_LAST_LINES:]
 
 
 def _render(folder: Path) -> list[Path]:

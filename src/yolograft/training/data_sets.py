@@ -38,7 +38,7 @@ def data_sets(config: Mapping[str, Any], spec: DataSpec, batch: int) -> tuple[De
 
 def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
     """Let the sets take their images from one file of decoded images, made by the first run that needs it."""
-    if config["cache"]:
+    if config["cache"] and config["cache_gb"]:
         files = {file for each in sets for file in each.im_files}
         cache = image_cache(files, config["imgsz"], sets[0].channels, config["cache_gb"])
         for each in sets:

@@ -1,12 +1,12 @@
 """Which device, which precision, how many threads and workers: what `auto` means here."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from yolograft.errors import UserError
+from yolograft.training.sharing import free_gpu, own_cores
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -44,11 +44,6 @@ class Compute:
         return torch.device("mps" if self.accelerator == "mps" else "cpu")
 
 
-def cores() -> int:
-    """Return the processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def cpu_has_bf16_units() -> bool:
     """Return whether the processor multiplies bfloat16 in hardware (AMX tiles or AVX-512 BF16)."""
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
@@ -76,9 +71,9 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
     layout = trainer["channels_last"]
     processes = len(devices) if isinstance(devices, list) else devices
-    threads = max(cores() // processes, 1) if trainer["threads"] == "auto" else trainer["threads"]
+    threads = max(own_cores() // processes, 1) if trainer["threads"] == "auto" else trainer["threads"]
     if workers == "auto":
-        workers = min(8, max(cores() // processes, 1)) if accelerator == "gpu" else 0
+        workers = min(8, max(own_cores() // processes, 1)) if accelerator == "gpu" else 0
     return Compute(
         accelerator,
         devices,
@@ -95,7 +90,9 @@ def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
             return "cpu", len(device)
         device = ",".join(map(str, device))
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        if torch.cuda.is_available():
+            return "gpu", [free_gpu(torch.cuda.device_count())]
+        device = "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cpu":
         return "cpu", 1
     if device == "mps":

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from yolograft.errors import UserError
 from yolograft.training.stopping import StoppedError, StopRequest
+from yolograft.training.trial import Pruned
 
 
 def world() -> int:
@@ -39,6 +40,7 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
     Raises:
         UserError: If a process ended in one.
         StoppedError: If they stopped because they were asked to.
+        Pruned: If a search has ended the trial.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -50,6 +52,10 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
     passed_on = False
     try:
         while not context.join(timeout=0.2):
+            if stop.claim is not None and stop.claim.lost:
+                for process in context.processes:
+                    process.kill()
+                stop.check_claim()
             if stop.signum is not None and not passed_on:
                 passed_on = True
                 for process in context.processes:
@@ -63,6 +69,8 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
         kind, message = messages.get()
         if kind == "stopped":
             raise StoppedError(stop.signum or int(message))
+        if kind == "pruned":
+            raise Pruned(message)
 
 
 def _process(
@@ -80,6 +88,10 @@ def _process(
         if rank == 0:
             messages.put(("stopped", str(stopped.signum)))
         time.sleep(0.1)  # the others are at the same step
+    except Pruned as pruned:
+        if rank == 0:
+            messages.put(("pruned", str(pruned)))
+        time.sleep(0.1)
 
 
 class _AllSum(torch.autograd.Function):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from yolograft.errors import UserError
 from yolograft.files import replace_file
+from yolograft.training.claim import Claim
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Record:
             "data": self.previous.get("data"),
             "best_epoch": self.previous.get("best_epoch"),
             "epochs_done": self.previous.get("epochs_done", 0),
+            "attempts": attempts(self.previous),
             "images_per_second": self.previous.get("images_per_second"),
             "loggers": self.previous.get("loggers") or {},
             "error": None,
@@ -75,14 +78,13 @@ class Record:
         self.fields.update(fields, seconds=round(self.seconds, 3))
         if not self.writes:
             return
-        replace_file(self.file, (json.dumps(self.fields, indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(self.file, _text(self.fields))
 
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Write how the run ended: `finished`, `failed` or `stopped`."""
-        details = None
-        if error is not None:
-            text = "".join(traceback.format_exception(error))
-            details = {"type": type(error).__name__, "message": str(error), "traceback": text}
+        details = None if error is None else _details(error)
+        if status == "failed":
+            self.fields["attempts"] += 1
         try:
             self.update(status=status, error=details, finished=_now())
         except OSError as problem:  # the disk is full: the reason of the end must not be hidden by this
@@ -96,6 +98,61 @@ def read_record(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def first_fields(
+    folder: Path, config: Mapping[str, Any], choices: Mapping[str, str], overrides: list[str]
+) -> dict[str, Any]:
+    """Return what is known of a run before anything is computed."""
+    return {
+        "name": folder.name,
+        "choices": dict(choices),
+        "overrides": overrides,
+        "seed": config["seed"],
+        "epochs": config["epochs"],
+    }
+
+
+def attempts(record: Mapping[str, Any]) -> int:
+    """Return how many starts of a run have ended `failed`."""
+    counted = record.get("attempts")
+    return counted if isinstance(counted, int) else int(record.get("status") == "failed")
+
+
+def record_death(folder: Path, identity: str, fields: dict[str, Any], error: BaseException) -> bool:
+    """Write into run.json that the run's process died, for it.
+
+    Args:
+        folder: The run's folder.
+        identity: The run's identity.
+        fields: What is known of the run, should its process not even have begun its record.
+        error: What became of the process.
+
+    Returns:
+        Whether it was written: the run may be finished, or another process may have taken it up.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Claim(folder):
+            told = read_record(folder / "run.json")
+            if told and (told.get("identity") != identity or told.get("status") == "finished"):
+                return False
+            known = told or {"identity": identity, **fields, "epochs_done": 0, "metrics": None, "started": _now()}
+            end = {"status": "failed", "error": _details(error), "attempts": attempts(known) + 1, "finished": _now()}
+            replace_file(folder / "run.json", _text({**known, **end}))
+    except (UserError, OSError) as problem:
+        log.error("%s: %s", folder.name, problem)
+        return False
+    return True
+
+
+def _details(error: BaseException) -> dict[str, str]:
+    text = "".join(traceback.format_exception(error))
+    return {"type": type(error).__name__, "message": str(error), "traceback": text}
+
+
+def _text(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _circumstances() -> dict[str, Any]:

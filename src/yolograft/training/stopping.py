@@ -3,9 +3,16 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from yolograft.training.claim import Claim, ClaimedError
+
+_SAME = 1.0
+"""Seconds within which a signal that comes again is the same one: the scheduler, or the terminal, has sent it to the
+whole group of processes, and one of them has passed it on."""
 
 
 class StoppedError(BaseException):
@@ -30,12 +37,28 @@ class StoppedError(BaseException):
 class StopRequest:
     """Remembers that the process was asked to stop; the same signal again stops it at once.
 
+    Args:
+        silent: Say nothing: another process, which is told too, does.
+
     Attributes:
         signum: The signal, or None.
+        claim: This process's right to the run's folder, where it has one: a training that lost it must end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, silent: bool = False) -> None:
         self.signum: int | None = None
+        self.silent = silent
+        self._asked = 0.0
+        self.claim: Claim | None = None
+
+    def check_claim(self) -> None:
+        """Raise where this process may not write into the run's folder any more.
+
+        Raises:
+            ClaimedError: Another process has taken the run over, while this one slept.
+        """
+        if self.claim is not None and self.claim.lost:
+            raise ClaimedError(f"{self.claim.file.parent} was taken over by another process")
 
     def listen(self) -> None:
         """Take the signals; called again where a library has put its own handlers in between."""
@@ -44,16 +67,20 @@ class StopRequest:
             signal.signal(signal.SIGTERM, self._note)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum == signum:
+        now = time.monotonic()
+        if self.signum == signum and now - self._asked > _SAME:
             raise StoppedError(signum)
+        if self.signum is None:
+            self._asked = now
+        if self.signum is None and not self.silent:
+            sys.stderr.write("\nStopping after this step; again to stop at once.\n")
         self.signum = self.signum or signum
-        sys.stderr.write("\nStopping after this step; again to stop at once.\n")
 
 
 @contextmanager
-def stoppable() -> Iterator[StopRequest]:
+def stoppable(silent: bool = False) -> Iterator[StopRequest]:
     """Listen for Ctrl-C and SIGTERM inside; the handlers are as before afterwards."""
-    request = StopRequest()
+    request = StopRequest(silent)
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
     request.listen()
     try:

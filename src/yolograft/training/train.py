@@ -25,21 +25,25 @@ from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting
 from yolograft.training.build import data_spec, make, model_spec, own_packages, with_absolute_path
 from yolograft.training.callbacks.console import Console, duration
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
+from yolograft.training.callbacks.pruning import Pruning
 from yolograft.training.checkpoints import Checkpoints
+from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.curves import draw_curves
 from yolograft.training.data_sets import checked, data_sets, refuse_other_data, share_images
 from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
+from yolograft.training.latency import latency
 from yolograft.training.loggers import check_logger, open_logger
 from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
 from yolograft.training.pictures import Album
 from yolograft.training.recipe import Recipe, multi_scale_size
-from yolograft.training.record import Record, read_record
+from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.state import reproducible
 from yolograft.training.stopping import StoppedError, StopRequest, stoppable
+from yolograft.training.trial import Pruned, Trial
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +68,19 @@ def train(
 
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why.
+        ClaimedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with Claim(folder) as claim:
+        return _train_claimed(claim, config, folder, choices, overrides, group)
+
+
+def _train_claimed(
+    claim: Claim, config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
+) -> dict[str, Any]:
     config = with_absolute_path(config)
-    fields = {
-        "name": folder.name,
-        "choices": dict(choices),
-        "overrides": overrides,
-        "seed": config["seed"],
-        "epochs": config["epochs"],
-    }
+    fields = first_fields(folder, config, choices, overrides)
     record = Record(folder, identity(config), fields)
     if record.finished:
         _refuse_other_data(config, folder, record)
@@ -86,15 +92,24 @@ def train(
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
+            stop.claim = claim
             if compute.processes == 1:
                 Run(config, folder, record, compute, group, stop).train()
             else:
-                launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
-                record.fields = read_record(record.file) or record.fields
+                try:
+                    launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
+                finally:  # the first process has kept the record, however it ended
+                    record.fields = read_record(record.file) or record.fields
+    except ClaimedError:
+        raise  # the record is another process's now
     except StoppedError as stopped:
         record.end("stopped", stopped)
         log.info("%s: start the same command again to go on.", stopped)
         raise
+    except Pruned as pruned:
+        record.end("stopped", pruned)
+        log.info("Pruned: %s.", pruned)
+        return record.fields
     except BaseException as error:
         record.end("failed", error)
         raise
@@ -172,7 +187,7 @@ class Run:
         except BaseException as error:
             if self.logger is not None:
                 ended = {"type": type(error).__name__, "message": str(error)}
-                stopped = isinstance(error, StoppedError)
+                stopped = isinstance(error, StoppedError | Pruned)
                 self.logger.close("stopped" if stopped else "failed", {**self.record.fields, "error": ended})
             raise
         if self.logger is not None:
@@ -307,7 +322,8 @@ class Run:
         if not (state and (start >= epochs or state["stopped_early"])):
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
             console = [Console(len(train_set))] if self.rank == 0 else []
-            self._fit(module, data, [*budget, journal, *console])
+            pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
+            self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
             self._measure(checkpoints, val_set, size * 2, plots)
 
@@ -414,7 +430,8 @@ class Run:
         )
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
-        self.record.update(metrics=metrics)
+        took = latency(best, self.compute.device, config["imgsz"])
+        self.record.update(metrics=metrics, latency=round(took, 3))
         if self.logger is not None:
             self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
             self.logger.log_weights(checkpoints.best)

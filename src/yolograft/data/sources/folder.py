@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from yolograft.data.places import given_folder, is_folder
+from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 
@@ -14,42 +16,32 @@ def folder(*, path: str) -> DataSpec:
             in `train` or, as labelling tools leave it, in `train/labels`.
 
     Returns:
-        The data set.
+        The data set; without a val split where there is only `train`.
 
     Raises:
-        UserError: the folder, `train/images`, `val/images` or `classes.txt` is missing, or names no class.
+        UserError: the folder, `train/images` or `classes.txt` is missing, `val` is there without `val/images`, or no
+            class is named.
     """
-    if path in ("", "???"):  # ??? is how a config file says that a value must be given
-        raise UserError("dataset.path is missing; say which folder: dataset=folder dataset.path=FOLDER")
-    root = Path(path).expanduser().absolute()  # links are kept: labels lie where the layout says, not where links lead
-    if not root.is_dir():
-        raise UserError(f"dataset.path: folder {root} does not exist")
-    val = "valid" if not (root / "val").is_dir() and (root / "valid").is_dir() else "val"
+    root = given_folder(path, "dataset=folder dataset.path=FOLDER")
+    val = next((name for name in ("val", "valid") if is_folder(root / name)), None)
     for split in ("train", val):
-        if not (root / split / "images").is_dir():
+        if split and not is_folder(root / split / "images"):
             raise UserError(f"folder {root / split / 'images'} does not exist; the layout is train/images, val/images")
     test = root / "test" / "images"
+    names = find_names([root, root / "train", root / "train" / "labels"])
+    if not names:
+        raise UserError(f"no classes.txt, one class name per line: looked in {root}, train and train/labels")
     return DataSpec(
         name=root.name,
         train=(str(root / "train" / "images"),),
-        val=(str(root / val / "images"),),
-        test=(str(test),) if test.is_dir() else (),
-        names=_class_names(root),
+        val=(str(root / val / "images"),) if val else (),
+        test=(str(test),) if is_folder(test) else (),
+        names=read_names(names),
         root=str(root),
     )
 
 
-def _class_names(root: Path) -> dict[int, str]:
-    """Return the names in classes.txt by their line, counted from 0."""
-    places = [root / "classes.txt", root / "train" / "classes.txt", root / "train" / "labels" / "classes.txt"]
-    file = next((place for place in places if place.is_file()), None)
-    if not file:
-        raise UserError(f"no classes.txt, one class name per line: looked in {root}, train and train/labels")
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise UserError(f"{file}: empty; write one class name per line")
-    return dict(enumerate(names))
+def recognise(root: Path) -> str | None:
+    """Return what shows that a folder has this layout, or None."""
+    there = is_folder(root / "train" / "images") and is_folder(root / "train" / "labels")
+    return "train/images and train/labels" if there else None

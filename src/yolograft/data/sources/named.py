@@ -1,5 +1,6 @@
 """Public data sets by name, downloaded by ultralytics' own recipes."""
 
+import importlib.util
 import re
 import shutil
 import threading
@@ -16,28 +17,15 @@ from yolograft.stock.data import ASSETS_URL, recipe, run_recipe
 #: How long, in seconds, to wait for a sign of the network before saying that there is none.
 PATIENCE = 2.0
 
-
-def coco8(*, root: str | None = None) -> DataSpec:
-    """COCO8: the first 8 images of COCO, 4 to train and 4 to validate (1 MB). See `named` for `root` and errors."""
-    return named("coco8", root)
-
-
-def coco128(*, root: str | None = None) -> DataSpec:
-    """COCO128: the first 128 images of COCO, the same to train and to validate (7 MB). See `named`."""
-    return named("coco128", root)
+#: Sets that ultralytics' recipe does not fetch into the folder it is given, and why.
+BY_HAND = {
+    "Argoverse": "its files are handed out by hand only",
+    "open-images-v7": "its recipe downloads into folders of its own",
+    "xView": "one must register to download it",
+}
 
 
-def coco(*, root: str | None = None) -> DataSpec:
-    """COCO 2017: 118287 images to train, 5000 to validate (20 GB). See `named` for `root` and errors."""
-    return named("coco", root)
-
-
-def voc(*, root: str | None = None) -> DataSpec:
-    """Pascal VOC 2007 and 2012: 16551 images to train, 4952 to validate (2.8 GB). See `named`."""
-    return named("VOC", root)
-
-
-def named(name: str, root: str | None = None) -> DataSpec:
+def named(*, name: str, root: str | None = None) -> DataSpec:
     """Return one of ultralytics' data sets; download it first unless it is there.
 
     Args:
@@ -48,20 +36,45 @@ def named(name: str, root: str | None = None) -> DataSpec:
         The data set.
 
     Raises:
-        UserError: it is not there and cannot be downloaded.
+        UserError: there is no such data set, its images have more than 3 channels, or it is not there and cannot be
+            downloaded.
     """
-    data = recipe(name)
+    spec, data = _described(name, root)
+    if not _present(data, Path(spec.root)):
+        _download(name, data, Path(spec.root))
+    return spec
+
+
+def described(*, name: str, root: str | None = None) -> tuple[DataSpec, bool]:
+    """Return what is known of one of ultralytics' data sets without downloading it, and whether it is there.
+
+    Args:
+        name: as for `named`.
+        root: as for `named`.
+
+    Raises:
+        UserError: there is no such data set, or its images have more than 3 channels.
+    """
+    spec, data = _described(name, root)
+    return spec, _present(data, Path(spec.root))
+
+
+def _described(name: str, root: str | None) -> tuple[DataSpec, dict[str, Any]]:
+    try:
+        data = recipe(name)
+    except FileNotFoundError:
+        raise UserError(f"dataset.name={name}: the installed ultralytics knows no such data set") from None
     place = (Path(root).expanduser().absolute() if root else cache_dir() / "datasets") / str(data["path"])
-    if not _present(data, place):
-        _download(data, place)
-    return DataSpec(
+    spec = DataSpec(
         name=name.lower(),
         train=_paths(data, place, "train"),
         val=_paths(data, place, "val"),
         test=_paths(data, place, "test"),
         names={int(key): str(value) for key, value in data["names"].items()},
         root=str(place),
+        channels=int(data.get("channels", 3)),
     )
+    return spec, data
 
 
 def _paths(data: dict[str, Any], place: Path, split: str) -> tuple[str, ...]:
@@ -75,33 +88,52 @@ def _present(data: dict[str, Any], place: Path) -> bool:
     return all(Path(path).exists() for split in ("train", "val") for path in _paths(data, place, split))
 
 
-def _download(data: dict[str, Any], place: Path) -> None:
+def _download(name: str, data: dict[str, Any], place: Path) -> None:
     """Fetch a data set into a folder beside its place and move it there when it is complete."""
-    name = place.name
-    address = data["download"] if str(data["download"]).startswith("http") else ASSETS_URL
-    refusal = _unreachable(address)
+    address = _address(str(data["download"]))
+    refusal = _refusal(name, data) or _unreachable(address)
     if refusal:
         raise UserError(f"{name} is not in {place} and cannot be downloaded: {refusal}")
+    folder = place.name
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.parent / f".{name}.lock"):  # runs of a sweep that start together download once
+        with FileLock(place.parent / f".{folder}.lock"):  # runs of a sweep that start together download once
             if _present(data, place):
                 return
             if place.exists():
                 raise UserError(f"{place} is there but lacks images; remove it to download {name} again")
-            stage = place.parent / f".{name}.download"
+            stage = place.parent / f".{folder}.download"
             shutil.rmtree(stage, ignore_errors=True)  # of a download that was cut off
-            run_recipe(data, stage / name)
-            if not _present(data, stage / name):
+            run_recipe(data, stage / folder)
+            if not _present(data, stage / folder):
                 raise UserError(f"{name}: the download from {address} does not hold what its description says")
-            _remove_archives(stage / name)
-            (stage / name).replace(place)
+            _remove_archives(stage / folder)
+            (stage / folder).replace(place)
             shutil.rmtree(stage, ignore_errors=True)
     except UserError:
         raise
     except Exception as error:  # requests, zipfile, the recipe's own code: all mean that there is no data set
         reason = " ".join(str(error).split())
         raise UserError(f"{name} could not be downloaded to {place}: {type(error).__name__}: {reason}") from error
+
+
+def _refusal(name: str, data: dict[str, Any]) -> str | None:
+    """Return why a recipe cannot be run here, or None."""
+    if name in BY_HAND:
+        return (
+            f"{BY_HAND[name]}; put its images and labels there: {', '.join(str(data[key]) for key in ('train', 'val'))}"
+        )
+    needed = re.findall(r'check_requirements\("([\w-]+)"\)', str(data["download"]))
+    missing = [package for package in needed if not importlib.util.find_spec(package.replace("-", "_"))]
+    return f"its recipe needs {missing[0]}; install it with pip" if missing else None
+
+
+def _address(download: str) -> str:
+    """Return an address that a recipe downloads from."""
+    if "ASSETS_URL" in download:
+        return ASSETS_URL
+    found = re.search(r"https?://[^\s\"'{}]+", download)
+    return found[0] if found else ASSETS_URL
 
 
 def _unreachable(address: str, patience: float = PATIENCE) -> str | None:
@@ -130,5 +162,5 @@ def _unreachable(address: str, patience: float = PATIENCE) -> str | None:
 
 def _remove_archives(folder: Path) -> None:
     """Remove the archives that a recipe leaves among what it unpacked; COCO's take 20 GB."""
-    for file in folder.rglob("*.zip"):
-        file.unlink()
+    for archive in [*folder.rglob("*.zip"), *folder.rglob("*.tar.gz")]:
+        archive.unlink()

@@ -1,12 +1,20 @@
 """Any data set that ultralytics describes in a `data.yaml`."""
 
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from yolograft.data.places import entries, exists, given_path, is_file
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+
+#: No data set has so many classes or channels: a slip that would fill the memory with names.
+_MOST = 100_000
+
+_repr = Repr()
+_repr.maxlevel = 2  # a few lines of YAML can hold lists of lists without end
 
 
 def yolo(*, path: str) -> DataSpec:
@@ -16,43 +24,54 @@ def yolo(*, path: str) -> DataSpec:
         path: the data.yaml, or the folder that holds it.
 
     Returns:
-        The data set.
+        The data set; without a val split where the file has none.
 
     Raises:
-        UserError: the file is missing or not YAML, lacks `train`, `val` or `names`, or names folders that are missing.
+        UserError: the file is missing or not YAML, lacks `train` or `names`, or names folders that are missing.
     """
-    file = _find(path)
+    place = given_path(path, "dataset=yolo dataset.path=PATH/data.yaml")
+    file = place if is_file(place) else find_yaml(place)
+    if not file:
+        raise UserError(f"{place} holds no data.yaml; dataset.path names the file")
     data = _parse(file)
     root = _root(file, data)
+    if not data.get("train"):
+        raise UserError(f"{file}: 'train' is missing; it names a folder of images or a .txt list of them")
     train, val = (_split(file, data, root, key) for key in ("train", "val"))
     for key, paths in (("train", train), ("val", val)):
-        missing = next((item for item in paths if not Path(item).exists()), None)
+        missing = next((item for item in paths if not exists(item)), None)
         if missing:
             raise UserError(f"{file}: '{key}' is {missing}, which does not exist (paths are relative to {root})")
     return DataSpec(
         name=root.name if file.stem == "data" else file.stem,
         train=train,
         val=val,
-        test=_split(file, data, root, "test") if data.get("test") else (),
+        test=_split(file, data, root, "test"),
         names=_names(file, data),
         root=str(root),
         channels=_whole(file, "channels", data.get("channels", 3)),
     )
 
 
-def _find(path: str) -> Path:
-    """Return the data.yaml that the option means."""
-    if path in ("", "???"):  # ??? is how a config file says that a value must be given
-        raise UserError("dataset.path is missing; say which file: dataset=yolo dataset.path=PATH/data.yaml")
-    file = Path(path).expanduser().absolute()
-    if file.is_dir():
-        inside = file / "data.yaml"
-        if not inside.is_file():
-            raise UserError(f"{file} holds no data.yaml; dataset.path names the file")
-        return inside
-    if not file.is_file():
-        raise UserError(f"dataset.path: {file} does not exist")
-    return file
+def find_yaml(folder: Path) -> Path | None:
+    """Return a folder's data.yaml, or the only YAML file there that has the key `train`."""
+    files = [file for file in entries(folder) if file.suffix.lower() in (".yaml", ".yml") and is_file(file)]
+    named = [file for file in files if file.stem == "data"]
+    alike = named or [file for file in files if _names_train(file)]
+    return alike[0] if len(alike) == 1 or named else None
+
+
+def recognise(root: Path) -> str | None:
+    """Return the YAML file that shows that a folder is described in ultralytics' form, or None."""
+    file = find_yaml(root)
+    return file.name if file else None
+
+
+def _names_train(file: Path) -> bool:
+    try:
+        return any(line.startswith(b"train:") for line in file.read_bytes().splitlines())
+    except OSError:
+        return False
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -62,8 +81,9 @@ def _parse(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{file}{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    except (UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UserError(f"{file}{where}: not YAML: {reason}") from None
+    except (OSError, ValueError, RecursionError) as error:  # not UTF-8, a date that does not exist, nested too deeply
         raise UserError(f"{file}: cannot be read: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{file}: not a data.yaml; it needs the keys train, val and names")
@@ -76,28 +96,36 @@ def _root(file: Path, data: dict[str, Any]) -> Path:
     """Return the folder that the splits are relative to."""
     value = data.get("path") or "."
     if not isinstance(value, str):
-        raise UserError(f"{file}: 'path' must be a folder, not {value!r}")
-    return (file.parent / Path(value).expanduser()).resolve()
+        raise UserError(f"{file}: 'path' must be a folder, not {_repr.repr(value)}")
+    try:
+        return (file.parent / Path(value).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # ~somebody, links in a circle, a null character
+        raise UserError(f"{file}: 'path' must be a folder, not {_repr.repr(value)}: {error}") from None
 
 
 def _split(file: Path, data: dict[str, Any], root: Path, key: str) -> tuple[str, ...]:
-    """Return the absolute paths of a split."""
-    value = data.get(key)
-    if not value:
-        raise UserError(f"{file}: '{key}' is missing; it names a folder of images or a .txt list of them")
+    """Return the absolute paths of a split; nothing where the file does not have it."""
+    value = data.get(key) or []
     items = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in items):
-        raise UserError(f"{file}: '{key}' must be a path or a list of paths, not {value!r}")
-    return tuple(str(_resolve(root, item)) for item in items)
+    try:
+        return tuple(str(_resolve(root, item)) for item in items)
+    except (
+        TypeError,
+        AttributeError,
+        ValueError,
+        OSError,
+        RuntimeError,
+    ):  # not text, or text that no file is named with
+        raise UserError(f"{file}: '{key}' must be a path or a list of paths, not {_repr.repr(value)}") from None
 
 
 def _resolve(root: Path, item: str) -> Path:
     """Return an absolute path."""
     found = (root / item).resolve()
-    if not found.exists() and item.startswith("../"):
+    if not exists(found) and item.startswith("../"):
         # exports of Roboflow write ../train/images for a folder beside the file; ultralytics forgives it too
         beside = (root / item[3:]).resolve()
-        return beside if beside.exists() else found
+        return beside if exists(beside) else found
     return found
 
 
@@ -111,22 +139,28 @@ def _names(file: Path, data: dict[str, Any]) -> dict[int, str]:
     if not isinstance(names, dict) or not names:
         raise UserError(f"{file}: 'names' is missing; list the classes, e.g. names: [cat, dog]")
     try:
-        numbered = {int(key): str(name) for key, name in names.items()}
-    except (TypeError, ValueError):
-        raise UserError(f"{file}: the keys of 'names' must be class numbers, not {list(names)[:3]}") from None
+        numbered = {int(key): name for key, name in names.items()}
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(
+            f"{file}: the keys of 'names' must be class numbers, not {_repr.repr(list(names)[:3])}"
+        ) from None
     if sorted(numbered) != list(range(len(names))):
-        raise UserError(f"{file}: the keys of 'names' must be 0 to {len(names) - 1}, each once, not {sorted(numbered)}")
+        found = _repr.repr(sorted(numbered))
+        raise UserError(f"{file}: the keys of 'names' must be 0 to {len(names) - 1}, each once, not {found}")
+    odd = [name for name in numbered.values() if not isinstance(name, str | int | float)]  # yes and no are read as bool
+    if odd:
+        raise UserError(f"{file}: each of 'names' must be text, not {_repr.repr(odd[0])}")
     if data.get("nc") is not None and _whole(file, "nc", data["nc"]) != len(names):
-        raise UserError(f"{file}: 'nc' is {data['nc']}, but 'names' has {len(names)} classes")
-    return dict(sorted(numbered.items()))
+        raise UserError(f"{file}: 'nc' is {_repr.repr(data['nc'])}, but 'names' has {len(names)} classes")
+    return {key: str(name) for key, name in sorted(numbered.items())}
 
 
 def _whole(file: Path, key: str, value: Any) -> int:
     """Return a number of the file that must be whole and positive."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = 0
-    if number < 1 or number % 1:
-        raise UserError(f"{file}: '{key}' must be a whole number from 1, not {value!r}")
+    if not 1 <= number <= _MOST or number % 1:
+        raise UserError(f"{file}: '{key}' must be a whole number from 1, not {_repr.repr(value)}")
     return int(number)

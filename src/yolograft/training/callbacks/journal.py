@@ -82,6 +82,7 @@ class Journal(pl.Callback):
     ) -> None:
         """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
         assert isinstance(pl_module, DetectionTraining)
+        self.stop.check_claim()
         if not batch or not trainer.strategy.reduce_boolean_decision(self.stop.signum is not None, all=False):
             return
         self.training_seconds += time.monotonic() - self._epoch_began
@@ -113,6 +114,7 @@ class Journal(pl.Callback):
             trainer.should_stop = True
         if not trainer.is_global_zero:
             return
+        self.stop.check_claim()
         try:
             self._write_epoch(trainer, pl_module, row, fitness)
         except (OSError, SafetensorError) as error:

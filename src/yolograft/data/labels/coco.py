@@ -1,0 +1,106 @@
+"""Labels in COCO JSON: one file for all images of a split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+
+from yolograft.data.checks import Fault
+from yolograft.data.labels.coco_file import CocoFile, coco_file
+from yolograft.data.labels.reader import LabelReader, Labels, PixelBox, UnreadableLabelsError, from_pixels
+from yolograft.data.labels.size import labelled_size
+from yolograft.data.places import files_below, is_file, is_image
+
+
+@dataclass(frozen=True)
+class CocoLabels(LabelReader):
+    """Boxes of COCO JSON files; segmentations and masks are not looked at.
+
+    Attributes:
+        documents: each JSON file and the folder that its images lie in.
+        categories: category id of each class, 0 … nc - 1.
+    """
+
+    documents: tuple[tuple[str, str], ...]
+    categories: tuple[int, ...]
+
+    def files(self, images: Sequence[str]) -> list[str]:
+        """See LabelReader: the JSON file that lists the image."""
+        listing = {image: file for file, folder in reversed(self.documents) for image in placed(file, folder)}
+        return [listing.get(image, "") for image in images]
+
+    def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
+        """See LabelReader."""
+        if not file:
+            return from_pixels(file, [], (1, 1), nc, single_cls)
+        document = coco_file(file)
+        entries = placed(file, dict(self.documents)[file])[image]  # several where the file lists an image twice
+        faults = [fault for entry in entries for fault in document.faults(entry)]
+        if faults:
+            raise UnreadableLabelsError(faults)
+        number = {category: cls for cls, category in enumerate(self.categories)}
+        boxes, crowds = [], []
+        size = labelled_size(file, document.names[entries[0]], document.size(entries[0]), shape)
+        for entry in entries:
+            for where, category, crowd, corners in document.boxes(entry):
+                if crowd:
+                    crowds.append(where)
+                else:
+                    boxes.append(PixelBox(number[category], *corners, where))
+        if crowds:
+            faults.append(Fault(file, None, f"{crowds[0]}: marked as a crowd; left out", "ignored", len(crowds)))
+        return from_pixels(file, boxes, size, nc, single_cls, faults)
+
+    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+        """See LabelReader: annotations of unknown images, and entries that name no image."""
+        found: list[Fault] = []
+        for file, _ in self.documents:
+            document = coco_file(file)
+            found += document.faults()
+            others = [name for name in document.names if not is_image(name)]
+            found += [
+                Fault(file, None, f"{name}: not a kind of image that is read", "unreadable-image") for name in others
+            ]
+        return found
+
+
+def placed(file: str, folder: str) -> dict[str, list[int]]:
+    """Return where the images of a JSON file lie, and their places in the file.
+
+    Args:
+        file: the JSON file.
+        folder: where its images are looked for, with all below it. One that is not there gets the path that it should
+            have.
+    """
+    return _placed(coco_file(file), folder)
+
+
+@lru_cache(maxsize=4)
+def _placed(document: CocoFile, folder: str) -> dict[str, list[int]]:
+    below = files_below(folder)
+    found: dict[str, list[int]] = {}
+    for index, name in enumerate(document.names):
+        found.setdefault(find_image(name, below) or _expected(name, folder), []).append(index)
+    return found
+
+
+def find_image(name: str, below: dict[str, str]) -> str | None:
+    """Return the file that a `file_name` means, or None.
+
+    Args:
+        name: as tools write it: with folders, with backslashes, or the absolute path on another machine; its last parts
+            decide, as many as are found.
+        below: the files to choose from, by relative path.
+    """
+    if name in below:
+        return below[name]
+    path = PureWindowsPath(name)  # takes both kinds of slashes
+    if path.anchor and is_file(name):
+        return str(Path(name).absolute())
+    parts = path.parts
+    return next((found for start in range(len(parts)) if (found := below.get("/".join(parts[start:])))), None)
+
+
+def _expected(name: str, folder: str) -> str:
+    path = PureWindowsPath(name)
+    return str(Path(folder, path.name) if path.anchor else Path(folder, *path.parts))

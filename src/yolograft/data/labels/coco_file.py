@@ -1,0 +1,261 @@
+"""A COCO JSON file: its images, categories and boxes as arrays, parsed once and then kept in the cache folder."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+from threading import Lock
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from yolograft.data.checks import Fault
+from yolograft.data.converted import Arrays, Converted
+from yolograft.errors import UserError
+
+log = logging.getLogger(__name__)
+
+#: Stands for an id that is not a whole number.
+_NO_ID = np.iinfo(np.int64).min
+
+#: What tools use as ids of images; 1.0 is 1.
+_ID = (int, float, str)
+
+
+class CocoFile:
+    """What a COCO JSON file holds. Threads may share one.
+
+    Attributes:
+        file: where it lies.
+        names: `file_name` of each image.
+        categories: by id: name and supercategory (None where it has none).
+        used: ids of the categories that have boxes.
+    """
+
+    def __init__(self, file: str) -> None:
+        """Parse the file, or read what parsing it found before.
+
+        Raises:
+            UserError: it cannot be read or is not COCO JSON.
+        """
+        self.file = file
+        self._arrays = Converted("coco", [file], lambda: _parse(file))
+        head = json.loads(self._arrays["head"].tobytes())
+        self.names: list[str] = head["names"]
+        self.categories: dict[int, tuple[str, str | None]] = {
+            id_: (name, above) for id_, name, above in head["categories"]
+        }
+        self.used: frozenset[int] = frozenset(head["used"])
+        self._faults: dict[int, list[Fault]] = {}
+        for index, message, kind in head["faults"]:
+            self._faults.setdefault(index, []).append(Fault(file, None, message, kind))
+
+    def size(self, index: int) -> tuple[float, float]:
+        """Return width and height that the file states for an image; nan where it does not."""
+        width, height = self._arrays["sizes"][index]
+        return float(width), float(height)
+
+    def boxes(self, index: int) -> Iterator[tuple[str, int, bool, tuple[float, float, float, float]]]:
+        """Yield an image's boxes: what to call it, category id, whether it is a crowd, (left, top, width, height)."""
+        first, last = self._arrays["first"][index : index + 2]
+        for place in range(first, last):
+            number = int(self._arrays["numbers"][place])
+            where = f"annotation {number}" if number != _NO_ID else "an annotation without id"
+            left, top, width, height = (float(value) for value in self._arrays["boxes"][place])
+            category, crowd = int(self._arrays["category"][place]), bool(self._arrays["crowd"][place])
+            yield f"{where} of {self.names[index]}", category, crowd, (left, top, width, height)
+
+    def faults(self, index: int = -1) -> list[Fault]:
+        """Return what is wrong with an image's entries; of -1, with what belongs to no image."""
+        return self._faults.get(index, [])
+
+
+_lock = Lock()
+
+
+def coco_file(file: str) -> CocoFile:
+    """Return a COCO JSON file; the same object as long as the file does not change.
+
+    Raises:
+        UserError: it cannot be read or is not COCO JSON.
+    """
+    try:
+        state = Path(file).stat()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read: {error}") from None
+    with _lock:  # else two threads would parse it
+        return _opened(file, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _opened(file: str, size: int, time: int) -> CocoFile:
+    return CocoFile(file)
+
+
+def _parse(file: str) -> Arrays:
+    if (size := Path(file).stat().st_size // 1_000_000) > 50:
+        log.info("%s: reading %d MB; the next run will not have to", file, size)
+    document = _load(file)
+    faults: list[tuple[int, str, str]] = []
+    categories = _categories(file, document["categories"])
+    names, sizes, place = _images(document["images"], faults)
+    boxes = _boxes(document["annotations"], place, categories, names, faults)
+    boxes.sort(key=lambda box: box[0])  # stable: the order of the file within an image
+    counts = np.bincount(np.array([box[0] for box in boxes], np.int64), minlength=len(names))
+    head = {
+        "names": names,
+        "categories": [[id_, *category] for id_, category in categories.items()],
+        "used": sorted({box[2] for box in boxes}),
+        "faults": faults,
+    }
+    return {
+        "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
+        "sizes": np.array(sizes, np.float64).reshape(-1, 2),
+        "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "numbers": np.array([box[1] for box in boxes], np.int64),
+        "category": np.array([box[2] for box in boxes], np.int64),
+        "crowd": np.array([box[3] for box in boxes], np.bool_),
+        "boxes": np.array([box[4] for box in boxes], np.float64).reshape(-1, 4),
+    }
+
+
+def _load(file: str) -> dict[str, list[Any]]:
+    """Return the three lists that make a file COCO."""
+    try:
+        # polygons and masks are most of the text and are not needed: dropped as soon as they are read
+        document = json.loads(_text(file), object_hook=_without_segmentation)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{file}:{error.lineno}: not JSON: {error.msg} (column {error.colno})") from None
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # not text, a number of thousands of digits, nested too deeply
+        raise UserError(f"{file}: not JSON that can be read: {error}") from None
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(document, dict) or not isinstance(document.get(key), list):
+            raise UserError(f"{file}: not COCO JSON: it lacks the list '{key}'")
+    return dict(document)
+
+
+def _text(file: str) -> str:
+    """Return a file's text; its bytes, half a gigabyte for COCO, are not kept beside it."""
+    raw = Path(file).read_bytes()
+    return raw.decode(json.detect_encoding(raw), "surrogatepass")
+
+
+def _without_segmentation(entry: dict[str, Any]) -> dict[str, Any]:
+    entry.pop("segmentation", None)
+    return entry
+
+
+def _categories(file: str, entries: list[Any]) -> dict[int, tuple[str, str | None]]:
+    """Return name and supercategory by id, in ascending order of ids."""
+    found: dict[int, tuple[str, str | None]] = {}
+    for entry in entries:
+        id_, name = (entry.get("id"), entry.get("name")) if isinstance(entry, dict) else (None, None)
+        if not _whole(id_) or name is None:
+            raise UserError(f"{file}: a category needs a whole number as 'id' and a 'name', not {_short(entry)}")
+        above = entry.get("supercategory")
+        if found.setdefault(int(id_), (str(name), above if isinstance(above, str) else None))[0] != str(name):
+            raise UserError(f"{file}: category {id_} is both {found[int(id_)][0]!r} and {str(name)!r}")
+    return dict(sorted(found.items()))
+
+
+def _images(
+    entries: list[Any], faults: list[tuple[int, str, str]]
+) -> tuple[list[str], list[tuple[float, float]], dict[Any, int]]:
+    """Return names and sizes of the images, and the place of each by its id; note what is wrong with them."""
+    names: list[str] = []
+    sizes: list[tuple[float, float]] = []
+    place: dict[Any, int] = {}
+    for number, entry in enumerate(entries):
+        name = entry.get("file_name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not _usable(name) or not isinstance(entry.get("id"), _ID):
+            message = f"images[{number}] needs an 'id' and a 'file_name', and is {_short(entry)}; left out"
+            faults.append((-1, message, "unreadable-image"))
+            continue
+        id_ = entry["id"]
+        if id_ in place and names[place[id_]] == name:
+            continue
+        if id_ in place:
+            other = names[place[id_]]
+            message = f"image id {_short(id_)} stands for both {_short(other)} and {_short(name)}"
+            faults += [(place[id_], message, "unreadable-labels"), (len(names), message, "unreadable-labels")]
+        place.setdefault(id_, len(names))
+        names.append(name)
+        sizes.append((_number(entry.get("width")), _number(entry.get("height"))))
+    return names, sizes, place
+
+
+# Place of the image, id, category, crowd, (left, top, width, height).
+_Box = tuple[int, int, int, bool, tuple[float, ...]]
+
+
+def _boxes(
+    entries: list[Any],
+    place: Mapping[Any, int],
+    categories: Mapping[int, Any],
+    names: list[str],
+    faults: list[tuple[int, str, str]],
+) -> list[_Box]:
+    """Return the boxes that can be read; note what is wrong with the others."""
+    found: list[_Box] = []
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            faults.append((-1, f"annotations[{number}] is {_short(entry)}", "label-without-image"))
+            continue
+        id_, image, category, box = (entry.get(key) for key in ("id", "image_id", "category_id", "bbox"))
+        index = place.get(image) if isinstance(image, _ID) else None
+        values = tuple(map(_number, box)) if isinstance(box, list) else ()
+        cls = int(category) if _whole(category) else _NO_ID
+        if index is not None and cls in categories and len(values) == 4 and all(map(math.isfinite, values)):
+            crowd = entry.get("iscrowd") not in (None, 0, False, "0")
+            found.append((index, int(id_) if _whole(id_) else _NO_ID, cls, crowd, values))
+            continue
+        where = f"annotation {_short(id_)}" if id_ is not None else f"annotations[{number}]"
+        if index is None:
+            message = f"{where}: image {_short(image)} is not among the file's images"
+            faults.append((-1, message, "label-without-image"))
+            continue
+        where = f"{where} of {_short(names[index])}"
+        if cls not in categories:
+            message = f"{where}: category {_short(category)} is not among the file's categories"
+            faults.append((index, message, "class-range"))
+        elif len(values) != 4:
+            message = f"{where}: its bbox is {_short(box)}, not [left, top, width, height]"
+            faults.append((index, message, "columns"))
+        else:
+            faults.append((index, f"{where}: its bbox holds something else than numbers: {_short(box)}", "number"))
+    return found
+
+
+def _whole(value: Any) -> TypeGuard[float]:
+    """Tell whether a value is a whole number that an array can hold."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < 2**62 and value == int(value)
+
+
+def _number(value: Any) -> float:
+    """Return a value as a number; nan where it is none."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.nan
+
+
+def _usable(name: str) -> bool:
+    """Tell whether a file can have this name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half a character
+        return False
+    return "\0" not in name and PureWindowsPath(name).name != ""
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    """Return a value as JSON has it, shortened to fit a message."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= limit else text[:limit] + "…"

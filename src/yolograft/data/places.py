@@ -1,0 +1,97 @@
+"""Looking at what users or their data name; an odd name is one that is not there, never an exception."""
+
+import os
+from pathlib import Path
+
+from yolograft.errors import UserError
+from yolograft.stock.images import IMG_FORMATS
+
+# os.path, not pathlib: Path.exists and its like raise for a name that is too long or holds a null character.
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is a file or folder of this name."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: str | Path) -> bool:
+    """Tell whether there is a file of this name."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether there is a folder of this name."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_image(name: str) -> bool:
+    """Tell by its suffix whether a file is an image that ultralytics reads."""
+    return name.rpartition(".")[-1].lower() in IMG_FORMATS
+
+
+def given_path(path: str, example: str) -> Path:
+    """Return what `dataset.path` names as an absolute path.
+
+    Links are kept: labels lie where the layout says, not where links lead.
+
+    Args:
+        path: as it was given.
+        example: how it is given, for messages.
+
+    Raises:
+        UserError: it is missing, or names nothing that exists.
+    """
+    if path in ("", "???"):  # ??? is how a config file says that a value must be given
+        raise UserError(f"dataset.path is missing; say which: {example}")
+    try:
+        place = Path(path).expanduser().absolute()
+    except RuntimeError as error:  # ~somebody
+        raise UserError(f"dataset.path: {path}: {error}") from None
+    if not exists(place):
+        raise UserError(f"dataset.path: {place} does not exist")
+    return place
+
+
+def given_folder(path: str, example: str) -> Path:
+    """Return the folder that `dataset.path` names; see `given_path`."""
+    place = given_path(path, example)
+    if not is_folder(place):
+        raise UserError(f"dataset.path: {place} is a file; the folder of the data set is wanted: {example}")
+    return place
+
+
+def folder_of(root: Path, *names: str) -> Path | None:
+    """Return the first of the named folders in a folder, whatever the case of its letters; None where there is none."""
+    present = {folder.name.lower(): folder for folder in folders_in(root)}
+    return next((present[name] for name in names if name in present), None)
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted by name, without hidden files; nothing where it cannot be read."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name, without hidden ones; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as inside:  # knows what is a folder without asking for each of 100000 images
+            return sorted(Path(entry.path) for entry in inside if entry.name[0] != "." and entry.is_dir())
+    except OSError:
+        return []
+
+
+def files_below(folder: str | Path) -> dict[str, str]:
+    """Return all files in and below a folder, hidden ones left out: relative path, with `/`, to absolute path.
+
+    Linked folders are searched too, as ultralytics does.
+    """
+    found = {}
+    for here, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = os.path.relpath(here, folder).replace(os.sep, "/")
+        prefix = "" if inside == "." else f"{inside}/"
+        found.update({prefix + name: os.path.join(here, name) for name in sorted(files) if name[0] != "."})  # noqa: PTH118
+    return found

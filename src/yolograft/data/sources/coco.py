@@ -1,0 +1,174 @@
+"""Any data set in COCO JSON: as COCO itself lies on disk, as Roboflow exports it, or a single file."""
+
+import re
+from pathlib import Path
+
+from yolograft.data.labels.coco import CocoLabels, find_image, placed
+from yolograft.data.labels.coco_file import CocoFile, coco_file
+from yolograft.data.places import entries, files_below, folder_of, given_path, is_file, is_folder, is_image
+from yolograft.data.spec import DataSpec
+from yolograft.errors import UserError
+
+#: Folders of a split by their names, the likeliest first.
+SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+#: Files that lie beside `instances_….json` in COCO and hold something else than boxes.
+_OTHER_TASKS = ("captions", "image_info", "panoptic", "person_keypoints", "stuff")
+
+#: So many of its images are looked for to find the folder of a JSON file's images.
+_SAMPLE = 50
+
+
+def coco(
+    *, path: str, train: str | None = None, val: str | None = None, test: str | None = None, images: str | None = None
+) -> DataSpec:
+    """Read a data set whose labels are COCO JSON; crowds (`iscrowd`) are left out, segmentations are not looked at.
+
+    Args:
+        path: the folder of the data set, or a JSON file: all its images are then one pool.
+        train: the JSON file of the images to train on, relative to the folder; found by its name if not given.
+        val: the same for validation.
+        test: the same for testing.
+        images: the folder that `file_name` is relative to, relative to `path`; found if not given.
+
+    Returns:
+        The data set. Its classes are the categories in ascending order of their ids.
+
+    Raises:
+        UserError: no file, or several, for a split; a file that is not COCO JSON; splits of different categories; no
+            image of a file is found.
+    """
+    place = given_path(path, "dataset=coco_json dataset.path=FOLDER")
+    root = place if is_folder(place) else place.parent
+    if is_file(place):
+        found = {"train": [place]}
+    elif train or val or test:
+        given = {"train": train, "val": val, "test": test}
+        found = {split: [root / file] for split, file in given.items() if file}
+    else:
+        found = find_documents(root)
+    documents = {split: coco_file(str(_only(root, split, files))) for split, files in found.items()}
+    if "train" not in documents:
+        raise UserError(f"{root}: no COCO JSON to train on; looked for annotations/*train*.json and train/*.json")
+    categories = _categories(documents)
+    if images and not is_folder(root / images):
+        raise UserError(f"dataset.images: folder {root / images} does not exist")
+    where = {
+        split: str(root / images) if images else _folder_of_images(root, split, document)
+        for split, document in documents.items()
+    }
+    lists = {
+        split: tuple(image for image in placed(document.file, where[split]) if is_image(image))
+        for split, document in documents.items()
+    }
+    return DataSpec(
+        name=root.name if is_folder(place) else place.stem,
+        train=lists["train"],
+        val=lists.get("val", ()),
+        test=lists.get("test", ()),
+        names=dict(enumerate(categories.values())),
+        root=str(root),
+        labels=CocoLabels(
+            tuple(dict.fromkeys((document.file, where[split]) for split, document in documents.items())),
+            tuple(categories),
+        ),
+    )
+
+
+def find_documents(root: Path) -> dict[str, list[Path]]:
+    """Return the JSON files of each split in a folder, by their names; one that names no split is one pool, `train`."""
+    annotations = folder_of(root, "annotations")
+    places = [annotations, root] if annotations else [root]
+    files = [file for place in places for file in _documents(place)]
+    found = {split: [file for file in files if _split(file) == split] for split in SPLITS}
+    for split, names in SPLITS.items():
+        folder = folder_of(root, *names)
+        found[split] = found[split] or (_documents(folder) if folder else [])
+    found = {split: some for split, some in found.items() if some}
+    return found or ({"train": files} if files else {})
+
+
+def recognise(root: Path) -> str | None:
+    """Return the file that shows that a folder holds COCO JSON, or None."""
+    found = find_documents(root)
+    return next((str(file.relative_to(root)) for files in found.values() for file in files), None)
+
+
+def _documents(folder: Path) -> list[Path]:
+    """Return the JSON files of a folder that look like COCO for detection."""
+    files = [file for file in entries(folder) if file.suffix.lower() == ".json"]
+    return [file for file in files if not file.name.startswith(_OTHER_TASKS) and _looks_like_coco(file)]
+
+
+def _looks_like_coco(file: Path) -> bool:
+    """Tell by a file's beginning, which is enough: there are files of a gigabyte, and folders of one JSON per image."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(65536)
+    except OSError:
+        return False
+    return any(f'"{key}"'.encode() in start for key in ("images", "annotations", "categories"))
+
+
+def _split(file: Path) -> str | None:
+    """Return the split that a file's name says: `instances_train2017`, `bccd-valid`, `test`; `trainval` is train."""
+    words = re.findall("[a-z]+", file.stem.lower())
+    return next((split for split in SPLITS for word in words if word.startswith(split)), None)
+
+
+def _only(root: Path, split: str, files: list[Path]) -> Path:
+    if len(files) > 1:
+        names = ", ".join(str(file.relative_to(root)) for file in files)
+        raise UserError(f"{root}: several COCO JSON files for {split}: {names}; choose with dataset.{split}=FILE")
+    return files[0]
+
+
+def _categories(documents: dict[str, CocoFile]) -> dict[int, str]:
+    """Return the names of the categories that are classes, by id in ascending order.
+
+    Roboflow adds an entry of its own that no box has: the supercategory of all others.
+    """
+    first_split, first = next(iter(documents.items()))
+    for split, document in documents.items():
+        mine, other = ({id_: name for id_, (name, _) in each.categories.items()} for each in (first, document))
+        if mine != other:
+            id_ = min(key for key in {**mine, **other} if mine.get(key) != other.get(key))
+            said = [f"{some.get(id_)!r}" if id_ in some else "missing" for some in (mine, other)]
+            raise UserError(
+                f"{document.file}: the categories of {split} are not those of {first_split}: "
+                f"category {id_} is {said[1]}, there {said[0]}"
+            )
+    used = frozenset[int]().union(*(document.used for document in documents.values()))
+    above = {id_: parent for id_, (_, parent) in first.categories.items()}
+    kept = {
+        id_: name
+        for id_, (name, _) in first.categories.items()
+        if id_ in used or not any(parent == name for other, parent in above.items() if other != id_)
+    }
+    if not kept:
+        raise UserError(f"{first.file}: names no category")
+    return kept
+
+
+def _folder_of_images(root: Path, split: str, document: CocoFile) -> str:
+    """Return the folder in which most of a sample of a JSON file's images are found."""
+    file = Path(document.file)
+    stem = re.sub("^instances?_", "", file.stem)
+    roots = [root, file.parent.parent] if file.parent.name.lower() == "annotations" else [root]
+    inside = [place for folder in roots for place in (folder_of(folder, "images"), folder) if place]
+    named = [folder / name for folder in inside for name in (stem, *SPLITS[split])]
+    candidates = [*named, *(folder / "images" for folder in named), file.parent / "images", file.parent, *inside]
+    sample = document.names[:_SAMPLE]
+    best, most = file.parent, 0
+    for folder in dict.fromkeys(folder for folder in candidates if is_folder(folder)):
+        below = files_below(folder)
+        hits = sum(find_image(name, below) is not None for name in sample)
+        if hits > most:
+            best, most = folder, hits
+        if hits == len(sample):
+            break
+    if sample and not most:
+        raise UserError(
+            f"{file}: none of its images is found, such as {sample[0]}; say in which folder: dataset.images=FOLDER"
+        )
+    return str(best)

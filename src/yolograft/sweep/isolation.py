@@ -1,0 +1,124 @@
+"""Each run of a sweep in a process of its own, so that a crash, or memory that is not given back, ends that run alone.
+
+Where there is a fork server, it imports what is heavy once, and every run starts within a moment.
+"""
+
+import faulthandler
+import logging
+import logging.config
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import psutil
+
+from yolograft.training.record import record_death
+from yolograft.training.stopping import StoppedError, StopRequest, stoppable
+from yolograft.training.task import Task
+
+log = logging.getLogger(__name__)
+
+_LEAVES_WITHIN = 60
+"""Seconds that a process has for leaving after its training has ended."""
+
+
+class Killed(Exception):  # noqa: N818 (what run.json calls it)
+    """A run's process ended without a word."""
+
+
+def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
+    """Train in a process of its own and wait for it.
+
+    Args:
+        task: The run.
+        logs: How that process logs, as for `logging.config.dictConfig`.
+
+    Returns:
+        As `Task.run`; 1 also where the process died, which run.json then says.
+
+    Raises:
+        StoppedError: After Ctrl-C or SIGTERM in this process; the run's process was stopped first.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["yolograft.sweep.fork_server"])
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
+    with stoppable(silent=True) as stop:
+        try:
+            process.start()
+            sender.close()
+            kind, value = _wait(process, receiver, stop)
+        finally:
+            if process.is_alive():  # asked twice to stop, or it hangs on its way out
+                process.kill()
+                process.join()
+    if stop.signum is not None:
+        raise StoppedError(stop.signum)
+    if kind == "ended":
+        return value
+    if kind == "stopped":
+        log.warning("%s was stopped by %s.", task.folder.name, signal.Signals(value).name)
+        return 1
+    death = Killed(_cause(process.exitcode))
+    if record_death(task.folder, task.identity, task.fields, death):
+        log.error("%s failed: %s", task.folder.name, death)
+    return 1
+
+
+def _wait(process: Any, receiver: Connection, stop: StopRequest) -> tuple[str, int]:
+    """Return what the process said of its end: `ended` and a code, `stopped` and a signal, or `died`."""
+    passed_on = False
+    while not wait([receiver, process.sentinel], timeout=0.2):
+        if stop.signum is not None and not passed_on:
+            passed_on = True
+            if os.name != "nt":  # there, terminate() means kill, and Ctrl-C has reached the process by itself
+                process.terminate()
+    try:
+        answer: tuple[str, int] = receiver.recv() if receiver.poll() else ("died", 0)
+    except EOFError:
+        answer = ("died", 0)
+    process.join(_LEAVES_WITHIN)
+    return answer
+
+
+def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: dict[str, str]) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the fork server ignores it
+    os.environ.update(environment)  # the fork server has that of its own start
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.config.dictConfig(logs)
+    faulthandler.enable(
+        (task.folder / "train.log").open("a"), all_threads=False
+    )  # a segmentation fault says where, too
+    try:
+        answer = ("ended", task.run())
+    except StoppedError as stopped:
+        answer = ("stopped", stopped.signum)
+    logging.shutdown()
+    sender.send(answer)
+
+
+def _end_with_parent() -> None:
+    """End this process, and what it started, when the one that waits for it is gone: nobody would know of it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(1)
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"its process ended with exit code {code} before the training had"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "unknown"
+    hint = "; if the machine ran out of memory, use a smaller batch, imgsz or scale" if name == "SIGKILL" else ""
+    return f"its process was ended by signal {-code} ({name}){hint}"

@@ -1,0 +1,149 @@
+"""sweep.json: which runs a sweep has and how each is going.
+
+How a run is going always comes from the run's own folder. So of several processes that write the ledger, on one machine
+or on many, it does not matter which was last.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from yolograft.config.jobs import Job
+from yolograft.files import replace_file
+from yolograft.training.claim import owner
+from yolograft.training.record import attempts, read_record
+
+log = logging.getLogger(__name__)
+
+FILE = "sweep.json"
+
+State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
+
+
+def state_of(folder: Path, identity: str | None = None) -> State:
+    """Return how a run is going: `stopped` also where its process is gone, so that it will go on.
+
+    `pruned` is over too: a search has ended it.
+
+    Args:
+        folder: The run's folder.
+        identity: A record of another run does not count.
+    """
+    record = read_record(folder / "run.json") or {}
+    if identity and record.get("identity") != identity:
+        record = {}
+    status = record.get("status")
+    if status == "finished":
+        return "finished"
+    if owner(folder) is not None:
+        return "running"
+    if status == "stopped" and (record.get("error") or {}).get("type") == "Pruned":
+        return "pruned"
+    if status in ("failed", "stopped"):
+        return "failed" if status == "failed" else "stopped"
+    return "stopped" if status == "running" else "to do"
+
+
+def cut_off(folder: Path, identity: str) -> bool:
+    """Whether a run's process is gone without having said how the run ended."""
+    record = read_record(folder / "run.json") or {}
+    return record.get("status") == "running" and record.get("identity") == identity and owner(folder) is None
+
+
+@dataclass
+class Ledger:
+    """The sweep that this process was started for.
+
+    Attributes:
+        folder: The sweep's folder.
+        jobs: The runs that the command asks for.
+        dropped: Those of its combinations that are not to be trained, and why.
+    """
+
+    current: ClassVar["Ledger | None"] = None
+
+    folder: Path
+    jobs: list[Job]
+    dropped: list[tuple[Job, str]]
+
+    @classmethod
+    def open(
+        cls, folder: Path, command: str, sweeper: str, jobs: Sequence[Job], dropped: Sequence[tuple[Job, str]] = ()
+    ) -> "Ledger":
+        """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        Ledger.current = ledger = cls(folder, [], list(dropped))
+        known = read(folder)
+        left_out = {job.name for job, _ in dropped}
+        _write(
+            folder,
+            {
+                "command": command,
+                "sweeper": sweeper,
+                "created": known.get("created") or _now(),
+                "updated": None,
+                "runs": [run for run in known.get("runs", []) if run["name"] not in left_out],
+                "dropped": [{"name": job.name, "overrides": job.overrides, "reason": why} for job, why in dropped],
+            },
+        )
+        ledger.add(jobs)
+        return ledger
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Plan more runs."""
+        self.jobs += jobs
+        renew(self.folder)
+
+    def unfinished(self) -> list[tuple[Job, State]]:
+        """Return the runs of this command that are not over, or not well, and how they are going."""
+        states = [(job, state_of(job.folder, job.identity)) for job in self.jobs]
+        return [(job, state) for job, state in states if state not in ("finished", "pruned")]
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return a sweep's ledger; empty where there is none that can be read."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and isinstance(content.get("runs", []), list) else {}
+
+
+def renew(folder: Path) -> None:
+    """Write anew how the runs of a sweep are going."""
+    content = read(folder)
+    if not content:
+        return
+    runs = {run["name"]: run for run in content.get("runs", [])}
+    mine = Ledger.current
+    if mine is not None and mine.folder.resolve() == folder.resolve():
+        # Each time: another command, which wrote at the same moment, may not have seen them.
+        runs |= {
+            job.name: {"name": job.name, "identity": job.identity, "overrides": job.overrides} for job in mine.jobs
+        }
+    for run in runs.values():
+        run["status"] = state_of(folder / run["name"], run["identity"])
+    _write(folder, {**content, "runs": list(runs.values())})
+
+
+def exhausted(job: Job) -> bool:
+    """Whether a run has failed as often as it may."""
+    record = read_record(job.folder / "run.json") or {}
+    limit = job.config["attempts"]
+    return bool(limit) and record.get("identity") == job.identity and attempts(record) >= limit
+
+
+def _write(folder: Path, content: dict[str, Any]) -> None:
+    content["updated"] = _now()
+    try:
+        replace_file(folder / FILE, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError as problem:  # the runs' own records tell the same
+        log.warning("%s: cannot be written: %s", folder / FILE, problem)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,368 @@
+"""`hydra/sweeper=optuna`: search instead of a grid, for one objective or for several.
+
+Why not the sweeper of the registry: `hydra-optuna-sweeper` asks for optuna < 3, whose sqlite storage fails with
+SQLAlchemy 2; a repeated command adds its trials to those of the first, and trials cannot be pruned. Optuna asks and is
+told in a few lines, so this drives it directly.
+
+All that must survive is in the sweep's folder: `optuna.journal`, Optuna's own record, and the runs' `run.json`, from
+which trials are told. A run that returned, one that died and one on another machine are thus treated alike.
+"""
+
+import json
+import math
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from yolograft.config.check import validate
+from yolograft.config.jobs import Job, job_of
+from yolograft.config.resolvers import job_config
+from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
+from yolograft.errors import UserError
+from yolograft.files import replace_file
+from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.sweep.sweeper import launch
+from yolograft.training.claim import Claim, ClaimedError
+from yolograft.training.record import read_record
+from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+JOURNAL = "optuna.journal"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial that is to be launched.
+
+    Attributes:
+        number: The trial's number.
+        params: What was proposed, by key.
+        job: The run that it makes.
+    """
+
+    number: int
+    params: dict[str, Any]
+    job: Job
+
+
+class OptunaSweeper(Sweeper):
+    """Asks Optuna what to try, launches it, and tells Optuna what the run's record says.
+
+    Args:
+        settings: The keys of conf/hydra/sweeper/optuna.yaml.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.settings = Search.model_validate(settings)
+        self.launched = 0
+        self.tried: set[str] = set()
+        self.refused: set[tuple[Any, ...]] = set()
+        self.jobs: dict[tuple[Any, ...], Job] = {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take Hydra's context and make the launcher."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.folder = Path(config.hydra.sweep.dir)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Carry the search on until it has had `n_trials` trials, those of earlier commands included."""
+        assert self.config is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, self.folder / "multirun.yaml")
+        try:
+            with Claim(self.folder), _quiet_optuna():
+                self._open(arguments)
+                try:
+                    self._search()
+                finally:  # also when it is stopped
+                    result = self._write_result()
+                _print_best(result)
+        except UserError as mistake:  # Hydra would show a traceback
+            hint = ": one command at a time carries on a search" if isinstance(mistake, ClaimedError) else ""
+            sys.stderr.write(f"yolograft: {mistake}{hint}\n")
+            raise SystemExit(2) from None
+
+    def _open(self, arguments: Sequence[str]) -> None:
+        """Read what is searched and open the study, or make it."""
+        import optuna
+
+        from yolograft.sweep.proposals import distribution
+
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        params = [f"{key}={value}" for key, value in (self.settings.params or {}).items()]
+        overrides = {o.get_key_element(): o for o in parser.parse_overrides([*params, *arguments])}
+        searched = axes(overrides.values())
+        self.space = {key: distribution(override) for key, override in searched.items()}
+        self.fixed = [o.input_line or "" for key, o in overrides.items() if key not in searched]
+        first, *_ = probes(list(overrides.values()))
+        self.signature = signature(self.settings, overrides.values(), self._composed(first).config)
+        journal = self.folder / JOURNAL
+        self.storage = open_storage(journal, mend=True)
+        names = optuna.get_all_study_names(self.storage)
+        self.study: Study = optuna.create_study(
+            study_name=names[0] if names else self.folder.name,
+            storage=self.storage,
+            directions=[DIRECTIONS[name] for name in self.settings.objectives],
+            pruner=make_pruner(**self._pruner),
+            load_if_exists=True,
+        )
+        if self.study.metric_names is None:  # for Optuna's dashboard
+            self.study.set_metric_names([str(name) for name in self.settings.objectives])
+        self._write_result()
+
+    @property
+    def _pruner(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "name": settings.pruner,
+            "after_trials": settings.prune_after_trials,
+            "after_epochs": settings.prune_after_epochs,
+        }
+
+    def _search(self) -> None:
+        self._forget_half_made()
+        self._repeat_failed()
+        known = [Proposal(trial.number, trial.params, self._job(trial.params)) for trial in self._trials()]
+        self.tried = {proposal.job.name for proposal in known}
+        cut_off, failed = ({t.number for t in self._states(state)} for state in ("RUNNING", "FAIL"))
+        left = [proposal for proposal in known if proposal.number in cut_off]
+        unfinished = [proposal.job for proposal in known if proposal.number in cut_off | failed]
+        ledger = Ledger.open(self.folder, " ".join(sys.argv), "optuna", unfinished)
+        while True:
+            batch: list[Proposal] = []
+            while len(batch) < self.settings.n_jobs and (proposal := left.pop(0) if left else self._ask()):
+                batch.append(proposal)
+            if not batch:
+                return
+            ledger.add(proposal.job for proposal in batch if proposal not in known)
+            self._launch(batch)
+            started = [self._tell(proposal) for proposal in batch]
+            self._write_result()
+            if not any(started):
+                names = ", ".join(proposal.job.name for proposal in batch)
+                raise UserError(f"the launcher has started none of {names}; repeat the command when it can")
+
+    def _ask(self) -> Proposal | None:
+        """Return the next trial: a failed one again, or a new proposal; None when there are enough."""
+        from yolograft.sweep.proposals import NewProposals, NothingNewError, combinations, make_sampler
+
+        trials = self._trials()
+        if not self._states("WAITING"):
+            if len(trials) >= self.settings.n_trials:
+                return None
+            few = combinations(self.space)
+            if few and not any(map(self._is_new, few)):
+                sys.stderr.write(f"All of the search space was tried, in {len(trials)} trials.\n")
+                return None
+        # Seeded by the trial: a search that was stopped and taken up again proposes what it would have proposed.
+        seed = (self.settings.seed * 1_000_003 + len(trials)) % 2**32
+        sampler, elsewhere = (make_sampler(s, seed, self.settings.n_trials) for s in (self.settings.sampler, "random"))
+        self.study.sampler = NewProposals(sampler, elsewhere, self.space, self._is_new)
+        try:
+            trial = self.study.ask(self.space)
+        except NothingNewError:
+            self._forget_half_made()
+            sys.stderr.write(f"No further proposal makes a new run, after {len(trials)} trials.\n")
+            return None
+        job = self._job(trial.params)
+        self.tried.add(job.name)
+        trial.set_user_attr("run", job.name)
+        return Proposal(trial.number, trial.params, job)
+
+    def _is_new(self, params: dict[str, Any]) -> bool:
+        """Whether a proposal makes a valid run that was not proposed before."""
+        key = tuple(params.values())
+        if key in self.refused:
+            return False
+        try:
+            new = self._job(params).name not in self.tried
+        except (UserError, HydraException, OmegaConfBaseException):
+            new = False  # two values that do not go together, such as a variant that this backbone does not have
+        if not new:
+            self.refused.add(key)
+        return new
+
+    def _launch(self, batch: Sequence[Proposal]) -> None:
+        for proposal in batch:
+            folder = proposal.job.folder
+            if self.settings.pruner == "none":
+                forget_trial(folder)
+            else:
+                Trial(self.folder / JOURNAL, proposal.number, self.settings.objectives[0], self._pruner).assign(folder)
+        assert self.launcher is not None
+        launch(self.launcher, [proposal.job for proposal in batch], self.launched)
+        self.launched += len(batch)
+
+    def _tell(self, proposal: Proposal) -> bool:
+        """Tell how a trial ended, from the run's record; one that has not ended is left for the next command.
+
+        Returns:
+            Whether the run was started at all.
+        """
+        from optuna.trial import TrialState
+
+        number = proposal.number
+        record = read_record(proposal.job.folder / "run.json") or {}
+        status, error = record.get("status"), record.get("error") or {}
+        values = _values(record, self.settings.objectives)
+        if status == "finished" and all(map(math.isfinite, values.values())):
+            self.study.tell(number, list(values.values()))
+            said = ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
+        elif status == "stopped" and error.get("type") == "Pruned":
+            self.study.tell(number, state=TrialState.PRUNED)
+            said = f"pruned, {error.get('message')}"
+        elif status in ("finished", "failed"):
+            missing = [name for name, value in values.items() if not math.isfinite(value)]
+            reason = error.get("message") or f"no number for {', '.join(missing)}"
+            trial = self.study.get_trials(deepcopy=False)[number]
+            self.storage.set_trial_user_attr(trial._trial_id, "error", reason)
+            self.study.tell(number, state=TrialState.FAIL)
+            said = f"failed, {reason}"
+        else:
+            said = f"{status or 'not started'}; the same command goes on with it"
+        tried = " ".join(f"{key}={value}" for key, value in proposal.params.items())
+        sys.stderr.write(f"Trial {number + 1}, {tried}: {said}\n")
+        return status is not None
+
+    def _repeat_failed(self) -> None:
+        """Enqueue failed trials again, as new ones with the same parameters, while their runs may be tried again."""
+        waiting = {trial.user_attrs.get("repeats") for trial in self.study.get_trials(deepcopy=False)}
+        for trial in self._states("FAIL"):
+            job = self._job(trial.params)
+            again = state_of(job.folder, job.identity) in ("failed", "to do") and not exhausted(job)
+            if again and trial.number not in waiting:
+                self.study.enqueue_trial(trial.params, user_attrs={"repeats": trial.number})
+
+    def _forget_half_made(self) -> None:
+        """End trials whose proposal was never completed: nothing was started for them."""
+        from optuna.trial import TrialState
+
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.params.keys() != self.space.keys():
+                self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _trials(self) -> "list[FrozenTrial]":
+        """Return the search's trials; of one that was tried again the latest."""
+        made = [t for t in self.study.get_trials(deepcopy=False) if t.params.keys() == self.space.keys()]
+        repeated = {trial.user_attrs.get("repeats") for trial in made}
+        return [trial for trial in made if trial.number not in repeated]
+
+    def _states(self, name: str) -> "list[FrozenTrial]":
+        from optuna.trial import TrialState
+
+        if name == "WAITING":  # has no parameters yet
+            return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return [trial for trial in self._trials() if trial.state == TrialState[name]]
+
+    def _job(self, params: dict[str, Any]) -> Job:
+        key = tuple(params[name] for name in self.space)
+        if key not in self.jobs:
+            self.jobs[key] = self._composed([*self.fixed, *(f"{name}={params[name]}" for name in self.space)])
+        return self.jobs[key]
+
+    def _composed(self, overrides: Sequence[str]) -> Job:
+        """Compose and check a run.
+
+        Raises:
+            UserError: It makes no valid config.
+        """
+        assert self.hydra_context is not None
+        assert self.config is not None
+        composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        config = job_config(composed)
+        validate("train", config)
+        return job_of(composed, config, self.folder)
+
+    def _write_result(self) -> dict[str, Any]:
+        """Write optuna.json: the best trial, or those that no other beats in every objective."""
+        from optuna.trial import TrialState
+
+        trials = self._trials()
+        complete = any(trial.state == TrialState.COMPLETE for trial in trials)
+        single = len(self.settings.objectives) == 1
+        best = [] if not complete else [self.study.best_trial] if single else self.study.best_trials
+        names = {"COMPLETE": "finished", "FAIL": "failed", "PRUNED": "pruned", "RUNNING": "running"}
+        states = [names[trial.state.name] for trial in trials]
+        result = {
+            "objectives": {name: DIRECTIONS[name] for name in self.settings.objectives},
+            "n_trials": self.settings.n_trials,
+            "trials": {name: states.count(name) for name in names.values()},
+            "best": [
+                {
+                    "trial": trial.number,
+                    "run": trial.user_attrs.get("run"),
+                    "params": trial.params,
+                    "values": dict(zip(self.settings.objectives, trial.values, strict=True)),
+                }
+                for trial in best
+            ],
+            "search": self.signature,
+        }
+        replace_file(self.folder / RESULT, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
+        return result
+
+
+def _values(record: dict[str, Any], objectives: Sequence[str]) -> dict[str, float]:
+    """Return what a run's record says of the objectives; NaN where it says nothing."""
+    metrics = record.get("metrics") or {}
+    found = {name: metrics.get(name) if name in METRICS else record.get(name) for name in objectives}
+    return {name: float(value) if isinstance(value, int | float) else math.nan for name, value in found.items()}
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() and value >= 1 else f"{value:.4g}"
+
+
+def _print_best(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    best = sorted(result["best"], key=lambda found: -found["values"][next(iter(result["objectives"]))])
+    if not best:
+        sys.stderr.write("No trial has finished yet.\n")
+        return
+    total = sum(result["trials"].values())
+    title = "Best trial" if len(result["objectives"]) == 1 else f"Pareto set: {len(best)} of {total} trials"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in ("trial", *result["objectives"], *best[0]["params"]):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("run", overflow="fold")
+    for found in best:
+        values = map(_shown, found["values"].values())
+        table.add_row(str(found["trial"] + 1), *values, *map(str, found["params"].values()), found["run"])
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Hear of Optuna only what is wrong: it announces each proposal and what it calls experimental."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

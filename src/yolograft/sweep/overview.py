@@ -1,0 +1,98 @@
+"""The sweeps below a folder: how many of their runs are done, and how long the rest may take."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from yolograft.errors import UserError
+from yolograft.sweep import ledger
+from yolograft.training.record import read_record
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One sweep.
+
+    Attributes:
+        path: Its folder.
+        counts: Runs by state, as `ledger.state_of` names them; `dropped` ones too.
+        seconds_left: Estimate for what is left, as many side by side as now; None where nothing tells.
+        changed: When a run's record was written last.
+        command: What it was started with.
+    """
+
+    path: Path
+    counts: Counter[str]
+    seconds_left: float | None
+    changed: datetime | None
+    command: str
+
+    @property
+    def runs(self) -> int:
+        """How many runs it asks for."""
+        return self.counts.total() - self.counts["dropped"]
+
+
+def overview(root: Path) -> list[Overview]:
+    """Look at every sweep below a folder, the one changed last first.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise UserError(f"root={root}: no such folder; sweeps lie where they were started, in multirun/")
+    found = [_look(folder) for folder in _sweeps(root)]
+    never = datetime.min.replace(tzinfo=timezone.utc)
+    return sorted(found, key=lambda one: one.changed or never, reverse=True)
+
+
+def _sweeps(root: Path) -> Iterator[Path]:
+    """Yield the folders that have a ledger, or runs right below them (made before there were ledgers)."""
+    for parent, below, files in os.walk(root):
+        if "run.json" in files:
+            below.clear()
+            continue
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        folder = Path(parent)
+        if ledger.FILE in files or "multirun.yaml" in files:
+            yield folder
+
+
+def _look(folder: Path) -> Overview:
+    content = ledger.read(folder)
+    planned = {run["name"]: run["identity"] for run in content.get("runs", [])}
+    if not content:
+        planned = {file.parent.name: None for file in sorted(folder.glob("*/run.json"))}
+    counts: Counter[str] = Counter(dropped=len(content.get("dropped", [])))
+    took: list[float] = []
+    epochs: list[float] = []  # of each run begun: seconds for all its epochs, at its pace so far
+    left = 0.0  # in runs
+    written: list[float] = []
+    for name, identity in planned.items():
+        state = ledger.state_of(folder / name, identity)
+        counts[state] += 1
+        record = read_record(folder / name / "run.json") or {}
+        if (file := folder / name / "run.json").exists():
+            written.append(file.stat().st_mtime)
+        share = _share(record)
+        if state == "finished":
+            took.append(float(record.get("seconds") or 0))
+        elif state in ("running", "stopped", "to do"):
+            left += 1 - share
+            if share:
+                epochs.append(float(record["seconds"]) / share)
+    each = fmean(took) if took else fmean(epochs) if epochs else None
+    seconds = 0.0 if not left else None if each is None else left * each / max(counts["running"], 1)
+    changed = datetime.fromtimestamp(max(written), timezone.utc) if written else None
+    return Overview(folder, counts, seconds, changed, str(content.get("command", "")))
+
+
+def _share(record: dict[str, Any]) -> float:
+    """Return which share of its epochs a run has done."""
+    done, epochs = record.get("epochs_done"), record.get("epochs")
+    return min(done / epochs, 1.0) if isinstance(done, int) and isinstance(epochs, int) and epochs > 0 else 0.0

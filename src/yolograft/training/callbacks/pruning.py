@@ -1,0 +1,29 @@
+"""Ends a run that a search has no hope for."""
+
+import pytorch_lightning as pl
+
+from yolograft.training.callbacks.journal import Journal
+from yolograft.training.module import DetectionTraining
+from yolograft.training.trial import Pruned, Trial
+
+
+class Pruning(pl.Callback):
+    """Reports every epoch to the search and stops where it says so; comes after `Journal`, so the epoch is on disk.
+
+    Args:
+        trial: The trial that the run carries out.
+        journal: Knows what every epoch brought, those before a restart included.
+    """
+
+    def __init__(self, trial: Trial, journal: Journal) -> None:
+        self.trial, self.journal = trial, journal
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Report; a run that ends with this epoch anyway is let go its way."""
+        assert isinstance(pl_module, DetectionTraining)
+        epoch, hopeless = pl_module.epoch + 1, False
+        if trainer.is_global_zero:
+            hopeless = self.trial.hopeless([row[f"metrics/{self.trial.metric}"] for row in self.journal.rows])
+        hopeless = trainer.strategy.broadcast(hopeless)
+        if hopeless and epoch < pl_module.recipe.epochs and not trainer.should_stop:
+            raise Pruned(f"behind the other trials after {epoch} of {pl_module.recipe.epochs} epochs")
