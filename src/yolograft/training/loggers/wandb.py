@@ -17,13 +17,16 @@ from typing import Any
 
 from yolograft.training.loggers.base import RunLogger, Status, Tracked, line
 from yolograft.training.pictures import Box, Picture
-from yolograft.training.wandb_server import ANSWERS_WITHIN, CUT, global_settings, key, server_problem
+from yolograft.training.wandb_server import CUT, global_settings, key, server_problem
 
 log = logging.getLogger(__name__)
 
 _STARTS_WITHIN = 2.5
 _ENDS_WITHIN = 2.0
 """Seconds that the server has for letting a run in and for taking the rest of it."""
+
+_LOOKS_EVERY = 0.5
+"""Seconds after which an upload that goes on is asked about."""
 
 _FLUSHES_EVERY = 1.0
 """Seconds between writes of the record: what a killed process loses."""
@@ -181,12 +184,12 @@ class WandbLogger(RunLogger):
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        thread.join(ANSWERS_WITHIN)
+        thread.join(_LOOKS_EVERY)
         while thread.is_alive():
             if self.online and server_problem(self._url, self._secret):
                 self._mark_cut()
                 return
-            thread.join(ANSWERS_WITHIN)
+            thread.join(_LOOKS_EVERY)
         if errors:  # the run itself may be well
             self._mark_cut()
             log.warning("W&B: %s", line(errors[0]))
