@@ -90,9 +90,11 @@ def write_run(
     scores = {"precision": value + 0.25, "recall": value + 0.15, "mAP50": value + 0.22, "mAP50-95": value}
     lift = {name: 0.2 * math.sin(2.4 * number) for number, name in enumerate(classes)}
     per_class = {
-        name: {metric: min(max(score + lift[name] + float(draw.normal(0, 0.01)), 0.0), 1.0) for metric, score in scores.items()}
+        name: {
+            metric: float(np.clip(score + lift[name] + draw.normal(0, 0.01), 0, 1)) for metric, score in scores.items()
+        }
         for name in classes
-    }  # fmt: skip
+    }
     params = fields.get("params", 2_590_000)
     record = {
         "status": "finished",
@@ -164,7 +166,11 @@ def _photograph(file: Path, draw: np.random.Generator, classes: int) -> tuple[Pa
 
 
 def _write_predictions(
-    run: Path, pictures: Sequence[tuple[Path, Labelled]], classes: Sequence[str], value: float, draw: np.random.Generator
+    run: Path,
+    pictures: Sequence[tuple[Path, Labelled]],
+    classes: Sequence[str],
+    value: float,
+    draw: np.random.Generator,
 ) -> None:
     """Write what a run found: most of the boxes, a little off, a few missed, mistaken or made up."""
     count = len(classes)

@@ -47,7 +47,9 @@ def _differences(comparison: Comparison) -> list[str]:
     for word, sign in (("better", 1), ("worse", -1)):
         named = [row for row in told if row.difference and row.difference.value * sign > 0]
         if named:
-            shown = ", ".join(f"{r.variant.label} ({signed(r.difference.value)})" for r in named[:_MOST_NAMED] if r.difference)
+            shown = ", ".join(
+                f"{r.variant.label} ({signed(r.difference.value)})" for r in named[:_MOST_NAMED] if r.difference
+            )
             more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
             lines.append(f"{word}: {shown}{more}{';' if word == 'better' and len(named) < len(told) else '.'}")
     if len(told) < len(tested):

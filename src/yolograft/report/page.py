@@ -1,7 +1,6 @@
 """The page of a comparison with its pictures, as files."""
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,23 +16,6 @@ log = logging.getLogger(__name__)
 PAGE = "report.html"
 FIGURES = "figures"
 
-_OFTEN = 300.0
-"""Seconds between two pages of a sweep that goes on."""
-
-
-def is_due(folder: Path) -> bool:
-    """Whether a sweep that goes on shall have its page renewed.
-
-    Pictures take seconds, and a sweep may end a run every few: so every five minutes at most, counted from the sweep's
-    start where there is no page yet.
-    """
-    for file in (folder / PAGE, folder / "multirun.yaml"):
-        try:
-            return not 0 <= time.time() - file.stat().st_mtime < _OFTEN
-        except OSError:
-            continue
-    return True
-
 
 def write_page(shown: Table, folder: Path) -> list[Path]:
     """Draws the pictures and writes them and the page; a file that cannot be written is named in the log.
@@ -43,7 +25,7 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
         folder: Where to; it must exist.
 
     Returns:
-        The files written: `figures/NAME.png` and `.svg` for each picture, `figures/samples.png`, and last `report.html`.
+        What was written: the folder `figures` (NAME.png and NAME.svg for each picture, samples.png) and `report.html`.
     """
     kept = saved(shown.comparison)
     drawn, samples = list(pictures(shown.comparison, kept)), compare_images(kept)
@@ -52,14 +34,16 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
     for picture in drawn:
         files[figures / f"{picture.name}.png"] = lambda picture=picture: to_png(picture)  # type: ignore[misc]
         files[figures / f"{picture.name}.svg"] = lambda picture=picture: to_svg(picture).encode("utf-8")  # type: ignore[misc]
-    files[figures / "samples.png"] = lambda: samples and photographs_png(samples)
+    if samples:
+        files[figures / "samples.png"] = lambda: photographs_png(samples)
     files[folder / PAGE] = lambda: to_html(shown, drawn, samples, folder.resolve().name)
     written = []
     for file, make in files.items():
         try:
             if content := make():
                 file.parent.mkdir(exist_ok=True)
-                written.append(replace_file(file, content))
+                replace_file(file, content)
+                written.append(figures if file.parent == figures else file)
         except OSError as error:
             log.warning("%s not written: %s", file, error.strerror or error)
-    return written
+    return list(dict.fromkeys(written))

@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 from yolograft.files import replace_file
 from yolograft.report.collect import collect
 from yolograft.report.comparison import METRIC, compare
-from yolograft.report.figures import map_vs_params
 from yolograft.report.forms.csv import runs_to_csv, to_csv
 from yolograft.report.forms.json import to_json
 from yolograft.report.forms.latex import to_latex
@@ -29,13 +29,20 @@ _TEXTS: dict[str, Callable[[Table], str]] = {
 }
 
 
-def render(folder: Path, baseline: Mapping[str, str] | None = None, metric: str = METRIC) -> list[Path]:
+_OFTEN = 300.0
+"""Seconds between two pages of a sweep that goes on."""
+
+
+def render(
+    folder: Path, baseline: Mapping[str, str] | None = None, metric: str = METRIC, *, page: bool = True
+) -> list[Path]:
     """Writes the comparison of a sweep's runs into its folder; may be called again after every run.
 
     Args:
         folder: The sweep's folder.
         baseline: As for `compare`.
         metric: As for `compare`.
+        page: Renew the page with its pictures too, which takes seconds (see `page_is_due`).
 
     Returns:
         The files written, see `write`.
@@ -43,7 +50,21 @@ def render(folder: Path, baseline: Mapping[str, str] | None = None, metric: str 
     Raises:
         UserError: The folder does not exist or holds no run.
     """
-    return write(table(compare(collect([folder]), metric, baseline)), folder)
+    return write(table(compare(collect([folder]), metric, baseline)), folder, page=page)
+
+
+def page_is_due(folder: Path) -> bool:
+    """Whether a sweep that goes on shall have its page renewed.
+
+    Pictures take seconds, and a sweep may end a run every few: so every five minutes at most, counted from the sweep's
+    start where there is no page yet.
+    """
+    for file in (folder / "report.html", folder / "multirun.yaml"):
+        try:
+            return not 0 <= time.time() - file.stat().st_mtime < _OFTEN
+        except OSError:
+            continue
+    return True
 
 
 def show(folder: Path) -> None:
@@ -74,7 +95,7 @@ def print_form(shown: Table, form: str, *, chosen: bool = False) -> None:
     sys.stdout.write(texts[form](shown))
 
 
-def write(shown: Table, folder: Path) -> list[Path]:
+def write(shown: Table, folder: Path, *, page: bool = True) -> list[Path]:
     """Writes a comparison in all its forms.
 
     Each file is replaced in one step. One that cannot be written (held open by a spreadsheet on Windows, full disk) is
@@ -83,24 +104,20 @@ def write(shown: Table, folder: Path) -> list[Path]:
     Args:
         shown: What is shown of the comparison.
         folder: Where to; it must exist.
+        page: Write the page with its pictures too.
 
     Returns:
-        The files written: `comparison.md`, `comparison.csv`, `runs.csv`, `comparison.json`, `comparison.tex` and, once
-        a run has finished, `map_vs_params.png`.
+        The files written: `comparison.md`, `comparison.csv`, `runs.csv`, `comparison.json`, `comparison.tex`, and those
+        of the page, which comes last (see `page.write_page`).
     """
-
-    def text(name: str, form: Callable[[Table], str]) -> Callable[[], Path | None]:
-        return lambda: replace_file(folder / name, form(shown).encode("utf-8"))
-
-    writers = {name: text(name, form) for name, form in _TEXTS.items()}
-    writers["map_vs_params.png"] = lambda: map_vs_params(shown.comparison, folder / "map_vs_params.png")
     written = []
-    for name, write_file in writers.items():
+    for name, form in _TEXTS.items():
         try:
-            path = write_file()
+            written.append(replace_file(folder / name, form(shown).encode("utf-8")))
         except OSError as error:
             log.warning("%s not written: %s", folder / name, error.strerror or error)
-        else:
-            if path is not None:
-                written.append(path)
+    if page:
+        from yolograft.report.page import write_page  # not for a table alone: matplotlib takes a second
+
+        written += write_page(shown, folder)
     return written

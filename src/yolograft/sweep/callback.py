@@ -39,7 +39,9 @@ class SweepCallback(Callback):
         folder = Path(config.hydra.runtime.output_dir).parent
         if (folder / "sweep.json").exists():
             renew(folder)
-            _render(folder)
+            from yolograft.report.render import page_is_due, render
+
+            render(folder, page=page_is_due(folder))
 
     @classmethod
     def close(cls) -> int:
@@ -53,10 +55,10 @@ class SweepCallback(Callback):
             return 0
         renew(ledger.folder)
         if any(ledger.folder.glob("*/run.json")):
-            from yolograft.report.render import show
+            from yolograft.report.render import render, show
 
             show(ledger.folder)
-            files = _render(ledger.folder)
+            files = render(ledger.folder)
             for file in files:
                 sys.stderr.write(f"{file}\n")
             log_tables(ledger.folder, files)
@@ -96,9 +98,3 @@ def _last_lines(file: Path) -> list[str]:
     if crashes and (not began or crashes[-1] > began[-1]):
         return lines[crashes[-1] :][:_LAST_LINES]
     return lines[-_LAST_LINES:]
-
-
-def _render(folder: Path) -> list[Path]:
-    from yolograft.report.render import render
-
-    return list(render(folder))

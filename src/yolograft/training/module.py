@@ -296,7 +296,7 @@ def evaluate(
     *,
     plots: bool = False,
     single_cls: bool = False,
-    watch: Callable[[dict[str, Any], list[dict[str, torch.Tensor]]], None] | None = None,
+    watch: Sequence[Callable[[dict[str, Any], list[dict[str, torch.Tensor]]], None]] = (),
 ) -> dict[str, Any]:
     """Measure a detector: ultralytics' post-processing and metrics over a loader, in fp32.
 
@@ -307,7 +307,7 @@ def evaluate(
         device: Where to compute.
         plots: Draw confusion matrix, curves and sample predictions into `folder`.
         single_cls: Take all classes for one.
-        watch: Is shown every batch with the boxes found in it, as `Evaluator.update` returns them.
+        watch: Are shown every batch with the boxes found in it, as `Evaluator.update` returns them.
 
     Returns:
         mAP50, mAP50-95, precision, recall and `per_class`.
@@ -319,6 +319,6 @@ def evaluate(
         for batch in loader:
             batch = evaluator.preprocess(batch)
             boxes = evaluator.update(model(batch["img"]), batch)
-            if watch is not None:
-                watch(batch, boxes)
+            for look in watch:
+                look(batch, boxes)
     return evaluator.result()

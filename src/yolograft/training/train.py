@@ -38,6 +38,7 @@ from yolograft.training.loggers import check_logger, open_logger
 from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
 from yolograft.training.pictures import Album
+from yolograft.training.predictions import Predictions
 from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.stages import Stage, plan, stage_of
@@ -425,9 +426,17 @@ class Run:
         loader = val_loader(val_set, batch, self.compute.workers)
         drawing = config["trainer"]["plots"]
         album = Album(config["logger"].get("pictures", 0))
+        kept = Predictions(val_set.im_files, best.names)
         metrics = evaluate(
-            best, loader, plots, self.compute.device, plots=drawing, single_cls=config["single_cls"], watch=album
+            best,
+            loader,
+            plots,
+            self.compute.device,
+            plots=drawing,
+            single_cls=config["single_cls"],
+            watch=[album, kept],
         )
+        kept.save(self.folder)
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
         took = latency(best, self.compute.device, config["imgsz"])

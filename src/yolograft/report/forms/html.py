@@ -134,11 +134,13 @@ def _differing(row: Row, reference: Row | None) -> list[tuple[str, str, str]]:
     if reference is None:
         return []
     own, other = row.variant.settings, reference.variant.settings
-    return [(key, own.get(key, ""), other.get(key, "")) for key in sorted({*own, *other}) if own.get(key) != other.get(key)]
+    return [
+        (key, own.get(key, ""), other.get(key, "")) for key in sorted({*own, *other}) if own.get(key) != other.get(key)
+    ]
 
 
 def _samples(samples: Samples) -> dict[str, Any]:
-    images = []
+    images: list[dict[str, Any]] = []
     for sample in samples.images:
         if (image := read_photograph(sample.file)) is None:
             continue
@@ -156,7 +158,12 @@ def _samples(samples: Samples) -> dict[str, Any]:
                 "views": [view for view in views if view[1] is not None],
             }
         )
-    labels = {box.label for sample in samples.images for _, boxes in [("", sample.labelled), *sample.found.items()] for box in boxes}
+    labels = {
+        box.label
+        for sample in samples.images
+        for _, boxes in [("", sample.labelled), *sample.found.items()]
+        for box in boxes
+    }
     return {
         "images": images,
         "names": samples.names,

@@ -2,9 +2,9 @@
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from yolograft.report.columns import effect_cells, signed
 from yolograft.report.comparison import Comparison
 from yolograft.report.pictures.style import QUIET, SERIES, Picture, new_figure, shortened
-from yolograft.report.columns import effect_cells, signed
 
 
 def draw(comparison: Comparison) -> Picture | None:

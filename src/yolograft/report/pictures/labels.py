@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -41,12 +42,16 @@ def write_beside(
     figure.set_layout_engine("none")
     renderer = canvas.get_renderer()
     pixel = figure.dpi / 72
-    to_pixels = axes.transData.transform
+
+    def to_pixels(place: tuple[float, float]) -> tuple[float, float]:
+        x, y = axes.transData.transform(place)
+        return float(x), float(y)
+
     taken = []
     for x, y, half in avoid:
         (left, low), (_, high) = to_pixels((x, max(y - half, 0.0))), to_pixels((x, y + half))
         taken.append(Bbox([[left - 5 * pixel, low - 5 * pixel], [left + 5 * pixel, high + 5 * pixel]]))
-    segments = [Bbox([a, b]) for a, b in zip(to_pixels(line)[:-1], to_pixels(line)[1:], strict=True)]
+    segments = [Bbox([to_pixels(a), to_pixels(b)]) for a, b in pairwise(line)]
     inside = axes.get_window_extent(renderer)
     for text, x, y in names:
         place = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", fontsize=_SIZE)
@@ -58,11 +63,12 @@ def write_beside(
             continue
         box, distance = found
         taken.append(box)
-        offset = (box.p0 - to_pixels((x, y))) / pixel
+        point = to_pixels((x, y))
+        offset = ((box.x0 - point[0]) / pixel, (box.y0 - point[1]) / pixel)
         axes.annotate(
-            text, (x, y), tuple(offset), textcoords="offset points", fontsize=_SIZE, zorder=4,
+            text, (x, y), offset, textcoords="offset points", fontsize=_SIZE, zorder=4,
             ha="left", va="bottom", bbox={"facecolor": GROUND, "alpha": 0.7, "lw": 0, "pad": 0.3},
-            arrowprops={"arrowstyle": "-", "color": QUIET, "lw": 0.5, "shrinkB": 4, "relpos": _nearest(box, to_pixels((x, y)))}
+            arrowprops={"arrowstyle": "-", "color": QUIET, "lw": 0.5, "shrinkB": 4, "relpos": _nearest(box, point)}
             if distance > _RINGS[0] else None,
         )  # fmt: skip
 

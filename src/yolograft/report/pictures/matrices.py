@@ -65,7 +65,9 @@ def confusion(comparison: Comparison, saved: Sequence[Shown]) -> Picture | None:
         return None
     panels = [(row, kept) for row, kept in panels if kept.names == panels[0][1].names]
     every = [*panels[0][1].names, "background"]
-    tables = [np.array(kept.confusion, float).T for _, kept in panels]  # rows: what it is; columns: what it was taken for
+    tables = [
+        np.array(kept.confusion, float).T for _, kept in panels
+    ]  # rows: what it is; columns: what it was taken for
     drawn = _most_mistaken(tables)
     names = [every[number] for number in drawn]
     columns = min(3, len(panels))
@@ -101,8 +103,8 @@ def confusion(comparison: Comparison, saved: Sequence[Shown]) -> Picture | None:
         axes.set_visible(False)
     confidence = panels[0][1].confidence
     text = (
-        f"Rows are what is labelled, columns what was found there with a confidence of {confidence:g} or more; shares of "
-        "the row. Column background: objects that were missed; row background: found where nothing is labelled. "
+        f"Rows are what is labelled, columns what was found there with a confidence of {confidence:g} or more; shares "
+        "of the row. Column background: objects that were missed; row background: found where nothing is labelled. "
         "Seeds are added up."
     )
     if len(drawn) < len(every):

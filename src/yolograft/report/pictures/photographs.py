@@ -50,7 +50,10 @@ def draw_photographs(samples: Samples) -> Figure | None:
                 seen.add(box.label)
             if sample is images[0][0]:
                 axes.set_title(shortened(title, 28), fontsize=8)
-    handles = [Patch(fc=colours[label], ec="black", lw=0.5, label=shortened(samples.names[label], 24)) for label in sorted(seen)]
+    handles = [
+        Patch(fc=colours[label], ec="black", lw=0.5, label=shortened(samples.names[label], 24))
+        for label in sorted(seen)
+    ]
     if handles:
         figure.legend(handles=handles[:24], loc="outside lower center", ncols=min(len(handles), 6))
     return figure

@@ -25,7 +25,6 @@ from yolograft.report.pictures.style import (
 )
 
 _MOST_LABELS = 14
-_MOST_ENTRIES = 10
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _draw_scales(axes: Axes, points: Sequence[Point], cost: Cost, metric: str) -
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cost.short(value)))
-    axes.margins(x=0.16, y=0.14)
+    axes.margins(x=0.2, y=0.14)
     not_below_zero(axes)
     axes.set_ylim(top=min(axes.get_ylim()[1], max(1.0, *(p.value + (p.sd or 0.0) for p in points))))
     axes.set_xlabel(cost.axis)
@@ -171,9 +170,9 @@ def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: S
     handles = []
     if looks.groups:
         handles += [
-            Line2D([], [], ls="", marker="o" if len(looks.groups) > 1 else MARKERS[0], ms=7, color=SERIES[place], label=level or "-")
-            for place, level in enumerate(looks.levels[0][: min(_MOST_ENTRIES, len(SERIES))])
-        ]  # fmt: skip
+            Line2D([], [], ls="", marker="o", ms=7, color=SERIES[place], label=level or "-")
+            for place, level in enumerate(looks.levels[0][: len(SERIES)])
+        ]
     if len(looks.groups) > 1:
         handles += [
             Line2D([], [], ls="", marker=MARKERS[place], ms=7, color=QUIET, label=level or "-")
