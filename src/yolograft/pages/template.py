@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+from yolograft.pages.text import plain
+
 _HERE = Path(__file__).parent
 
 
@@ -27,8 +29,3 @@ def render_page(template: Path, filters: Mapping[str, Callable[..., Any]] | None
 def data_address(content: bytes, kind: str) -> str:
     """Return a picture as an address that holds the picture itself."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def plain(text: str) -> str:
-    """Return text with line breaks, control characters and bytes that are no Unicode written out."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

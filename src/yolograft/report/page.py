@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from yolograft.files import replace_file
@@ -28,14 +29,15 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
         What was written: the folder `figures` (NAME.png and NAME.svg for each picture, samples.png) and `report.html`.
     """
     kept = saved(shown.comparison)
-    drawn, samples = list(pictures(shown.comparison, kept)), compare_images(kept)
+    drawn = [(picture, to_svg(picture)) for picture in pictures(shown.comparison, kept)]
+    samples = compare_images(kept)
     figures = folder / FIGURES
     files: dict[Path, Callable[[], bytes | None]] = {}
-    for picture in drawn:
-        files[figures / f"{picture.name}.png"] = lambda picture=picture: to_png(picture)  # type: ignore[misc]
-        files[figures / f"{picture.name}.svg"] = lambda picture=picture: to_svg(picture).encode("utf-8")  # type: ignore[misc]
+    for picture, svg in drawn:
+        files[figures / f"{picture.name}.png"] = partial(to_png, picture)
+        files[figures / f"{picture.name}.svg"] = svg.encode
     if samples:
-        files[figures / "samples.png"] = lambda: photographs_png(samples)
+        files[figures / "samples.png"] = partial(photographs_png, samples)
     files[folder / PAGE] = lambda: to_html(shown, drawn, samples, folder.resolve().name)
     written = []
     for file, make in files.items():

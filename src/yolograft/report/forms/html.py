@@ -26,12 +26,12 @@ _MOST_LEVELS = 40
 """Choices up to which the page lets rows be chosen by a group."""
 
 
-def to_html(shown: Table, pictures: Sequence[Picture], samples: Samples | None, name: str) -> bytes:
+def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samples | None, name: str) -> bytes:
     """Returns the page.
 
     Args:
         shown: The table; the details below it are those of all variants.
-        pictures: What was drawn.
+        pictures: What was drawn, with its SVG.
         samples: Validation images as several variants see them.
         name: What is compared: the sweep.
     """
@@ -52,7 +52,7 @@ def to_html(shown: Table, pictures: Sequence[Picture], samples: Samples | None, 
         notes=shown.notes,
         levels=_levels(comparison),
         single=all(row.n < 2 for row in comparison.rows),
-        pictures=[(picture, to_inline(picture)) for picture in pictures],
+        pictures=[(picture, to_inline(picture, svg)) for picture, svg in pictures],
         effect_headings=EFFECT_HEADINGS,
         effects=[effect_cells(effect) for effect in (*comparison.effects.main, *comparison.effects.interactions)],
         samples=samples and _samples(samples),

@@ -1,19 +1,14 @@
 """All pictures of a comparison, and their files."""
 
 import io
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from matplotlib import rc_context
 
-from yolograft.files import replace_file
 from yolograft.report.comparison import Comparison
 from yolograft.report.pictures import curves, effects, matrices, scatter
-from yolograft.report.pictures.style import Picture, own_style
+from yolograft.report.pictures.style import Picture, freeze, own_style
 from yolograft.report.samples import Shown
-
-log = logging.getLogger(__name__)
 
 
 def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture]:
@@ -30,9 +25,14 @@ def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture
         lambda: matrices.per_class(comparison),
         lambda: matrices.confusion(comparison, saved),
     ]
+    names = {row.variant.label for row in comparison.rows}
+    names |= {name for row in comparison.rows for run in row.variant.runs for name in run.per_class}
+    letters = "".join(sorted(set("".join(names))))
     for draw in drawings:
-        with own_style():
+        with own_style(letters):
             picture = draw()
+            if picture:
+                freeze(picture.figure)
         if picture:
             yield picture
 
@@ -51,15 +51,3 @@ def to_svg(picture: Picture) -> str:
     with own_style(), rc_context({"svg.hashsalt": picture.name}):
         picture.figure.savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue().decode("utf-8")
-
-
-def save(picture: Picture, folder: Path) -> list[Path]:
-    """Writes NAME.png and NAME.svg.
-
-    Raises:
-        OSError: They cannot be written.
-    """
-    return [
-        replace_file(folder / f"{picture.name}.png", to_png(picture)),
-        replace_file(folder / f"{picture.name}.svg", to_svg(picture).encode("utf-8")),
-    ]

@@ -3,7 +3,6 @@
 import re
 import xml.etree.ElementTree as ET
 
-from yolograft.report.pictures.draw import to_svg
 from yolograft.report.pictures.style import GROUND, INK, LINE, QUIET, SERIES, Picture
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -12,15 +11,15 @@ _VARIABLES = {GROUND: "--ground", INK: "--ink", QUIET: "--quiet", LINE: "--line"
 _VARIABLES |= {colour: f"--c{number}" for number, colour in enumerate(SERIES)}
 
 
-def to_inline(picture: Picture) -> str:
-    """The picture as SVG within HTML.
+def to_inline(picture: Picture, svg: str) -> str:
+    """The picture's SVG as a part of HTML.
 
     Colours of the style become the page's (`--ink`, `--c0`, …), so that they follow light, dark and print. Parts with a
     tip get the class `tip` and a title. Ids are those of the picture alone: a page holds several.
     """
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", _XLINK)
-    root = ET.fromstring(to_svg(picture))
+    root = ET.fromstring(svg)
     for unread in [f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"]:
         for parent in list(root.iter()):
             for child in parent.findall(unread):

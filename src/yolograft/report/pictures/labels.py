@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
-from yolograft.report.pictures.style import GROUND, QUIET
+from yolograft.report.pictures.style import GROUND, QUIET, freeze
 
 _SIZE = 7.5
 _RINGS = (10.0, 17.0, 26.0, 38.0, 52.0, 68.0)
@@ -38,8 +38,7 @@ def write_beside(
     assert figure is not None
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()
-    figure.set_layout_engine("none")
+    freeze(figure)
     renderer = canvas.get_renderer()
     pixel = figure.dpi / 72
 

@@ -151,7 +151,8 @@ def _draw_cells(
                 continue
             gid = f"{prefix}{r}-{c}"
             shade = _SHADES(values[r, c] / top)
-            axes.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, facecolor=shade, lw=0, gid=gid, antialiased=False))
+            # add_patch would look at the limits again each time
+            axes.add_artist(Rectangle((c - 0.5, r - 0.5), 1, 1, facecolor=shade, lw=0, gid=gid, antialiased=False))
             tips[gid] = tip(r, c)
             if width <= _MOST_WRITTEN:
                 colour = _DARK if np.dot(shade[:3], (0.299, 0.587, 0.114)) > 0.5 else _PALE

@@ -1,59 +1,65 @@
 """Validation images with the boxes of several variants side by side, as one picture."""
 
 import io
+from collections.abc import Sequence
 
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from PIL import Image, ImageDraw, ImageFont
 
 from yolograft.pages.colours import palette
-from yolograft.report.photograph import read_photograph
-from yolograft.report.pictures.style import new_figure, own_style, shortened
+from yolograft.pages.fonts import font_for, own_font
+from yolograft.pages.text import plain
+from yolograft.report.photograph import SIDE, read_photograph
+from yolograft.report.pictures.style import shortened
+from yolograft.report.predictions import Found
 from yolograft.report.samples import Samples
 
-_SIDE = 1.9
-"""Inches of an image."""
+_MARGIN, _LINE, _LETTERS = 10, 22, 15
+_MOST_ENTRIES = 24
 
 
 def photographs_png(samples: Samples) -> bytes | None:
     """Draws `samples`: a row for each image, a column for the labels and for each variant; None without images."""
-    with own_style():
-        figure = draw_photographs(samples)
-        if figure is None:
-            return None
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
+    rows = [(sample, image) for sample in samples.images if (image := read_photograph(sample.file))]
+    if not rows:
+        return None
+    titles = ["labelled", *samples.variants]
+    colours = palette(len(samples.names))
+    width = _MARGIN + len(titles) * (SIDE + _MARGIN)
+    height = 2 * _LINE + 2 * _MARGIN + sum(image.height + _MARGIN for _, image in rows)
+    canvas = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(canvas)
+    for column, title in enumerate(titles):
+        _write(pen, _MARGIN + column * (SIDE + _MARGIN), _MARGIN // 2, title)
+    top, seen = _LINE + _MARGIN, set()
+    for sample, image in rows:
+        for column, boxes in enumerate([sample.labelled, *map(sample.found.get, samples.variants)]):
+            if boxes is not None:
+                canvas.paste(_with_boxes(image, boxes, colours), (_MARGIN + column * (SIDE + _MARGIN), top))
+                seen |= {box.label for box in boxes}
+        top += image.height + _MARGIN
+    left = _MARGIN
+    for label in sorted(seen)[:_MOST_ENTRIES]:
+        pen.rectangle((left, top + 3, left + 13, top + 16), fill=colours[label], outline="black")
+        left += 20 + _write(pen, left + 20, top, samples.names[label]) + 20
+    content = io.BytesIO()
+    canvas.save(content, "PNG")
     return content.getvalue()
 
 
-def draw_photographs(samples: Samples) -> Figure | None:
-    """The picture as a matplotlib figure; None where no image can be read."""
-    images = [(sample, image) for sample in samples.images if (image := read_photograph(sample.file))]
-    if not images:
-        return None
-    columns = ["labelled", *samples.variants]
-    colours = palette(len(samples.names))
-    figure = new_figure(_SIDE * len(images) + 0.7, _SIDE * len(columns))
-    seen: set[int] = set()
-    for row, (sample, image) in zip(figure.subplots(len(images), len(columns), squeeze=False), images, strict=True):
-        views = [sample.labelled, *(sample.found.get(label) for label in samples.variants)]
-        for axes, title, boxes in zip(row, columns, views, strict=True):
-            axes.set_axis_off()
-            if boxes is None:
-                continue
-            axes.imshow(np.asarray(image), interpolation="antialiased")
-            for box in boxes:
-                left, top, right, bottom = np.array(box.corners) * (*image.size, *image.size)
-                place = ((left - 0.5, top - 0.5), right - left, bottom - top)
-                axes.add_patch(Rectangle(*place, fill=False, ec="black", lw=2.4))
-                axes.add_patch(Rectangle(*place, fill=False, ec=colours[box.label], lw=1.2))
-                seen.add(box.label)
-            if sample is images[0][0]:
-                axes.set_title(shortened(title, 28), fontsize=8)
-    handles = [
-        Patch(fc=colours[label], ec="black", lw=0.5, label=shortened(samples.names[label], 24))
-        for label in sorted(seen)
-    ]
-    if handles:
-        figure.legend(handles=handles[:24], loc="outside lower center", ncols=min(len(handles), 6))
-    return figure
+def _with_boxes(image: Image.Image, boxes: Sequence[Found], colours: Sequence[str]) -> Image.Image:
+    drawn = image.copy()
+    pen = ImageDraw.Draw(drawn)
+    for outline, lines in ((None, 4), (colours, 2)):  # dark below, so that any colour is seen on any ground
+        for box in boxes:
+            left, right = sorted(corner * image.width for corner in box.corners[::2])
+            top, bottom = sorted(corner * image.height for corner in box.corners[1::2])
+            pen.rectangle((left, top, right, bottom), outline=outline[box.label] if outline else "black", width=lines)
+    return drawn
+
+
+def _write(pen: ImageDraw.ImageDraw, left: int, top: int, text: str) -> int:
+    """Writes a line of text; returns its width in pixels."""
+    text = shortened(plain(text), 40)
+    font = ImageFont.truetype(font_for(text) or own_font(), _LETTERS)
+    pen.text((left, top), text, fill="black", font=font)
+    return round(font.getlength(text))

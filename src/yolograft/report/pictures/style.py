@@ -1,14 +1,16 @@
 """What all pictures share: a figure without pyplot (hence without state that others' plots see), colours, looks."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from matplotlib import rc_context
+from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from yolograft.pages.fonts import font_for, own_font
 from yolograft.report.comparison import Comparison, Row
 
 # The page replaces these by its own for light and dark, so each stands for one thing only.
@@ -70,9 +72,19 @@ class Picture:
 
 
 @contextmanager
-def own_style() -> Iterator[None]:
-    """Draw and save within this: matplotlib's settings are ours, and as they were afterwards."""
-    with rc_context(_SETTINGS):  # type: ignore[arg-type]  # its keys are typed as literals
+def own_style(names: str = "") -> Iterator[None]:
+    """Draw and save within this: matplotlib's settings are ours, and as they were afterwards.
+
+    Args:
+        names: Letters of all names in the picture; a font that has them is added where one is installed.
+    """
+    settings = dict(_SETTINGS)
+    font = font_for(names)
+    if font not in (None, own_font()):
+        font_manager.fontManager.addfont(font)
+        settings["font.family"] = ["DejaVu Sans", font_manager.get_font(font).family_name]
+    with rc_context(settings), warnings.catch_warnings():  # type: ignore[arg-type]  # its keys are typed as literals
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # no font has it: nothing to be done here
         yield
 
 
@@ -81,6 +93,13 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def freeze(figure: Figure) -> None:
+    """Lays the figure out once and for all: every file of it would do that again."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 class Looks:
