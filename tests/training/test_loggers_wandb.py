@@ -162,16 +162,27 @@ def test_runs_of_one_process_are_runs_of_their_own_and_end_as_they_ended(
         assert ends[0]["summary"]["error"] == "ValueError: no"
 
 
-def test_a_run_that_goes_on_is_the_same_run(server: StandIn, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["auto", "offline"])
+def test_a_run_that_goes_on_is_the_same_run(server: StandIn, tmp_path: Path, mode: str) -> None:
     remembered: list[dict[str, Any]] = []
-    first = WandbLogger(tracked(tmp_path, remember=remembered.append), SETTINGS)
+    settings = {**SETTINGS, "mode": mode}
+    first = WandbLogger(tracked(tmp_path, remember=remembered.append), settings)
     log_epochs(first, last=2)
-    first.close("stopped", {})
-    second = WandbLogger(tracked(tmp_path, memory=remembered[-1]), SETTINGS)
+    first.close("stopped", {"error": {"type": "StoppedError", "message": "stopped by SIGTERM"}})
+    (tmp_path / "metrics.csv").write_text("epoch,metrics/mAP50-95\n1,0.4\n2,0.3\n", encoding="utf-8")
+    time.sleep(1)  # W&B's folders are named by the second
+    second = WandbLogger(tracked(tmp_path, memory=remembered[-1]), settings)
     log_epochs(second, first=3)
     second.close("finished", {})
+    if mode == "offline":
+        folders = sorted(map(str, (tmp_path / "wandb").glob("offline-run-*")))
+        subprocess.run([sys.executable, "-m", "wandb", "sync", *folders], capture_output=True, timeout=60, check=True)
     assert list(server.runs) == [first.id]
     assert [row["epoch"] for row in server.history[first.id]] == [1, 2, 3]
+    summary = server.summary[first.id]
+    assert (summary["status"], summary["error"]) == ("finished", "")
+    assert summary["metrics/mAP50-95"] == {"max": 0.4}
+    assert server.exit_codes[first.id] == 0
 
 
 def test_without_a_key_it_records_on_disk_and_asks_nobody(

@@ -133,8 +133,10 @@ class RunLogger(Logger):
             status: How the run ended.
             record: The content of run.json.
         """
-        known = summary(record) if record else {}
-        self._try(self._close, status, {**known, "status": status})
+        known = {**summary(record), "status": status}
+        if self.run.memory:  # an earlier start may have left its error there
+            known.setdefault("error", "")
+        self._try(self._close, status, known)
 
     @abstractmethod
     def _metrics(self, metrics: dict[str, float], step: int | None) -> None: ...

@@ -5,6 +5,7 @@ leaves the run's id taken in its service process; `finish` waits for ever, and i
 process for 10 s more; a killed process loses what was logged in the last 15 s.
 """
 
+import csv
 import logging
 import os
 import re
@@ -50,6 +51,7 @@ class WandbLogger(RunLogger):
         self.online = False
         self._run: Any = None
         self._url = self._secret = ""
+        self._best = _best(run.folder / "metrics.csv")
         self._try(self._start)
 
     @property
@@ -121,6 +123,9 @@ class WandbLogger(RunLogger):
         )
 
     def _metrics(self, metrics: dict[str, float], step: int | None) -> None:
+        for name, value in metrics.items():
+            if name.startswith("metrics/"):
+                self._best[name] = max(value, self._best.get(name, value))
         self._run.log(metrics if "epoch" in metrics else {**metrics, "trainer/global_step": step})
 
     def _pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
@@ -195,7 +200,8 @@ class WandbLogger(RunLogger):
             log.warning("W&B: %s", line(errors[0]))
 
     def _close(self, status: Status, summary: dict[str, Any]) -> None:
-        self._run.summary.update(summary)
+        # W&B's own maximum knows nothing of the run's earlier starts.
+        self._run.summary.update({**{name: {"max": value} for name, value in self._best.items()}, **summary})
         try:
             self._run.finish(exit_code={"finished": 0, "failed": 1, "stopped": 255}[status])
         except TimeoutError:
@@ -208,6 +214,16 @@ class WandbLogger(RunLogger):
     def _mark_cut(self) -> None:
         """Note that the server has not got all of it."""
         Path(self._run.settings.sync_dir, CUT).touch()
+
+
+def _best(file: Path) -> dict[str, float]:
+    """Return the best value of each metric in the metrics.csv that an earlier start has left."""
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return {name: max(float(row[name]) for row in rows) for name in rows[0] if name.startswith("metrics/")}
+    except (OSError, ValueError, IndexError):
+        return {}
 
 
 def _box(box: Box, names: Mapping[int, str]) -> dict[str, Any]:
