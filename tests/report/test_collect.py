@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,13 @@ def test_a_config_that_cannot_be_read_is_no_config(tmp_path: Path, write_run: Wr
 
 def test_what_a_run_cost_and_how_it_was_made(tmp_path: Path, write_run: WriteRun) -> None:
     scores = {"mAP50-95": 0.5, "per_class": {"disc": {"mAP50-95": 0.4, "recall": None}, "odd": 3}}
-    fields = {"latency": 12.5, "device": "cpu", "precision": "fp32", "batch": 16, "data": {"fingerprint": "a-b"}}
+    fields: dict[str, Any] = {
+        "latency": 12.5,
+        "device": "cpu",
+        "precision": "fp32",
+        "batch": 16,
+        "data": {"fingerprint": "a-b"},
+    }
     folder = write_run(tmp_path / "run", metrics=scores, versions={"torch": "2.15.0"}, **fields)
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "best.safetensors").write_bytes(b"x" * 1234)
