@@ -203,8 +203,10 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
     path: list[str] = []
     node: Any = values
     for step in map(str, error["loc"]):  # a union adds the names of its branches to the path: keep what is a key
-        if not isinstance(node, Mapping) or step not in node:
+        if not isinstance(node, Mapping):
             break
+        if step not in node:
+            continue
         path.append(step)
         node = node[step]
     key = prefix + ".".join(path or [str(error["loc"][0])])
