@@ -59,6 +59,7 @@ def test_csv_reads_back(seeds: Comparison) -> None:
     assert (first["difference_told"], first["reference"], first["n"]) == ("True", "yolo11 + conv", "3")
     assert (stock["baseline"], stock["difference"], stock["params"]) == ("True", "", "2500000")
     assert float(first["seconds_change"]) == pytest.approx(-0.09)
+    assert first["cautions"] == ""
     assert records[3]["cautions"].startswith("effv1 + gsconv: left out of the difference")
     assert None not in first
 
@@ -118,6 +119,18 @@ def test_a_terminal_gets_whole_numbers_whatever_its_width(grid: Comparison, widt
     assert "too narrow for: backbone/context/neck/head" in text
     assert ("recall" in lines[0]) == (width == 120)
     assert "OutOfMemoryError" in text
+
+
+@pytest.mark.parametrize("width", [70, 100, 160])
+def test_runs_of_many_sweeps_together_stay_readable(width: int) -> None:
+    """Six columns of what varies and a long name: in a narrow terminal the variant's name tells them apart."""
+    runs = [made_run(0.5, seed=seed) for seed in range(4)]
+    varied = {"context": "none", "scale": "s", "loss": "eiou", "dataset": "african-wildlife", "optim": "adamw"}
+    runs += [made_run(0.4, "timm-mobilenetv4_conv_small", "gsconv", choices={g: value}) for g, value in varied.items()]
+    lines = printed(compare(runs), width, terminal=True)
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert any(re.search(r"0\.500 ± 0\.000 +baseline", line) for line in lines)
+    assert ("variant" in lines[0]) == (width < 160)
 
 
 def test_a_pipe_gets_all_columns_on_unbroken_lines(grid: Comparison) -> None:

@@ -8,11 +8,14 @@ from rich.segment import Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from yolograft.report.columns import EFFECT_HEADINGS, Column, effect_cells
+from yolograft.report.columns import EFFECT_HEADINGS, Column, all_columns, effect_cells
 from yolograft.report.comparison import Row
 from yolograft.report.table import Table
 
 _PLAIN = str.maketrans({"Δ": "diff", "±": "+-", "≠": "!=", "×": "x", "†": "*", "…": "..."})
+
+_MOST_GROUPS = 4
+"""Of more columns than these, telling the variants apart, a narrow terminal makes one."""
 
 
 def print_table(shown: Table, console: Console | None = None) -> None:
@@ -32,12 +35,17 @@ def print_table(shown: Table, console: Console | None = None) -> None:
     if not console.is_terminal:
         width = max(120, width, _width(made, console))
     hidden: list[str] = []
+    if _width(made, console) > width and sum(c.key in shown.comparison.groups for c in columns) > _MOST_GROUPS:
+        columns = _named(shown, columns)
+        made = _rich(shown, columns, console)
     for column in sorted((c for c in columns if c.spare), key=lambda c: -c.spare):
         if _width(made, console) <= width:
             break
         hidden.append(column.heading)
         columns.remove(column)
         made = _rich(shown, columns, console)
+    if _width(made, console, folded=True) > width:
+        made = _rich(shown, _named(shown, columns), console)
     _print(made, console, width)
     if hidden:
         _say(console, f"too narrow for: {', '.join(hidden)}")
@@ -57,6 +65,12 @@ def print_table(shown: Table, console: Console | None = None) -> None:
             _say(console, note)
     for caution in shown.comparison.cautions:
         _say(console, caution.text, "red" if caution.kind in ("run", "confounded", "data") else "yellow")
+
+
+def _named(shown: Table, columns: Sequence[Column]) -> list[Column]:
+    """The columns with one for the variant's name instead of those of all that varies."""
+    left = [column for column in columns if column.key not in (*shown.comparison.groups, "variant", "folder")]
+    return [next(column for column in all_columns((), shown.comparison.metric) if column.key == "variant"), *left]
 
 
 def _rich(shown: Table, columns: Sequence[Column], console: Console) -> RichTable:
