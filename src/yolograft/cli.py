@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "compare the runs of a sweep",
     "data": "what is in a data set, and what is wrong with it",
     "sweeps": "list the sweeps: what is done, what is left, for how long",
+    "dashboard": "a workspace and a report in W&B for a sweep",
 }
 
 

@@ -38,6 +38,8 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "imgsz=500"), ("imgsz=500", "multiple of 32", "480 or 512")),
         (("train", "augment.mosaic=2"), ("augment.mosaic=2", "less than or equal to 1")),
         (("train", "optim.optimizer=Lion"), ("optim.optimizer=Lion", "must be one of", "AdamW")),
+        (("train", "logger=wandb", "logger.mode=onlin"), ("logger.mode=onlin", "must be one of auto, online, offline")),
+        (("dashboard", "rns=multirun/a"), ("rns", "did you mean runs?")),
         (("train", "trainer.precision=fp8"), ("trainer.precision=fp8", "must be one of auto, fp32, bf16, fp16")),
         (("train", "trainer.channels_last=perhaps"), ("trainer.channels_last=perhaps", "auto")),
         (("train", "device=gpu0"), ("device=gpu0", "auto, cpu, cuda")),

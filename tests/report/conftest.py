@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import yaml
+
+from yolograft import __version__
+from yolograft.report.collect import Run, collect
+from yolograft.report.comparison import Comparison, Row, compare
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {
@@ -16,8 +21,39 @@ FINISHED: dict[tuple[str, str], tuple[int, float]] = {
 }
 
 
+def metrics(value: float) -> dict[str, float]:
+    return {"mAP50": value + 0.2, "mAP50-95": value}
+
+
+def made_run(
+    value: float | None, backbone: str = "yolo11", neck: str = "conv", seed: int | None = 0, **fields: Any
+) -> Run:
+    """A run as `collect` would have read it; one without a value has failed."""
+    choices = {"backbone": backbone, "context": "sppf_c2psa", "neck": neck, "head": "detect", "scale": "n"}
+    choices |= {"loss": "ciou", "dataset": "shapes"} | fields.pop("choices", {})
+    name = f"{backbone}_{neck}_{seed}_{fields.get('fold')}"
+    known: dict[str, Any] = {
+        "path": Path("multirun/made") / name,
+        "name": name,
+        "status": "finished" if value is not None else "failed",
+        "choices": choices,
+        "overrides": (f"backbone={backbone}", f"neck={neck}"),
+        "seed": seed,
+        "params": 2_500_000,
+        "metrics": {} if value is None else metrics(value),
+        "epochs": 10,
+        "epochs_done": 10,
+        "versions": {"yolograft": __version__},
+    }
+    return Run(**(known | fields))
+
+
+def rows_of(comparison: Comparison) -> dict[str, Row]:
+    return {row.variant.label: row for row in comparison.rows}
+
+
 class WriteRun(Protocol):
-    """Writes a run's record; what is given overrides or adds to its fields."""
+    """Writes a run's record; what is given overrides or adds to its fields. `config` goes into its config.yaml."""
 
     def __call__(self, folder: Path, backbone: str = "yolo11", neck: str = "conv", **fields: Any) -> Path: ...
 
@@ -27,6 +63,7 @@ def write_run() -> WriteRun:
     def write(folder: Path, backbone: str = "yolo11", neck: str = "conv", **fields: Any) -> Path:
         choices = {"backbone": backbone, "context": "sppf_c2psa", "neck": neck, "head": "detect", "scale": "n"}
         choices |= {"loss": "ciou", "dataset": "shapes", "logger": "csv"} | fields.pop("choices", {})
+        config = fields.pop("config", None)
         record = {
             "status": "finished",
             "identity": "3fa2c1",
@@ -43,10 +80,13 @@ def write_run() -> WriteRun:
             "epochs": 10,
             "seconds": 83.2,
             "images_per_second": 41.26,
+            "versions": {"yolograft": __version__},
             "error": None,
         } | fields
         folder.mkdir(parents=True)
         (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        if config is not None:
+            (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         return folder
 
     return write
@@ -56,8 +96,8 @@ def write_run() -> WriteRun:
 def sweep(tmp_path: Path, write_run: WriteRun) -> Path:
     folder = tmp_path / "multirun" / "grid"
     for (backbone, neck), (params, value) in FINISHED.items():
-        metrics = {"mAP50": value + 0.2, "mAP50-95": value, "precision": 0.8, "recall": 0.6}
-        write_run(folder / f"{backbone}_{neck}_n", backbone, neck, params=params, metrics=metrics)
+        scores = {"mAP50": value + 0.2, "mAP50-95": value, "precision": 0.8, "recall": 0.6}
+        write_run(folder / f"{backbone}_{neck}_n", backbone, neck, params=params, metrics=scores)
     error = {"type": "OutOfMemoryError", "message": "no room for | 2 GiB\nsecond line", "traceback": "…"}
     unended: dict[str, Any] = {"metrics": {}, "images_per_second": None, "best_epoch": None}
     write_run(folder / "mbv3_gsconv_n", "mbv3", "gsconv", status="failed", error=error, epochs_done=2, **unended)
@@ -65,3 +105,26 @@ def sweep(tmp_path: Path, write_run: WriteRun) -> Path:
     damaged = write_run(folder / "effv2_gsconv_n", "effv2", "gsconv")
     (damaged / "run.json").write_text('{"status": "fini', encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def grid(sweep: Path) -> Comparison:
+    """The comparison of that sweep."""
+    return compare(collect([sweep]))
+
+
+@pytest.fixture
+def seeds() -> Comparison:
+    """Two backbones × two necks × three seeds, one of effv1 + gsconv failed."""
+    values = {
+        ("yolo11", "conv"): (0.500, 0.510, 0.490),
+        ("yolo11", "gsconv"): (0.520, 0.531, 0.509),
+        ("effv1", "conv"): (0.400, 0.440, 0.410),
+        ("effv1", "gsconv"): (0.405, None, 0.402),
+    }
+    runs = [
+        made_run(value, backbone, neck, seed, gflops=6.0, seconds=100.0 if neck == "conv" else 91.0)
+        for (backbone, neck), three in values.items()
+        for seed, value in enumerate(three)
+    ]
+    return compare(runs)

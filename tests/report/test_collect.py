@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,60 @@ def test_fields_of_a_wrong_type_or_not_finite_are_left_out(tmp_path: Path) -> No
     run = read_run(tmp_path / "run.json")
     assert (run.status, run.choices, run.metrics) == ("unknown", {}, {"recall": 1.0})
     assert (run.seed, run.params, run.gflops, run.seconds, run.epochs, run.error) == (None,) * 6
+
+
+def test_a_config_gives_settings_and_fold(tmp_path: Path, write_run: WriteRun) -> None:
+    config = {
+        "backbone": {"_target_": "some.Class", "variant": "b0"},
+        "optim": {"lr0": 0.01},
+        "dataset": {"fold": 2, "folds": 5},
+        "imgsz": 640,
+        "seed": 0,
+        "workers": 8,
+        "trainer": {"precision": "fp32", "threads": 4},
+        "logger": {"kind": "wandb"},
+        "name": "mine",
+    }
+    run = read_run(write_run(tmp_path / "run", config=config) / "run.json")
+    assert run.block == (0, 2)
+    assert dict(run.config) == {
+        "backbone._target_": "some.Class",
+        "backbone.variant": "b0",
+        "optim.lr0": "0.01",
+        "dataset.folds": "5",
+        "imgsz": "640",
+        "trainer.precision": "fp32",
+    }
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "", "a: !!python/object/apply:os.getcwd []", "\tx", "a: &x [*x]"])
+def test_a_config_that_cannot_be_read_is_no_config(tmp_path: Path, write_run: WriteRun, text: str) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    run = read_run(folder / "run.json")
+    assert (run.status, run.fold) == ("finished", None)
+    assert not {key for key in run.config if key != "a"}
+
+
+def test_what_a_run_cost_and_how_it_was_made(tmp_path: Path, write_run: WriteRun) -> None:
+    scores = {"mAP50-95": 0.5, "per_class": {"disc": {"mAP50-95": 0.4, "recall": None}, "odd": 3}}
+    fields: dict[str, Any] = {
+        "latency": 12.5,
+        "device": "cpu",
+        "precision": "fp32",
+        "batch": 16,
+        "data": {"fingerprint": "a-b"},
+    }
+    folder = write_run(tmp_path / "run", metrics=scores, versions={"torch": "2.15.0"}, **fields)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "best.safetensors").write_bytes(b"x" * 1234)
+    run = read_run(folder / "run.json")
+    assert (run.size, run.latency, run.fingerprint) == (1234, 12.5, "a-b")
+    assert run.per_class == {"disc": {"mAP50-95": 0.4}, "odd": {}}
+    assert run.conditions == {"device": "cpu", "precision": "fp32", "batch": "16"}
+    assert run.versions == {"torch": "2.15.0"}
+
+
+def test_the_traceback_of_a_failure_is_kept(sweep: Path) -> None:
+    run = read_run(sweep / "mbv3_gsconv_n" / "run.json")
+    assert (run.error, run.traceback) == ("OutOfMemoryError: no room for | 2 GiB", "…")

@@ -7,9 +7,10 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
+from yolograft.report.figures import draw_map_vs_params, map_vs_params
 
 from yolograft.report.collect import Run, collect
-from yolograft.report.figures import draw_map_vs_params, map_vs_params
+from yolograft.report.comparison import compare
 from yolograft.report.render import render
 
 from .conftest import FINISHED, WriteRun
@@ -17,7 +18,7 @@ from .conftest import FINISHED, WriteRun
 
 def test_the_picture_is_a_png_of_900_by_600_with_something_on_it(sweep: Path, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    assert map_vs_params(collect([sweep]), path) == path
+    assert map_vs_params(compare(collect([sweep])), path) == path
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     pixels = matplotlib.image.imread(path)
     assert pixels.shape[:2] == (600, 900)
@@ -26,7 +27,7 @@ def test_the_picture_is_a_png_of_900_by_600_with_something_on_it(sweep: Path, tm
 
 
 def test_every_finished_variant_is_named_beside_its_point(sweep: Path) -> None:
-    figure = draw_map_vs_params(collect([sweep]))
+    figure = draw_map_vs_params(compare(collect([sweep])))
     assert figure is not None
     (axes,) = figure.axes
     names = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
@@ -39,7 +40,7 @@ def test_every_finished_variant_is_named_beside_its_point(sweep: Path) -> None:
 
 
 def test_the_front_holds_what_no_smaller_variant_beats(sweep: Path) -> None:
-    figure = draw_map_vs_params(collect([sweep]))
+    figure = draw_map_vs_params(compare(collect([sweep])))
     assert figure is not None
     (front,) = (line for line in figure.axes[0].lines if line.get_linestyle() == "--")
     # not yolo11 + conv: its gsconv sister is smaller and better
@@ -48,7 +49,7 @@ def test_the_front_holds_what_no_smaller_variant_beats(sweep: Path) -> None:
 
 def test_a_single_run_is_drawn(tmp_path: Path, write_run: WriteRun) -> None:
     run = write_run(tmp_path / "only")
-    assert map_vs_params(collect([run]), tmp_path / "picture.png") == tmp_path / "picture.png"
+    assert map_vs_params(compare(collect([run])), tmp_path / "picture.png") == tmp_path / "picture.png"
 
 
 def test_many_variants_with_seeds_over_a_wide_spread_are_drawn(tmp_path: Path) -> None:
@@ -66,18 +67,18 @@ def test_many_variants_with_seeds_over_a_wide_spread_are_drawn(tmp_path: Path) -
         for neck in range(4)
         for seed in range(2)
     ]
-    assert map_vs_params(runs, tmp_path / "picture.png") == tmp_path / "picture.png"
+    assert map_vs_params(compare(runs), tmp_path / "picture.png") == tmp_path / "picture.png"
 
 
 def test_without_a_finished_run_nothing_is_drawn(tmp_path: Path, write_run: WriteRun) -> None:
     run = write_run(tmp_path / "only", status="running")
-    assert map_vs_params(collect([run]), tmp_path / "picture.png") is None
-    assert map_vs_params([], tmp_path / "picture.png") is None
+    assert map_vs_params(compare(collect([run])), tmp_path / "picture.png") is None
+    assert map_vs_params(compare([]), tmp_path / "picture.png") is None
     assert not (tmp_path / "picture.png").exists()
 
 
 def test_render_writes_the_forms_and_replaces_them(sweep: Path) -> None:
-    names = ["comparison.md", "comparison.csv", "comparison.json", "map_vs_params.png"]
+    names = ["comparison.md", "comparison.csv", "runs.csv", "comparison.json", "comparison.tex", "map_vs_params.png"]
     assert [path.name for path in render(sweep)] == names
     record = sweep / "effv2_conv_n" / "run.json"
     ended = json.loads(record.read_text(encoding="utf-8")) | {"status": "finished", "metrics": {"mAP50-95": 0.6}}
@@ -91,7 +92,9 @@ def test_a_file_that_cannot_be_replaced_is_named_and_the_rest_written(
     sweep: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (sweep / "comparison.csv" / "in the way").mkdir(parents=True)
-    assert [path.name for path in render(sweep)] == ["comparison.md", "comparison.json", "map_vs_params.png"]
+    assert [path.name for path in render(sweep)] == [
+        "comparison.md", "runs.csv", "comparison.json", "comparison.tex", "map_vs_params.png",
+    ]  # fmt: skip
     assert "comparison.csv not written" in caplog.text
     assert not list(sweep.glob("*.tmp"))
 

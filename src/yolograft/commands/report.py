@@ -1,33 +1,71 @@
 """`yolograft report`: compare the runs of one or more sweeps."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from yolograft.commands.app import config_of
+from yolograft.errors import UserError
 
 
 def main(arguments: list[str]) -> int:
-    """Read the folders, print the comparison, and renew its files where one sweep was given."""
+    """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
     config = config_of("report", arguments)
     if config is None:
         return 0
     from yolograft.report.collect import collect
-    from yolograft.report.render import render
-    from yolograft.report.table import print_table, rows, to_csv, to_json, to_markdown
+    from yolograft.report.comparison import compare
+    from yolograft.report.table import check_words, table
+    from yolograft.report.variants import variants
 
-    given = config["runs"] if isinstance(config["runs"], list) else [config["runs"]]
-    folders = [Path(folder).expanduser() for folder in given]
-    table = rows(collect(folders), metric=config["metric"])
-    match config["format"]:
-        case "table":
-            print_table(table, config["metric"])
-        case "json":
-            print(to_json(table, config["metric"]).rstrip())
-        case "markdown":
-            print(to_markdown(table, config["metric"]).rstrip())
-        case "csv":
-            print(to_csv(table, config["metric"]), end="")
-    if len(folders) == 1 and not (folders[0] / "run.json").exists():
-        for file in render(folders[0], metric=config["metric"]):
-            print(file, file=sys.stderr)
+    folders = [Path(folder).expanduser() for folder in _words(config["runs"])]
+    metric, sort, condition = config["metric"], config["sort"], config["filter"]
+    columns = _words(config["columns"])
+    baseline = _settings(config["baseline"])
+    runs = collect(folders)
+    made = variants(runs)
+    check_words(made.all, made.groups, metric, columns, sort, condition)
+    out = _folder(config["out"])
+    shown = table(compare(runs, metric, baseline), columns, sort, condition)
+
+    from yolograft.report.render import print_form, render, write
+
+    print_form(shown, config["format"], chosen=bool(columns))
+    files = []
+    if out is not None:
+        files = write(shown, out)
+    elif len(folders) == 1 and not (folders[0] / "run.json").exists():
+        files = render(folders[0])
+    for file in files:
+        print(file, file=sys.stderr)
     return 0
+
+
+def _words(value: str | Sequence[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _settings(text: str | None) -> dict[str, str] | None:
+    """`backbone=effv1 neck=conv` as a mapping."""
+    if text is None:
+        return None
+    wanted = {}
+    for word in text.replace(",", " ").split():
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise UserError(f'baseline={text}: write groups with their values, baseline="backbone=yolo11 neck=conv"')
+        wanted[key] = value
+    if not wanted:
+        raise UserError('baseline=: write groups with their values, baseline="backbone=yolo11 neck=conv"')
+    return wanted
+
+
+def _folder(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = Path(name).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out={name}: cannot be made a folder: {error.strerror or error}") from None
+    return folder

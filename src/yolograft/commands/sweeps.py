@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yolograft.commands.app import config_of
-from yolograft.report.table import format_duration
+from yolograft.report.columns import duration
 from yolograft.sweep.overview import Overview, overview
 
 _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropped")
@@ -53,7 +53,7 @@ def _print(found: Sequence[Overview]) -> None:
     for heading in ("runs", *shown, "time left ≈", "last change"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        left = "?" if one.seconds_left is None else format_duration(one.seconds_left) if one.seconds_left else ""
+        left = "?" if one.seconds_left is None else duration(one.seconds_left) if one.seconds_left else ""
         counts = [str(one.counts[state] or "") for state in shown]
         table.add_row(one.path.as_posix(), str(one.runs), *counts, left, _ago(one.changed))
     console.print(table)
@@ -62,4 +62,4 @@ def _print(found: Sequence[Overview]) -> None:
 def _ago(moment: datetime | None) -> str:
     if moment is None:
         return ""
-    return f"{format_duration((datetime.now(timezone.utc) - moment).total_seconds())} ago"
+    return f"{duration((datetime.now(timezone.utc) - moment).total_seconds())} ago"

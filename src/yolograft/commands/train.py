@@ -18,7 +18,9 @@ from yolograft.config.locations import conf_dir
 from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
-from yolograft.sweep.sweeper import GridSweeper, refuse_changed_data
+from yolograft.sweep.same_data import refuse_changed_data
+from yolograft.sweep.sweeper import GridSweeper
+from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
 from yolograft.training.task import Task
 
@@ -89,6 +91,10 @@ def _task(config: DictConfig) -> float:
         logs: Any = OmegaConf.to_container(hydra_config.job_logging, resolve=True)
         _exit_code = run_isolated(task, logs)
     else:
-        _exit_code = task.run()
+        try:
+            _exit_code = task.run()
+        finally:
+            if not sweep:
+                say_what_waits(folder)
     metrics = (read_record(folder / "run.json") or {}).get("metrics") or {}
     return float(metrics["mAP50-95"]) if not _exit_code and metrics else math.nan

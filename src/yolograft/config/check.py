@@ -68,7 +68,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """
     search_path.register()
     resolvers.register()
-    arguments = [_quoted(text) for text in arguments]
+    arguments = [_quoted(argument) for argument in arguments]
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
@@ -106,6 +106,17 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
         return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
+
+
+_EXPRESSIONS = ("filter", "baseline", "constraint")
+
+
+def _quoted(argument: str) -> str:
+    """Quote for Hydra a value that holds =, < and the like by its nature, where the person has not."""
+    key, equals, value = argument.partition("=")
+    if key not in _EXPRESSIONS or not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
+        return argument
+    return "{}='{}'".format(key, value.replace("\\", "\\\\").replace("'", "\\'"))
 
 
 def validate(command: str, config: Mapping[str, Any]) -> None:
@@ -192,8 +203,10 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
     path: list[str] = []
     node: Any = values
     for step in map(str, error["loc"]):  # a union adds the names of its branches to the path: keep what is a key
-        if not isinstance(node, Mapping) or step not in node:
+        if not isinstance(node, Mapping):
             break
+        if step not in node:
+            continue
         path.append(step)
         node = node[step]
     key = prefix + ".".join(path or [str(error["loc"][0])])
@@ -213,15 +226,6 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
             reasons = [e["msg"] for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
             reason = " or ".join(dict.fromkeys(r[0].lower() + r[1:] for r in reasons))
     return f"{key}={node}: {reason}"
-
-
-def _quoted(text: str) -> str:
-    """Put quotes around a constraint, which the shell has taken off and Hydra wants for `<` and spaces."""
-    key, _, value = text.partition("=")
-    if key != "constraint" or value[:1] in ("", "'", '"') or value == "null":
-        return text
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'constraint="{escaped}"'
 
 
 def _parse(texts: Sequence[str]) -> list[Override]:

@@ -22,6 +22,7 @@ def groups(command: str) -> dict[str, list[str]]:
         "info": {"backbone", "context", "neck", "head", "scale"},
         "val": {"dataset"},
         "report": set(),
+        "dashboard": set(),
         "data": {"dataset"},
         "sweeps": set(),
     }

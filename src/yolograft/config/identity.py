@@ -54,6 +54,13 @@ def identity(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def shapes_result(key: str) -> bool:
+    """Return whether a setting, by its dotted key, can change the result of a run; the device can, but only by kind."""
+    group, _, option = key.partition(".")
+    aside = group in _WITHOUT_EFFECT or (group == "trainer" and option in _WITHOUT_EFFECT_IN_TRAINER)
+    return not aside and key not in ("device", "dataset.check") and group != "hydra"
+
+
 def _canonical(value: Any) -> Any:
     """Write equal numbers alike: `mosaic=1` and `mosaic=1.0` are the same run."""
     if isinstance(value, Mapping):

@@ -118,6 +118,7 @@ class TensorBoardLogger(Strict):
     """TensorBoard event files in the run's folder."""
 
     kind: Literal["tensorboard"]
+    pictures: Annotated[int, Field(ge=0)]
 
 
 class WandbLogger(Strict):
@@ -126,11 +127,22 @@ class WandbLogger(Strict):
     kind: Literal["wandb"]
     project: Text
     entity: str | None
-    mode: Literal["offline", "online"]
+    mode: Literal["auto", "online", "offline"]
     tags: list[str]
+    pictures: Annotated[int, Field(ge=0)]
+    weights: bool
 
 
-Logger = Annotated[CSVLogger | TensorBoardLogger | WandbLogger, Field(discriminator="kind")]
+class MlflowLogger(Strict):
+    """MLflow: a folder of files or a server."""
+
+    kind: Literal["mlflow"]
+    uri: str | None
+    project: Text
+    weights: bool
+
+
+Logger = Annotated[CSVLogger | TensorBoardLogger | WandbLogger | MlflowLogger, Field(discriminator="kind")]
 
 
 class DatasetOptions(Strict):
@@ -264,7 +276,23 @@ class ReportConfig(Strict):
 
     runs: str | list[str]
     metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
-    format: Literal["table", "json", "markdown", "csv"]
+    baseline: Text | None
+    columns: str | list[str] | None
+    sort: Text | None
+    filter: Text | None
+    format: Literal["table", "json", "markdown", "csv", "latex"]
+    out: Text | None
+
+
+class DashboardConfig(Strict):
+    """`yolograft dashboard`."""
+
+    runs: str | list[str] | None
+    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    project: Text
+    entity: str | None
+    name: Text | None
+    file: Text | None
 
 
 class DataConfig(Imgsz):
@@ -287,6 +315,7 @@ COMMANDS: dict[str, type[Strict]] = {
     "val": ValConfig,
     "info": InfoConfig,
     "report": ReportConfig,
+    "dashboard": DashboardConfig,
     "data": DataConfig,
     "sweeps": SweepsConfig,
 }

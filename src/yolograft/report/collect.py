@@ -8,9 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from yolograft.config.identity import shapes_result
 from yolograft.errors import UserError
 
 RECORD = "run.json"
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+
+
+Block = tuple[int | None, int | None]
+"""Seed and fold: what runs are paired by."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,26 @@ class Run:
         identity: Hash of what decides the result.
         choices: Chosen value by config group, such as `{"backbone": "yolo11", "neck": "conv"}`.
         overrides: The command line's overrides, such as `("backbone=effv1", "backbone.variant=b1")`.
+        config: Every setting of `config.yaml` that shapes the result, under its dotted key; empty where there is none.
         seed: Seed of the run.
+        fold: Which part of the data a k-fold run validates on.
         params: Number of parameters.
         parts: Number of parameters by part.
         gflops: GFLOPs at the run's image size.
         metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
+        per_class: The same by class.
+        size: Bytes of the best weights on disk.
+        latency: Milliseconds per image at batch 1.
         images_per_second: Training speed.
         seconds: Training time.
         best_epoch: Epoch of the best weights.
         epochs_done: Epochs done so far.
         epochs: Epochs asked for.
+        fingerprint: Hash of the images and labels.
+        versions: Version by package, `yolograft` among them.
+        conditions: How it was computed: `device`, `precision`, `batch`, as far as the record tells.
         error: First line of what went wrong, or None.
+        traceback: All of it.
     """
 
     path: Path
@@ -44,22 +62,43 @@ class Run:
     identity: str | None = None
     choices: Mapping[str, str] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
+    fold: int | None = None
     params: int | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     gflops: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    size: int | None = None
+    latency: float | None = None
     images_per_second: float | None = None
     seconds: float | None = None
     best_epoch: int | None = None
     epochs_done: int | None = None
     epochs: int | None = None
+    fingerprint: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+    traceback: str | None = None
 
     @property
     def finished(self) -> bool:
         """Whether the run went to its end, so that its numbers may be compared."""
         return self.status == "finished"
+
+    @property
+    def block(self) -> Block:
+        """What a run shares with its counterparts of other variants."""
+        return self.seed, self.fold
+
+    @property
+    def progress(self) -> str:
+        """Status in words, with the epochs of a run that did not end."""
+        if self.finished or self.epochs_done is None:
+            return self.status
+        return f"{self.status} {self.epochs_done}/{self.epochs}" if self.epochs else f"{self.status} {self.epochs_done}"
 
 
 def collect(folders: Sequence[Path]) -> list[Run]:
@@ -96,6 +135,8 @@ def read_run(record: Path) -> Run:
         return _damaged(record, reason or type(error).__name__)
     if not isinstance(content, dict):
         return _damaged(record, "not a JSON object")
+    config = _config(record.with_name("config.yaml"))
+    metrics = _mapping(content.get("metrics"))
     return Run(
         path=record.parent,
         name=_text(content.get("name")) or record.parent.name,
@@ -103,17 +144,26 @@ def read_run(record: Path) -> Run:
         identity=_text(content.get("identity")),
         choices={group: str(value) for group, value in _mapping(content.get("choices")).items() if value is not None},
         overrides=tuple(str(item) for item in _list(content.get("overrides"))),
+        config={key: str(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
         seed=_whole(content.get("seed")),
+        fold=_whole(config.get("dataset.fold")),
         params=_whole(content.get("params")),
         parts=_numbers(content.get("parts"), _whole),
         gflops=_number(content.get("gflops")),
-        metrics=_numbers(content.get("metrics"), _number),
+        metrics=_numbers(metrics, _number),
+        per_class={name: _numbers(values, _number) for name, values in _mapping(metrics.get("per_class")).items()},
+        size=_size(record.parent / "checkpoints" / "best.safetensors"),
+        latency=_number(content.get("latency")),
         images_per_second=_number(content.get("images_per_second")),
         seconds=_number(content.get("seconds")),
         best_epoch=_whole(content.get("best_epoch")),
         epochs_done=_whole(content.get("epochs_done")),
         epochs=_whole(content.get("epochs")),
+        fingerprint=_text(_mapping(content.get("data")).get("fingerprint")),
+        versions={name: str(value) for name, value in _mapping(content.get("versions")).items()},
+        conditions={name: str(content[name]) for name in _CONDITIONS if content.get(name) is not None},
         error=_error(content.get("error")),
+        traceback=_text(_mapping(content.get("error")).get("traceback")),
     )
 
 
@@ -124,6 +174,34 @@ def _records(folder: Path) -> Iterator[str]:
             yield os.path.join(parent, RECORD)  # noqa: PTH118 (os.walk speaks in strings)
             below.clear()
         below[:] = [name for name in below if not name.startswith(".")]
+
+
+_BLOCK = ("seed", "dataset.fold")
+_CONDITIONS = ("device", "precision", "batch")
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """The settings of a `config.yaml` by dotted key; none where it cannot be read."""
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    return dict(_flat(content)) if isinstance(content, dict) else {}
+
+
+def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 def _damaged(record: Path, reason: str) -> Run:

@@ -123,20 +123,24 @@ class Evaluator:
         """Move a batch to the device; images [B, 3, H, W] uint8 become 0…1."""
         return self.validator.preprocess(batch)
 
-    def update(self, predictions: Any, batch: dict[str, Any]) -> None:
+    def update(self, predictions: Any, batch: dict[str, Any]) -> list[dict[str, torch.Tensor]]:
         """Count one batch.
 
         Args:
             predictions: What the detector returns in eval mode, (decoded [B, 4 + nc, anchors], raw).
             batch: The preprocessed batch.
+
+        Returns:
+            For each image its boxes: `bboxes` [N, 4] (corners, pixels), `conf` [N], `cls` [N].
         """
         validator = self.validator
-        boxes = validator.postprocess(predictions)
+        boxes: list[dict[str, torch.Tensor]] = validator.postprocess(predictions)
         validator.update_metrics(boxes, batch)
         if validator.args.plots and self._seen_batches < 3:
             validator.plot_val_samples(batch, self._seen_batches)
             validator.plot_predictions(batch, boxes, self._seen_batches)
         self._seen_batches += 1
+        return boxes
 
     def result(self, gather: Callable[[dict[str, list[Any]]], dict[str, list[Any]]] | None = None) -> dict[str, Any]:
         """Return mAP50, mAP50-95, precision, recall (0…1) over all classes and `per_class`, by class name.

@@ -1,6 +1,5 @@
 """Charts as SVG text: the page's own colours and fonts, sharp at any size, readable by a screen reader."""
 
-import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -8,6 +7,7 @@ from html import escape
 import cv2
 import numpy as np
 
+from yolograft.pages.template import data_address
 from yolograft.survey.statistics import Histogram
 
 # Of the drawing, in its own units: about the width of a phone, so that letters keep their size there.
@@ -88,11 +88,6 @@ def centres_png(counts: np.ndarray) -> str:
     image[..., :3] = _HEAT_BGR
     image[..., 3] = np.round(strength * 255)
     return data_address(cv2.imencode(".png", image)[1].tobytes(), "png")
-
-
-def data_address(content: bytes, kind: str) -> str:
-    """Return a picture as an address that holds the picture itself."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _span(first: float, step: float) -> str:

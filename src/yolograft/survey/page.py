@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-
 from yolograft import __version__
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import ALIKE
 from yolograft.errors import UserError
 from yolograft.files import replace_file
-from yolograft.survey.figures import centres_png, data_address, even_ticks, histogram_svg
+from yolograft.pages.colours import palette
+from yolograft.pages.template import data_address, render_page
+from yolograft.pages.text import plain
+from yolograft.survey.figures import centres_png, even_ticks, histogram_svg
 from yolograft.survey.reading import Reading
 from yolograft.survey.samples import Picture, faulty, pairs, samples
-from yolograft.survey.sheet import palette, sheet
+from yolograft.survey.sheet import sheet
 from yolograft.survey.statistics import FINEST, centres, histograms
-from yolograft.survey.text import plain
 
 #: Faults of one kind that the page lists; data.json has all of them.
 LISTED = 500
@@ -78,12 +78,10 @@ def page(reading: Reading, numbers: Mapping[str, Any], pictures: list[Picture]) 
         numbers: what `describe` made of it.
         pictures: the samples.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": lambda n: f"{n:,}", "share": _share, "short": _short, "plain": plain}
     root = Path(reading.spec.root)
-    text = environment.get_template("page.html.j2").render(
+    return render_page(
+        Path(__file__).parent / "page.html.j2",
+        {"number": lambda n: f"{n:,}", "share": _share, "short": _short},
         numbers=numbers,
         spec=reading.spec,
         splits=numbers["splits"],
@@ -102,7 +100,6 @@ def page(reading: Reading, numbers: Mapping[str, Any], pictures: list[Picture]) 
         finest=FINEST,
         version=__version__,
     )
-    return text.encode("utf-8", "backslashreplace")
 
 
 def _classes(splits: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,32 +1,18 @@
 """The samples on one picture, with their boxes in the colours of a legend."""
 
-import colorsys
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager, get_data_path
-from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 
+from yolograft.pages.colours import palette
+from yolograft.pages.fonts import font_for, own_font
+from yolograft.pages.text import plain
 from yolograft.survey.samples import SAMPLE_SIDE, Picture
-from yolograft.survey.text import plain
-
-# Okabe and Ito's colours, told apart with any colour vision, on photographs too.
-_COLOURS = ("#56B4E9", "#E69F00", "#00B886", "#F0E442", "#E58AC0", "#D55E00", "#3D7DFF", "#FFFFFF")
-
 
 _MARGIN, _LINE, _COLUMNS, _LETTERS = 12, 20, 4, 14
-
-
-def palette(nc: int) -> list[str]:
-    """Return a colour for each class; of a few classes all can be told apart, of many those of one picture mostly."""
-    if nc <= len(_COLOURS):
-        return list(_COLOURS[:nc])
-    colours = (colorsys.hls_to_rgb(n * 0.618034 % 1, (0.55, 0.7, 0.8)[n % 3], 0.95) for n in range(nc))
-    return ["#" + "".join(f"{round(channel * 255):02x}" for channel in colour) for colour in colours]
 
 
 def sheet(pictures: Sequence[Picture], names: Mapping[int, str]) -> tuple[bytes, list[str]]:
@@ -106,26 +92,4 @@ def _shortened(text: str, limit: int = 48) -> str:
 
 
 def _font(text: str) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font_for(text) or _own_font(), _LETTERS)
-
-
-@lru_cache
-def font_for(text: str) -> str | None:
-    """Return the file of a font that has all letters of a text: matplotlib's own, or else any that is installed."""
-    letters = {ord(c) for c in text if c.isprintable() and not c.isspace()}
-    if letters <= _letters(_own_font()):
-        return _own_font()
-    installed = sorted(font_manager.findSystemFonts())
-    return next((font for font in installed if letters <= _letters(font)), None)
-
-
-def _own_font() -> str:
-    return str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
-
-
-@lru_cache
-def _letters(font: str) -> frozenset[int]:
-    try:
-        return frozenset(FT2Font(font).get_charmap())
-    except (OSError, RuntimeError, ValueError):  # not every file among a system's fonts is one
-        return frozenset()
+    return ImageFont.truetype(font_for(text) or own_font(), _LETTERS)

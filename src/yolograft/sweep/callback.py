@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from yolograft.config.jobs import Job
 from yolograft.sweep.ledger import Ledger, renew
+from yolograft.sweep.tracking import log_tables, say_what_waits
 from yolograft.training.record import read_record
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,9 @@ class SweepCallback(Callback):
         folder = Path(config.hydra.runtime.output_dir).parent
         if (folder / "sweep.json").exists():
             renew(folder)
-            _render(folder)
+            from yolograft.report.render import page_is_due, render
+
+            render(folder, page=page_is_due(folder))
 
     @classmethod
     def close(cls) -> int:
@@ -52,12 +55,14 @@ class SweepCallback(Callback):
             return 0
         renew(ledger.folder)
         if any(ledger.folder.glob("*/run.json")):
-            from yolograft.report.collect import collect
-            from yolograft.report.table import print_table, rows
+            from yolograft.report.render import render, show
 
-            print_table(rows(collect([ledger.folder])))
-            for file in _render(ledger.folder):
+            show(ledger.folder)
+            files = render(ledger.folder)
+            for file in files:
                 sys.stderr.write(f"{file}\n")
+            log_tables(ledger.folder, files)
+            say_what_waits(ledger.folder)
         left = ledger.unfinished()
         for job, state in left:
             if state == "running":
@@ -92,9 +97,3 @@ def _last_lines(file: Path) -> list[str]:
     if crashes and (not began or crashes[-1] > began[-1]):
         return lines[crashes[-1] :][:_LAST_LINES]
     return lines[-_LAST_LINES:]
-
-
-def _render(folder: Path) -> list[Path]:
-    from yolograft.report.render import render
-
-    return list(render(folder))

@@ -1,6 +1,5 @@
 """The sweeper that can be repeated: it leaves out what is finished, and a failure stays in its run."""
 
-import json
 import logging
 import sys
 import time
@@ -18,7 +17,6 @@ from yolograft.config.jobs import Job
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
 from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.record import first_fields, read_record, record_death
 
 log = logging.getLogger(__name__)
@@ -62,22 +60,6 @@ class GridSweeper(BasicSweeper):
         size = 1 if isinstance(self.launcher, BasicLauncher) else self.max_batch_size or max(len(jobs), 1)
         for first in range(0, len(jobs), size):
             launch(self.launcher, [job for job in jobs[first : first + size] if _is_free(job)], first)
-
-
-def refuse_changed_data(jobs: Sequence[Job]) -> None:
-    """Refuse a sweep some of whose runs were finished on other images or labels: their numbers would not compare.
-
-    Raises:
-        UserError: Naming the first of them.
-    """
-    now: dict[str, str | None] = {}
-    for job in jobs:
-        record = read_record(job.folder / "run.json") or {}
-        if record.get("status") == "finished" and record.get("identity") == job.identity:
-            data = json.dumps([job.config[key] for key in ("dataset", "single_cls", "fraction")], default=str)
-            if data not in now:
-                now[data] = fingerprint_now(job.config)
-            refuse_other_data(job.folder, record, now[data])
 
 
 def wanted(job: Job) -> bool:

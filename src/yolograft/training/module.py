@@ -289,7 +289,14 @@ def _float(value: Any) -> Any:
 
 
 def evaluate(
-    model: Detector, loader: Any, folder: Path, device: torch.device, *, plots: bool = False, single_cls: bool = False
+    model: Detector,
+    loader: Any,
+    folder: Path,
+    device: torch.device,
+    *,
+    plots: bool = False,
+    single_cls: bool = False,
+    watch: Sequence[Callable[[dict[str, Any], list[dict[str, torch.Tensor]]], None]] = (),
 ) -> dict[str, Any]:
     """Measure a detector: ultralytics' post-processing and metrics over a loader, in fp32.
 
@@ -300,6 +307,7 @@ def evaluate(
         device: Where to compute.
         plots: Draw confusion matrix, curves and sample predictions into `folder`.
         single_cls: Take all classes for one.
+        watch: Are shown every batch with the boxes found in it, as `Evaluator.update` returns them.
 
     Returns:
         mAP50, mAP50-95, precision, recall and `per_class`.
@@ -310,5 +318,7 @@ def evaluate(
     with torch.inference_mode():
         for batch in loader:
             batch = evaluator.preprocess(batch)
-            evaluator.update(model(batch["img"]), batch)
+            boxes = evaluator.update(model(batch["img"]), batch)
+            for look in watch:
+                look(batch, boxes)
     return evaluator.result()

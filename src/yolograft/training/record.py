@@ -56,6 +56,7 @@ class Record:
             "epochs_done": self.previous.get("epochs_done", 0),
             "attempts": attempts(self.previous),
             "images_per_second": self.previous.get("images_per_second"),
+            "loggers": self.previous.get("loggers") or {},
             "error": None,
             "started": self.previous.get("started") or _now(),
             "finished": None,

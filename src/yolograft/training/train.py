@@ -13,7 +13,7 @@ import torch.distributed as dist
 from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from yolograft.config.identity import identity
+from yolograft.config.identity import identity, variant_name
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
@@ -41,8 +41,11 @@ from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.latency import latency
-from yolograft.training.loggers import check_logger, close_logger, make_logger
+from yolograft.training.loggers import check_logger, open_logger
+from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
+from yolograft.training.pictures import Album
+from yolograft.training.predictions import Predictions
 from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.stages import Stage, plan, stage_of
@@ -160,6 +163,7 @@ class Run:
         group: The sweep's name, or the project of a single run.
         stop: Whether the process was asked to stop.
         rank: Which of the processes that train together this is.
+        logger: The logger of the `logger` group, while the run trains.
     """
 
     config: dict[str, Any]
@@ -169,11 +173,39 @@ class Run:
     group: str
     stop: StopRequest
     rank: int = 0
+    logger: RunLogger | None = None
 
     def train(self) -> None:
-        """Train, measure the best weights, draw; again from the last checkpoint where that can mend a failure."""
+        """Train, measure the best weights, draw; one run of the logger, which learns how it ended."""
         if self.rank == 0:
             replace_file(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(self.config)).encode())
+            self.logger = open_logger(self.config["logger"], self._tracked())
+        try:
+            self._until_done()
+        except BaseException as error:
+            if self.logger is not None:
+                ended = {"type": type(error).__name__, "message": str(error)}
+                stopped = isinstance(error, StoppedError | Pruned)
+                self.logger.close("stopped" if stopped else "failed", {**self.record.fields, "error": ended})
+            raise
+        if self.logger is not None:
+            self.logger.close("finished", self.record.fields)
+
+    def _tracked(self) -> Tracked:
+        """Return this run as loggers see it."""
+        config, fields, kind = self.config, self.record.fields, self.config["logger"]["kind"]
+        return Tracked(
+            folder=self.folder,
+            name=variant_name(fields["choices"], config, fields["overrides"]),
+            group=self.group,
+            choices={group: choice for group, choice in fields["choices"].items() if group != "logger"},
+            config={key: value for key, value in config.items() if key != "logger"},
+            memory=fields["loggers"].get(kind, {}),
+            remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
+        )
+
+    def _until_done(self) -> None:
+        """Train; again from the last checkpoint where that can mend a failure."""
         checkpoints = Checkpoints(self.folder / "checkpoints")
         batch, attempt, failures, failed_after = None, 0, 0, -1
         while True:
@@ -357,34 +389,25 @@ class Run:
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
         config, compute = self.config, self.compute
         extra = [make(settings) for name, settings in config["callbacks"].items() if name != "progressive"]
-        logger = None if self.rank else make_logger(config["logger"], self.folder, self.folder.name, self.group, config)
-        failed = True
-        try:
-            with warnings.catch_warnings():
-                # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
-                warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")
-                logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-                trainer = pl.Trainer(
-                    accelerator=compute.accelerator,
-                    devices=compute.devices,
-                    strategy=self._strategy(),
-                    max_epochs=module.recipe.epochs - module.start_epoch,
-                    callbacks=[*callbacks, *extra],
-                    logger=logger or False,
-                    default_root_dir=self.folder,
-                    enable_checkpointing=False,
-                    enable_progress_bar=False,
-                    enable_model_summary=False,
-                    num_sanity_val_steps=0,
-                    use_distributed_sampler=False,
-                )
-                trainer.fit(module, datamodule=data)
-            failed = False
-        except Pruned:
-            failed = False
-            raise
-        finally:
-            close_logger(logger, failed)
+        with warnings.catch_warnings():
+            # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
+            warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")
+            logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+            trainer = pl.Trainer(
+                accelerator=compute.accelerator,
+                devices=compute.devices,
+                strategy=self._strategy(),
+                max_epochs=module.recipe.epochs - module.start_epoch,
+                callbacks=[*callbacks, *extra],
+                logger=self.logger or False,
+                default_root_dir=self.folder,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+            )
+            trainer.fit(module, datamodule=data)
 
     def _strategy(self) -> Strategy | str:
         if self.compute.processes == 1:
@@ -399,9 +422,23 @@ class Run:
         best, _ = load_detector(checkpoints.best, trust=own_packages(config))
         loader = val_loader(val_set, batch, self.compute.workers)
         drawing = config["trainer"]["plots"]
-        metrics = evaluate(best, loader, plots, self.compute.device, plots=drawing, single_cls=config["single_cls"])
+        album = Album(config["logger"].get("pictures", 0))
+        kept = Predictions(val_set.im_files, best.names)
+        metrics = evaluate(
+            best,
+            loader,
+            plots,
+            self.compute.device,
+            plots=drawing,
+            single_cls=config["single_cls"],
+            watch=[album, kept],
+        )
+        kept.save(self.folder)
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
         took = latency(best, self.compute.device, config["imgsz"])
         self.record.update(metrics=metrics, latency=round(took, 3))
+        if self.logger is not None:
+            self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
+            self.logger.log_weights(checkpoints.best)
         checkpoints.clean()

@@ -123,7 +123,7 @@ class Journal(pl.Callback):
                 "make room and start the same command again"
             ) from error
         for logger in trainer.loggers:
-            logger.log_metrics({k: v for k, v in row.items() if k != "epoch"}, step=epoch)
+            logger.log_metrics(row, step=epoch)
 
     def _write_epoch(
         self, trainer: pl.Trainer, module: DetectionTraining, row: dict[str, float], fitness: float

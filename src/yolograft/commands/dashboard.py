@@ -1,0 +1,41 @@
+"""`yolograft dashboard`: the saved workspace and the report of a sweep in W&B."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+from yolograft.commands.app import config_of
+from yolograft.errors import UserError
+from yolograft.files import replace_file
+
+
+def main(arguments: list[str]) -> int:
+    """Save the dashboard in W&B, or write what would be saved into a file."""
+    config = config_of("dashboard", arguments)
+    if config is None:
+        return 0
+    given = config["runs"] if isinstance(config["runs"], list) else [config["runs"]]
+    folders = [Path(folder).expanduser() for folder in given if folder]
+    if find_spec("wandb_workspaces") is None:
+        raise UserError('dashboard: wandb-workspaces is not installed; pip install "yolograft[wandb]"')
+    from yolograft.report.collect import collect
+    from yolograft.report.dashboard import plan, save, specification
+
+    made = plan(
+        collect(folders) if folders else [],
+        [folder.resolve().name for folder in folders],
+        project=config["project"],
+        entity=config["entity"],
+        name=config["name"],
+        metric=config["metric"],
+    )
+    if config["file"]:
+        file = Path(config["file"]).expanduser()
+        if not file.parent.is_dir():
+            raise UserError(f"file={file}: there is no folder {file.parent}")
+        content = json.dumps(specification(made), indent=2, ensure_ascii=False) + "\n"
+        print(replace_file(file, content.encode()))
+        return 0
+    for address in save(made):
+        print(address)
+    return 0

@@ -1,0 +1,1 @@
+"""What pages share: their look, their colours, how they are made from templates."""

@@ -1,0 +1,57 @@
+"""What a comparison says, in a few sentences for who opens it first."""
+
+from collections import Counter
+
+from yolograft.report.columns import signed
+from yolograft.report.comparison import Comparison, Row
+
+_MOST_NAMED = 6
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """What was run, which variant has the highest mean, and how many differences can be told from zero."""
+    said = [_counts(comparison)]
+    finished = [row for row in comparison.rows if comparison.metric in row.statistics]
+    if not finished:
+        return [*said, "No run has finished yet: there is nothing to compare."]
+    best = max(finished, key=lambda row: row.statistics[comparison.metric].mean)
+    said.append(f"The highest mean {comparison.metric} is {_mean(best, comparison.metric)}: {best.variant.label}.")
+    return [*said, *_differences(comparison)]
+
+
+def _counts(comparison: Comparison) -> str:
+    runs, variants = len(comparison.runs), len(comparison.rows)
+    counts = Counter(run.status for run in comparison.runs)
+    ended = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return f"{variants} {'variant' if variants == 1 else 'variants'}, {runs} {'run' if runs == 1 else 'runs'}: {ended}."
+
+
+def _mean(row: Row, metric: str) -> str:
+    summary = row.statistics[metric]
+    spread = "" if summary.sd is None else f" ± {summary.sd:.3f}"
+    return f"{summary.mean:.3f}{spread} ({summary.n} {'seed' if summary.n == 1 else 'seeds'})"
+
+
+def _differences(comparison: Comparison) -> list[str]:
+    compared = [row for row in comparison.rows if row.difference]
+    tested = [row for row in compared if row.difference and row.difference.told is not None]
+    if not compared:
+        return []
+    if not tested:
+        return [
+            "No difference to the baseline can be told from chance yet: that needs two seeds or more of a variant and "
+            "of its baseline (seeds=3)."
+        ]
+    told = [row for row in tested if row.difference and row.difference.told]
+    lines = [f"{len(told)} of {len(tested)} differences to the baseline can be told from zero{':' if told else '.'}"]
+    for word, sign in (("better", 1), ("worse", -1)):
+        named = [row for row in told if row.difference and row.difference.value * sign > 0]
+        if named:
+            shown = ", ".join(
+                f"{r.variant.label} ({signed(r.difference.value)})" for r in named[:_MOST_NAMED] if r.difference
+            )
+            more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+            lines.append(f"{word}: {shown}{more}{';' if word == 'better' and len(named) < len(told) else '.'}")
+    if len(told) < len(tested):
+        lines.append("Of the others nothing is known: they may be better, worse or the same; more seeds tell more.")
+    return [" ".join(lines)]

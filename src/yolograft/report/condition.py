@@ -1,0 +1,157 @@
+"""`filter="neck == 'gsconv' and params < 3e6"`: a condition on the columns of a table, read without running it."""
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from yolograft.errors import UserError
+
+_SIGNS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_HYPHENATED = "mAP50-95", "mAP50__95"
+"""The one name that Python would take for a subtraction, and what it is read as."""
+
+
+class Condition:
+    """A condition in the words of Python: comparisons, `and`, `or`, `not`, `in`, + - * /, numbers, texts and names.
+
+    What is unknown of a row meets no comparison but `!=`.
+
+    Args:
+        key: The setting that holds it, for messages.
+        text: Such as `neck == 'gsconv' and params < 3e6`.
+
+    Attributes:
+        names: The names in it.
+
+    Raises:
+        UserError: It cannot be read, or does more than compare.
+    """
+
+    def __init__(self, key: str, text: str) -> None:
+        self._shown = f"{key}={text}"
+        try:
+            self._tree = ast.parse(re.sub(rf"\b{_HYPHENATED[0]}\b", _HYPHENATED[1], text).strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise self._refused("cannot be read; write it as \"neck == 'gsconv' and params < 3e6\"") from None
+        self.names: list[str] = []
+        self._check(self._tree)
+        if not self.names:
+            raise self._refused("names no column")
+
+    def holds(self, value_of: Callable[[str], Any]) -> bool:
+        """Whether a row meets it.
+
+        Args:
+            value_of: A column's value by its key: None where it is unknown, a tuple where it goes by several names.
+
+        Raises:
+            UserError: The values cannot be compared so.
+        """
+        return bool(self._value(self._tree, value_of))
+
+    def _check(self, node: ast.expr) -> None:
+        match node:
+            case ast.Name() | ast.Attribute():
+                self.names.append(_name(node))
+                return
+            case ast.Constant(value=bool() | int() | float() | str() | None):
+                return
+            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
+                pass
+            case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+                parts = [operand]
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
+                parts = [left, right]
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(
+                type(op) in _SIGNS or isinstance(op, ast.In | ast.NotIn) for op in ops
+            ):
+                parts = [left, *others]
+            case _:
+                shown = ast.unparse(node)
+                raise self._refused(f"{shown} is not allowed; only comparisons, and, or, not, + - * /, numbers, names")
+        for part in parts:
+            self._check(part)
+
+    def _value(self, node: ast.expr, value_of: Callable[[str], Any]) -> Any:
+        match node:
+            case ast.BoolOp(op=op, values=parts):
+                whole = all if isinstance(op, ast.And) else any
+                return whole(self._value(part, value_of) for part in parts)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self._value(operand, value_of)
+            case ast.UnaryOp(operand=operand):
+                return self._applied(operator.mul, -1, self._value(operand, value_of))
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._applied(_SIGNS[type(op)], self._value(left, value_of), self._value(right, value_of))
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                sides = [self._value(side, value_of) for side in (left, *others)]
+                return all(self._met(op, *pair) for op, *pair in zip(ops, sides[:-1], sides[1:], strict=True))
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return [self._value(part, value_of) for part in parts]
+            case ast.Constant(value=value):
+                return value
+        return value_of(_name(node))
+
+    def _met(self, op: ast.cmpop, left: Any, right: Any) -> bool:
+        match op:
+            case ast.NotEq():
+                return not self._met(ast.Eq(), left, right)
+            case ast.NotIn():
+                return not self._met(ast.In(), left, right)
+            case ast.In() if isinstance(right, list):
+                return any(self._met(ast.Eq(), left, one) for one in right)
+            case ast.In():
+                return any(str(a) in str(b) for a in _names(left) for b in _names(right))
+            case ast.Eq():
+                return any(_equal(a, b) for a in _names(left) for b in _names(right))
+        return any(self._applied(_SIGNS[type(op)], a, b) for a in _names(left) for b in _names(right))
+
+    def _applied(self, sign: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        numbers = [_number(side) for side in (left, right)]
+        if None in (left, right):
+            return None
+        if None in numbers:
+            text = left if numbers[0] is None else right
+            raise self._refused(f"{text!r} is no number")
+        try:
+            return sign(*numbers)
+        except ArithmeticError:
+            return None
+
+    def _refused(self, why: str) -> UserError:
+        return UserError(f"{self._shown}: {why}")
+
+
+def _name(node: ast.expr) -> str:
+    """A name, with dots as settings have them (`optim.lr0`)."""
+    return ast.unparse(node).replace(_HYPHENATED[1], _HYPHENATED[0])
+
+
+def _names(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    numbers = _number(left), _number(right)
+    return left == right or (numbers[0] is not None and numbers[0] == numbers[1])
+
+
+def _number(value: Any) -> float | None:
+    """A number, also one that is the text of a setting."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,51 @@
+"""The page of a comparison with its pictures, as files."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from yolograft.files import replace_file
+from yolograft.report.forms.html import to_html
+from yolograft.report.pictures.draw import pictures, to_png, to_svg
+from yolograft.report.pictures.photographs import photographs_png
+from yolograft.report.samples import compare_images, saved
+from yolograft.report.table import Table
+
+log = logging.getLogger(__name__)
+
+PAGE = "report.html"
+FIGURES = "figures"
+
+
+def write_page(shown: Table, folder: Path) -> list[Path]:
+    """Draws the pictures and writes them and the page; a file that cannot be written is named in the log.
+
+    Args:
+        shown: What is shown of the comparison.
+        folder: Where to; it must exist.
+
+    Returns:
+        What was written: the folder `figures` (NAME.png and NAME.svg for each picture, samples.png) and `report.html`.
+    """
+    kept = saved(shown.comparison)
+    drawn = [(picture, to_svg(picture)) for picture in pictures(shown.comparison, kept)]
+    samples = compare_images(kept)
+    figures = folder / FIGURES
+    files: dict[Path, Callable[[], bytes | None]] = {}
+    for picture, svg in drawn:
+        files[figures / f"{picture.name}.png"] = partial(to_png, picture)
+        files[figures / f"{picture.name}.svg"] = svg.encode
+    if samples:
+        files[figures / "samples.png"] = partial(photographs_png, samples)
+    files[folder / PAGE] = lambda: to_html(shown, drawn, samples, folder.resolve().name)
+    written = []
+    for file, make in files.items():
+        try:
+            if content := make():
+                file.parent.mkdir(exist_ok=True)
+                replace_file(file, content)
+                written.append(figures if file.parent == figures else file)
+        except OSError as error:
+            log.warning("%s not written: %s", file, error.strerror or error)
+    return list(dict.fromkeys(written))

@@ -1,0 +1,23 @@
+"""Small copies of images, made without what trainings need to read them."""
+
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+SIDE = 420
+"""Longer side of a copy, pixels."""
+
+
+def read_photograph(file: Path) -> Image.Image | None:
+    """A small upright RGB copy of an image; None where it cannot be read."""
+    try:
+        with Image.open(file) as opened:
+            opened.draft("RGB", (SIDE, SIDE))
+            image = ImageOps.exif_transpose(opened)
+            if image.mode.startswith("I"):  # 16 bits
+                image = image.point(lambda value: value / 256).convert("L")
+            image = image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # as decoders say it
+        return None
+    image.thumbnail((SIDE, SIDE))
+    return image

@@ -1,0 +1,1 @@
+"""Pictures of a comparison: drawn once with matplotlib, kept as PNG and SVG, shown on the page."""

@@ -1,0 +1,115 @@
+"""Loss and metric per epoch, the mean over seeds with a band."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from yolograft.report.collect import Run
+from yolograft.report.comparison import Comparison, Row
+from yolograft.report.pictures.style import Looks, Picture, new_figure, shortened
+
+MOST = 8
+"""Variants drawn: more lines than these cannot be told apart."""
+
+Curve = Mapping[int, float]
+"""A value by epoch."""
+
+
+def read_curves(file: Path, metric: str) -> dict[str, dict[int, float]]:
+    """Reads a `metrics.csv`.
+
+    Returns:
+        `metric`, `training loss` and `validation loss` (box, class and DFL together) by epoch, as far as the file tells
+        them in numbers; nothing where it cannot be read.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                epoch = int(row["epoch"])
+                for name, value in _values(row, metric):
+                    if math.isfinite(value):
+                        curves.setdefault(name, {})[epoch] = value
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):  # TypeError: a row that was cut off
+        return curves
+    return curves
+
+
+def _values(row: Mapping[str, str], metric: str) -> list[tuple[str, float]]:
+    parts = {kind: [float(row[key]) for key in row if key and key.startswith(f"{kind}/")] for kind in ("train", "val")}
+    values = [("training loss", sum(parts["train"])), ("validation loss", sum(parts["val"]))]
+    values = [pair for pair, part in zip(values, parts.values(), strict=True) if part]
+    return [(metric, float(row[f"metrics/{metric}"])), *values] if f"metrics/{metric}" in row else values
+
+
+def draw(comparison: Comparison) -> Picture | None:
+    """Draws the curves of the baseline and the best variants; None where no run has written any."""
+    metric = comparison.metric
+    known = []
+    for row in _chosen(comparison.rows):
+        curves = [read_curves(run.path / "metrics.csv", metric) for run in _runs(row)]
+        if any(curves):
+            known.append((row, curves))
+    if not known:
+        return None
+    looks = Looks(comparison, [row for row, _ in known])
+    figure = new_figure(3.3, 7.4)
+    tips: dict[str, str] = {}
+    panels = (metric, "training loss", "validation loss")
+    for axes, name in zip(figure.subplots(1, 3), panels, strict=True):
+        for number, (row, curves) in enumerate(known):
+            mine = [curve[name] for curve in curves if name in curve]
+            if mine:
+                gid = f"curve{panels.index(name)}-{number}"
+                last = _draw_curve(axes, mine, looks.colour(row), looks.dashes(row), gid)
+                tips[gid] = f"{row.variant.label}: {name} {last[1]:.3f} after epoch {last[0]}"
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if axes.get_ylim()[0] < 0:
+            axes.set_ylim(bottom=0)
+    handles = [
+        Line2D([], [], color=looks.colour(row), ls=looks.dashes(row), lw=1.4, label=shortened(row.variant.label))
+        for row, _ in known
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), handlelength=3)
+    text = "Losses are sums of box, class and DFL loss."
+    if any(len(curves) > 1 for _, curves in known):
+        text += " Lines: mean over seeds, up to the epoch that all of them reached; bands: ± standard deviation."
+    if len(known) < len(comparison.rows):
+        text += f" Drawn: the best {len(known)} of {len(comparison.rows)} variants, the baseline among them."
+    return Picture("curves", f"{metric} and losses per epoch", text, figure, tips)
+
+
+def _chosen(rows: Sequence[Row]) -> list[Row]:
+    """The best rows, with the best baseline among them."""
+    chosen = list(rows[:MOST])
+    baseline = next((row for row in rows if row.baseline), None)
+    if baseline and baseline not in chosen:
+        chosen[-1] = baseline
+    return chosen
+
+
+def _runs(row: Row) -> Sequence[Run]:
+    return row.variant.finished or row.variant.runs
+
+
+def _draw_curve(axes: Axes, curves: Sequence[Curve], colour: str, dashes: str, gid: str) -> tuple[int, float]:
+    """Draws a line and its band; returns the last epoch and its value."""
+    epochs = sorted(set.intersection(*(set(curve) for curve in curves))) or sorted(curves[0])
+    drawn = [curve for curve in curves if set(epochs) <= set(curve)]
+    means = [fmean(curve[epoch] for curve in drawn) for epoch in epochs]
+    if len(drawn) > 1:
+        spread = [stdev([curve[epoch] for curve in drawn]) for epoch in epochs]
+        low = [max(mean - sd, 0.0) for mean, sd in zip(means, spread, strict=True)]
+        high = [mean + sd for mean, sd in zip(means, spread, strict=True)]
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.15, lw=0)
+    marker = "." if len(epochs) < 3 else ""
+    axes.plot(epochs, means, color=colour, ls=dashes, lw=1.4, marker=marker, gid=gid)
+    return epochs[-1], means[-1]

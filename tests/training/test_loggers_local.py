@@ -1,0 +1,115 @@
+"""TensorBoard and MLflow: the names of W&B's logger, and no waiting for a server."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from standin_wandb import StandIn
+from yolograft.training.loggers import open_logger
+from yolograft.training.loggers.base import Tracked, summary
+from yolograft.training.pictures import Box, Picture
+
+RECORD = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "latency": 3.5, "metrics": {"mAP50-95": 0.4}}
+SUMMED = {"params": 10, "parts/neck": 4, "gflops": 0.1, "latency": 3.5, "mAP50-95": 0.4}
+
+
+def tracked(folder: Path, **changes: Any) -> Tracked:
+    known: dict[str, Any] = {
+        "folder": folder,
+        "name": "effv1-b0_gsconv_n_seed0",
+        "group": "backbones",
+        "choices": {"backbone": "effv1"},
+        "config": {"optim": {"lr0": 0.01}},
+    }
+    return Tracked(**known | changes)
+
+
+def log_all(settings: dict[str, Any], run: Tracked, epochs: range = range(1, 4), status: Any = "finished") -> None:
+    logger = open_logger(settings, run)
+    assert logger is not None
+    for epoch in epochs:
+        logger.log_metrics({"epoch": epoch, "metrics/mAP50-95": epoch / 10, "train/box_loss": 1.0}, epoch)
+    box = Box(0, (0.1, 0.2, 0.5, 0.6), 0.75)
+    logger.log_pictures([Picture("a.png", np.zeros((32, 32, 3), np.uint8), [box], [box])], {0: "cat"}, 3)
+    logger.close(status, RECORD)
+
+
+def mlflow_run(uri: Path, monkeypatch: pytest.MonkeyPatch, project: str = "lab") -> Any:
+    """Return MLflow's client and the one run of a store."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(uri.as_uri())
+    experiment = client.get_experiment_by_name(project)
+    (run,) = client.search_runs([experiment.experiment_id])
+    return client, run
+
+
+def test_a_summary_has_the_names_that_every_logger_uses() -> None:
+    assert summary(RECORD) == SUMMED
+
+
+def test_tensorboard_has_curves_pictures_settings_and_results(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log_all({"kind": "tensorboard", "pictures": 1}, tracked(tmp_path))
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(e.step, round(e.value, 3)) for e in events.Scalars("metrics/mAP50-95")] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert events.Scalars("parts/neck")[0].value == 4
+    assert events.Scalars("mAP50-95")[0].value == pytest.approx(0.4)
+    assert set(events.Tags()["images"]) == {"validation/0 predictions", "validation/0 ground_truth"}
+    assert "_hparams_/session_start_info" in events.summary_metadata
+    started = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    assert b"choices.backbone" in started
+    assert b"optim.lr0" in started
+
+
+def test_mlflow_has_curves_settings_tags_results_and_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"kind": "mlflow", "uri": str(tmp_path / "store"), "project": "lab", "weights": False}
+    log_all(settings, tracked(tmp_path), status="failed")
+    client, run = mlflow_run(tmp_path / "store", monkeypatch)
+    assert run.info.run_name == "effv1-b0_gsconv_n_seed0"
+    assert run.info.status == "FAILED"
+    assert [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "metrics/mAP50-95")] == [
+        (1, 0.1), (2, 0.2), (3, 0.3),
+    ]  # fmt: skip
+    assert SUMMED.items() <= run.data.metrics.items()
+    assert run.data.params == {"choices.backbone": "effv1", "optim.lr0": "0.01"}
+    assert {"backbone": "effv1", "sweep": "backbones", "status": "failed"}.items() <= run.data.tags.items()
+
+
+def test_an_mlflow_run_that_goes_on_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"kind": "mlflow", "uri": str(tmp_path / "store"), "project": "lab", "weights": False}
+    remembered: list[dict[str, Any]] = []
+    log_all(settings, tracked(tmp_path, remember=remembered.append), range(1, 3), "stopped")
+    log_all(settings, tracked(tmp_path, memory=remembered[-1]), range(3, 5))
+    client, run = mlflow_run(tmp_path / "store", monkeypatch)
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "train/box_loss")] == [1, 2, 3, 4]
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("server_is", ["away", "silent"])
+def test_an_mlflow_server_costs_seconds_at_most_and_what_it_has_not_got_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server_is: str
+) -> None:
+    import mlflow.tracking  # noqa: F401 (loading it takes seconds, and is no server's fault)
+
+    with StandIn() as server:
+        server.silent = server_is == "silent"
+        if server_is == "away":
+            server.die()
+        began = time.monotonic()
+        log_all({"kind": "mlflow", "uri": server.url, "project": "lab", "weights": False}, tracked(tmp_path))
+        assert time.monotonic() - began < 6
+    assert f"kept in {tmp_path / 'mlruns'}" in caplog.text
+    client, run = mlflow_run(tmp_path / "mlruns", monkeypatch)
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "train/box_loss")] == [1, 2, 3]
+    assert run.info.status == "FINISHED"
+
+
+def test_without_a_logger_there_is_none(tmp_path: Path) -> None:
+    assert open_logger({"kind": "csv"}, tracked(tmp_path)) is None
