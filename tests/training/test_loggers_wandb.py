@@ -466,7 +466,7 @@ def test_a_training_ends_normally_whatever_the_server_does(tmp_path: Path, serve
         standin.dies_after = "UpsertBucket" if server_is == "dying" else None
         standin.silent_after = "UpsertBucket" if server_is == "falling silent" else None
         done = subprocess.run(
-            [sys.executable, "-c", TIMED, "train", *TINY, "logger=wandb", "logger.weights=true"],
+            [sys.executable, "-c", TIMED, "train", *TINY, "logger=wandb", f"logger.weights={server_is == 'dying'}"],
             cwd=tmp_path,
             env={**os.environ, **standin.env, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
