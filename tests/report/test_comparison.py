@@ -166,10 +166,22 @@ def test_overridden_options_make_variants(tmp_path: Path, write_run: WriteRun) -
     assert rows["effv1-b1"].reference == "yolo11"
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_stock_with_an_option_of_its_own_is_not_stock_but_an_option_of_all_is_no_matter(
+    tmp_path: Path, write_run: WriteRun, shared: bool
+) -> None:
+    option = "backbone.pretrained=true"
+    write_run(tmp_path / "stock", overrides=["backbone=yolo11", option])
+    write_run(tmp_path / "other", "effv1", overrides=["backbone=effv1", *([option] if shared else [])])
+    (other,) = (row for row in compare(collect([tmp_path])).rows if row.variant.settings["backbone"] == "effv1")
+    assert (other.reference is not None) == shared
+
+
 def test_a_config_tells_variants_that_no_override_does(tmp_path: Path, write_run: WriteRun) -> None:
     """An experiment's file sets things too; seeds, names and loggers make no variant."""
     for name, lr0 in (("low", 0.01), ("high", 0.02)):
         config = {"optim": {"lr0": lr0, "lrf": 0.1}, "seed": 0, "name": name, "logger": {"kind": name}}
+        config |= {"neck": {"_target_": f"moved.{name}"}}
         write_run(tmp_path / name, config=config)
     assert compare(collect([tmp_path])).groups == ("lr0",)
 
@@ -291,6 +303,13 @@ def test_conditions_and_versions_that_differ_are_named() -> None:
     )
     assert any("does not tell its version" in text and "yolo11_gsconv_1_None" in text for text in texts)
     assert "different torch: 2.15.0 (the rest), 2.6.0 (yolo11_slim_0_None)" in texts
+
+
+def test_a_batch_that_varies_by_itself_has_its_column_and_no_caution() -> None:
+    runs = [made_run(0.5, config={"batch": b}, conditions={"batch": b}) for b in ("8", "16")]
+    comparison = compare(runs)
+    assert comparison.groups == ("batch",)
+    assert said(comparison, "conditions") == []
 
 
 def test_one_seed_says_nothing_of_significance(grid: Comparison) -> None:

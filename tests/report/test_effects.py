@@ -136,6 +136,17 @@ def test_one_run_of_each_has_effects_without_intervals() -> None:
     assert found.notes == ("one run of each variant: effects without intervals",)
 
 
+def test_one_run_of_each_has_no_intervals_even_where_the_model_leaves_an_error() -> None:
+    """The three-way interaction of a 2 × 2 × 2 grid: no seeds, hence nothing of how they differ."""
+    observations = [
+        Observation({"A": a, "B": b, "C": c}, (0, None), float(place**3))
+        for place, (a, b, c) in enumerate(product("12", "xy", "pq"))
+    ]
+    found = estimate(observations, ["A", "B", "C"])
+    assert found.df == 1
+    assert {(effect.low, effect.high) for effect in (*found.main, *found.interactions)} == {(None, None)}
+
+
 def test_other_seeds_for_each_variant_are_no_blocks() -> None:
     results = {(a, b, 10 * (a == "a2") + seed): value for (a, b, seed), value in BALANCED.items()}
     found = effects(results)

@@ -133,6 +133,14 @@ def test_runs_of_many_sweeps_together_stay_readable(width: int) -> None:
     assert ("variant" in lines[0]) == (width < 160)
 
 
+def test_a_terminal_too_narrow_for_a_few_long_names_gets_one_column_of_them() -> None:
+    runs = [made_run(0.5), made_run(0.4, "timm-mobilenetv4_conv_small", choices={"dataset": "african-wildlife"})]
+    runs += [made_run(0.3, choices={"optim": "a_long_name_of_mine"}), made_run(0.2, choices={"optim": "adamw"})]
+    lines = printed(compare(runs), 70, terminal=True)
+    assert lines[0].startswith("variant ")
+    assert max(len(line.rstrip()) for line in lines) <= 70
+
+
 def test_a_pipe_gets_all_columns_on_unbroken_lines(grid: Comparison) -> None:
     lines = printed(grid, 40, terminal=False)
     stock = r"yolo11 +conv +0\.500 +baseline +0\.700 +0\.800 +0\.600 +2\.582M "

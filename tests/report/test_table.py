@@ -68,6 +68,13 @@ def test_filter_hides_rows_but_changes_no_number(seeds: Comparison) -> None:
     assert {row.variant.label: row.difference for row in made.rows} == {name: whole[name] for name in shown(made)}
 
 
+@pytest.mark.parametrize("name", ["effv1", "effv1-b1"])
+def test_a_group_is_filtered_by_its_option_and_as_the_table_tells_it(name: str) -> None:
+    runs = [made_run(0.5), *(made_run(0.4, "effv1", config={"backbone.variant": v}, name=v) for v in ("b0", "b1"))]
+    made = table(compare(runs), filter=f"backbone == '{name}'")
+    assert shown(made) == (["effv1-b0", "effv1-b1"] if name == "effv1" else ["effv1-b1"])
+
+
 def test_columns_are_chosen_by_name_and_settings_are_columns_too(sweep: Path) -> None:
     comparison = compare(collect([sweep]))
     made = table(comparison, columns=["backbone", "params", "scale", "backbone_params"])
@@ -100,6 +107,13 @@ def test_places_are_those_of_what_is_read_with_ties() -> None:
     assert made.places(column) == {0: 1, 1: 1, 2: 2}
     cost = next(column for column in made.columns if column.key == "params")
     assert made.places(cost) == {}  # all the same: none is best
+
+
+def test_means_that_read_alike_share_a_place_however_they_spread() -> None:
+    values = {"a": (0.49, 0.51), "b": (0.45, 0.55), "c": (0.3, 0.4)}
+    made = table(compare([made_run(v, name, seed=seed) for name, two in values.items() for seed, v in enumerate(two)]))
+    (column,) = (column for column in made.columns if column.key == "mAP50-95")
+    assert made.places(column) == {0: 1, 1: 1, 2: 2}
 
 
 def test_where_less_is_better_the_least_is_first() -> None:

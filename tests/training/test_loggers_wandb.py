@@ -143,6 +143,19 @@ def test_curves_are_over_epochs_and_their_best_is_the_maximum(tmp_path: Path, se
     assert not server.operations
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_weights_are_an_artifact_when_asked(tmp_path: Path, server: StandIn, asked: bool) -> None:
+    logger = WandbLogger(tracked(tmp_path), {**SETTINGS, "mode": "offline", "weights": asked})
+    weights = tmp_path / "best.safetensors"
+    weights.write_bytes(b"weights")
+    logger.log_weights(weights)
+    logger.close("finished", {})
+    artifacts = [entry["artifact"] for entry in inspected(the_record(tmp_path)) if entry["type"] == "artifact"]
+    files = [file for artifact in artifacts for file in artifact["manifest"]["contents"]]
+    # Where they lie: W&B would copy them into the home folder.
+    assert [file["local_path"] for file in files] == ([str(weights)] if asked else [])
+
+
 @pytest.mark.parametrize(("status", "code"), [("finished", 0), ("failed", 1), ("stopped", 255)])
 def test_runs_of_one_process_are_runs_of_their_own_and_end_as_they_ended(
     server: StandIn, tmp_path: Path, status: Any, code: int
@@ -453,7 +466,7 @@ def test_a_training_ends_normally_whatever_the_server_does(tmp_path: Path, serve
         standin.dies_after = "UpsertBucket" if server_is == "dying" else None
         standin.silent_after = "UpsertBucket" if server_is == "falling silent" else None
         done = subprocess.run(
-            [sys.executable, "-c", TIMED, "train", *TINY, "logger=wandb", "logger.weights=true"],
+            [sys.executable, "-c", TIMED, "train", *TINY, "logger=wandb", f"logger.weights={server_is == 'dying'}"],
             cwd=tmp_path,
             env={**os.environ, **standin.env, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,

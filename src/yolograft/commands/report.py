@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
     if config is None:
         return 0
     from yolograft.report.collect import collect
-    from yolograft.report.comparison import compare
+    from yolograft.report.comparison import METRIC, compare
     from yolograft.report.table import check_words, table
     from yolograft.report.variants import variants
 
@@ -26,16 +26,19 @@ def main(arguments: list[str]) -> int:
     made = variants(runs)
     check_words(made.all, made.groups, metric, columns, sort, condition)
     out = _folder(config["out"])
-    shown = table(compare(runs, metric, baseline), columns, sort, condition)
+    comparison = compare(runs, metric, baseline)
+    shown = table(comparison, columns, sort, condition)
 
-    from yolograft.report.render import print_form, render, write
+    from yolograft.report.render import print_form, write
 
     print_form(shown, config["format"], chosen=bool(columns))
     files = []
     if out is not None:
         files = write(shown, out)
     elif len(folders) == 1 and not (folders[0] / "run.json").exists():
-        files = render(folders[0])
+        # A sweep's own files always show all of it, as the sweep itself writes them.
+        usual = metric == METRIC and baseline is None
+        files = write(table(comparison if usual else compare(runs)), folders[0])
     for file in files:
         print(file, file=sys.stderr)
     return 0

@@ -9,6 +9,9 @@ from yolograft.report.collect import Block
 LEVEL = 0.95
 """Confidence of every interval; 1 - LEVEL is the error that the correction for many comparisons keeps to."""
 
+_ROUNDING = 1e-12
+"""Metrics lie in 0…1: differences of equal numbers differ by no more than this, which is no spread."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -82,8 +85,7 @@ def paired(values: Mapping[Block, float], baseline: Mapping[Block, float]) -> Di
     left_out = tuple(block for block in dict.fromkeys([*values, *baseline]) if block not in pairs)
     differences = list(pairs.values())
     low = high = p = None
-    # Differences of equal numbers differ by rounding: that is no spread.
-    if len(pairs) > 1 and stdev(differences) > 1e-12 * max(map(abs, [*values.values(), *baseline.values()])):
+    if len(pairs) > 1 and stdev(differences) > _ROUNDING:
         from scipy.stats import ttest_1samp
 
         test = ttest_1samp(differences, 0.0)

@@ -134,7 +134,8 @@ def variants(runs: Sequence[Run]) -> Variants:
     known = [settings(run) for run in runs]
     told = [one for one in known if one]
     choices = {group for run in runs for group in run.choices}
-    varied = _order({key for one in told for key in one if _varies(key, told, choices)})
+    keys = {key for one in told for key in one}
+    varied = _order(key for key in keys if _varies(key, told, choices))
     shown = list(dict.fromkeys(_group(key, choices) if _names_group(key, choices) else key for key in varied))
     # An option alone (`width=0.5`) says little: name its part with it.
     parts = {key.split(".")[0] for key in varied} & set(GROUPS) & choices

@@ -170,7 +170,7 @@ class WandbLogger(RunLogger):
 
             name = re.sub(r"[^\w.-]", "-", self.run.name)
             artifact = wandb.Artifact(f"{name}-{self.id}", type="model", metadata={"choices": dict(self.run.choices)})
-            artifact.add_file(str(file))
+            artifact.add_file(str(file), policy="immutable")  # not copied into the home folder
             logged = self._run.log_artifact(artifact, aliases=["best"])
             if self.online:
                 logged.wait()
