@@ -152,8 +152,11 @@ def step_seconds(config: Mapping[str, Any], nc: int, patience: float = 2.0) -> f
         patience: Seconds after which no further step is begun.
     """
     compute = resolve(config["device"], config["workers"], config["trainer"])
-    # What a CPU needs for an image hardly depends on the batch, and a large one would take a minute.
-    images = 2 if compute.accelerator == "cpu" else max(int(config["batch"]), 1)
+    images = max(int(config["batch"]), 1)
+    if (
+        compute.accelerator == "cpu"
+    ):  # a batch of large images would take a minute, one of two small ones is mere overhead
+        images = min(images, max(2, round(16 * (256 / config["imgsz"]) ** 2)))
     optimizer = {**config["optim"], "optimizer": "SGD"}
     with reproducible(0, compute.threads, deterministic=False):
         model = build(config, nc).to(compute.device)
