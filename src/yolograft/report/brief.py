@@ -1,6 +1,7 @@
 """What a comparison says, in a few sentences for who opens it first."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from yolograft.report.columns import signed
 from yolograft.report.comparison import Comparison, Row
@@ -23,6 +24,8 @@ def _counts(comparison: Comparison) -> str:
     runs, variants = len(comparison.runs), len(comparison.rows)
     counts = Counter(run.status for run in comparison.runs)
     ended = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    if counts["finished"] == runs:
+        ended = "all finished" if runs > 1 else "finished"
     return f"{variants} {'variant' if variants == 1 else 'variants'}, {runs} {'run' if runs == 1 else 'runs'}: {ended}."
 
 
@@ -43,15 +46,19 @@ def _differences(comparison: Comparison) -> list[str]:
             "of its baseline (seeds=3)."
         ]
     told = [row for row in tested if row.difference and row.difference.told]
-    lines = [f"{len(told)} of {len(tested)} differences to the baseline can be told from zero{':' if told else '.'}"]
-    for word, sign in (("better", 1), ("worse", -1)):
-        named = [row for row in told if row.difference and row.difference.value * sign > 0]
-        if named:
-            shown = ", ".join(
-                f"{r.variant.label} ({signed(r.difference.value)})" for r in named[:_MOST_NAMED] if r.difference
-            )
-            more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-            lines.append(f"{word}: {shown}{more}{';' if word == 'better' and len(named) < len(told) else '.'}")
+    if not told:
+        many = len(tested) > 1
+        which = f"None of the {len(tested)} differences to the baseline can" if many else "The difference cannot"
+        return [f"{which} be told from zero. That makes no variants equal: each may be better, worse or the same."]
+    better = [row for row in told if row.difference and row.difference.value > 0]
+    worse = [row for row in told if row not in better]
+    lists = [f"{word}: {_listed(rows)}" for word, rows in (("better", better), ("worse", worse)) if rows]
+    said = f"{len(told)} of {len(tested)} differences to the baseline can be told from zero; {'; '.join(lists)}."
     if len(told) < len(tested):
-        lines.append("Of the others nothing is known: they may be better, worse or the same; more seeds tell more.")
-    return [" ".join(lines)]
+        said += " Of the others nothing is known: they may be better, worse or the same."
+    return [said]
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    shown = [f"{row.variant.label} ({signed(row.difference.value)})" for row in rows[:_MOST_NAMED] if row.difference]
+    return ", ".join(shown) + (f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else "")

@@ -38,7 +38,7 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
         files[figures / f"{picture.name}.svg"] = svg.encode
     if samples:
         files[figures / "samples.png"] = partial(photographs_png, samples)
-    files[folder / PAGE] = lambda: to_html(shown, drawn, samples, folder.resolve().name)
+    files[folder / PAGE] = lambda: to_html(shown, drawn, samples)
     written = []
     for file, make in files.items():
         try:

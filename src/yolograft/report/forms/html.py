@@ -26,20 +26,19 @@ _MOST_LEVELS = 40
 """Choices up to which the page lets rows be chosen by a group."""
 
 
-def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samples | None, name: str) -> bytes:
+def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samples | None) -> bytes:
     """Returns the page.
 
     Args:
         shown: The table; the details below it are those of all variants.
         pictures: What was drawn, with its SVG.
         samples: Validation images as several variants see them.
-        name: What is compared: the sweep.
     """
     comparison = shown.comparison
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     return render_page(
         _HERE / "page.html.j2",
-        name=name,
+        name=", ".join(dict.fromkeys(run.path.resolve().parent.name for run in comparison.runs)),
         made=datetime.now().astimezone().isoformat(" ", "minutes"),
         version=__version__,
         script=script,

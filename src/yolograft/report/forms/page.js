@@ -45,7 +45,7 @@ if (table) {
     if (heading) sort(heading);
   });
   words.addEventListener("input", filter);
-  for (const choice of choices) choice.addEventListener("change", filter);
+  for (const choice of choices) choice.addEventListener("input", filter);
   document.getElementById("all").addEventListener("click", () => {
     words.value = "";
     for (const choice of choices) choice.selectedIndex = 0;

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from yolograft.report.columns import effect_cells, signed
+from yolograft.report.columns import effect_cells
 from yolograft.report.comparison import Comparison
 from yolograft.report.pictures.style import QUIET, SERIES, Picture, new_figure, shortened
 
@@ -41,7 +41,7 @@ def draw(comparison: Comparison) -> Picture | None:
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(7))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.margins(x=0.08)
     axes.set_xlabel(f"{metric} against the mean over the group's choices")
     text = "How far the metric lies, with this choice, from its mean over all choices of the group, all else alike."

@@ -56,7 +56,7 @@ def _own(key: str, value: str, prefix: str) -> str:
     value = re.sub(r"url\(#([\w-]+)\)", rf"url(#{prefix}-\1)", value)
     if key == "style":
         value = re.sub(r"#[0-9a-f]{6}", lambda found: _variable(found[0]), value)
-        value = re.sub(r"(font: [^;]*px) [^;]*", r"\1 system-ui, sans-serif", value)
+        value = re.sub(r"'DejaVu Sans'[^;]*", "system-ui, sans-serif", value)
     elif key in ("fill", "stroke") and value in _VARIABLES:
         return f"var({_VARIABLES[value]})"
     return value
