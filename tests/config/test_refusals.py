@@ -139,7 +139,7 @@ def test_help_lists_groups_options_and_keys() -> None:
         [sys.executable, "-m", "yolograft", "train", "--help"], capture_output=True, text=True, check=True
     )
     assert "backbone     effv1, effv2, mbv3, timm, yolo11" in done.stdout
-    assert "experiments  backbones, demo, grid, necks, scales, smoke" in done.stdout
+    assert "experiments  backbones, bccd, demo, grid, necks, scales, smoke" in done.stdout
     assert "lr0: 0.01" in done.stdout
 
 
