@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -262,3 +263,25 @@ def test_dark_and_light_differ_in_the_page_and_in_its_pictures(page: Page) -> No
     assert light == ["rgb(255, 255, 255)", "rgb(27, 31, 36)"]
     assert page.run(colours) == ["rgb(20, 23, 27)", "rgb(230, 233, 237)"]
     page.look(1280)
+
+
+@pytest.mark.slow  # half a minute on a busy machine
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_page_of_500_runs_is_made_within_20_seconds_and_opens_well(tmp_path: Path) -> None:
+    necks = ["conv", "gsconv", "slim", *(f"neck{number}" for number in range(11))]
+    folder = make_sweep(tmp_path / "large", necks=necks, scales=("n", "s", "m"), seeds=3, epochs=100)
+    began = time.process_time()
+    comparison = compare(collect([folder]))
+    assert len(comparison.runs) == 504
+    write_page(table(comparison), folder)
+    assert time.process_time() - began < 20
+    assert (folder / "report.html").stat().st_size < 4e6
+    with open_browser() as page:
+        page.look(1280)
+        page.open(folder / "report.html")
+        began = time.monotonic()
+        page.run(f"{heading('params')}.firstElementChild.click()")
+        fill(page, "#words", "effv2 gsconv")
+        assert len(page.run(LABELS)) == 3
+        assert time.monotonic() - began < 5
+        assert page.complaints == []

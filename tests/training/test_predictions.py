@@ -37,6 +37,8 @@ def test_runs_keep_the_boxes_of_the_same_images_in_shares_of_the_originals(folde
         "train", "-m", "neck=conv,gsconv", "rect=true", "dataset=folder", f"dataset.path={folder}", *data, "epochs=1"
     )
     assert done.returncode == 0, done.stderr
+    assert Path(done.stderr.splitlines()[-1]).name == "report.html"  # what a newcomer opens is told last
+    assert "The same images, seen by each variant" in next(folder.parent.rglob("report.html")).read_text("utf-8")
     files = sorted(folder.parent.glob("multirun/*/*/predictions.json"))
     first, second = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     assert [image["file"] for image in first["images"]] == [image["file"] for image in second["images"]]

@@ -57,11 +57,10 @@ class Samples:
 
 
 def saved(comparison: Comparison, most: int = VARIANTS + 1) -> list[Shown]:
-    """Reads what the runs of the baseline and of the best variants kept, the baseline first."""
-    rows = sorted(comparison.rows, key=lambda row: not row.baseline)  # the rest stay in their order
-    first = [row for row in rows if row.baseline][:1]
+    """Reads what the runs of the best baseline and of the best variants kept, the baseline first."""
+    baseline = next((row for row in comparison.rows if row.baseline), None)
     shown: list[Shown] = []
-    for row in [*first, *(row for row in rows if row not in first)]:
+    for row in sorted(comparison.rows, key=lambda row: row is not baseline):  # the rest stay in their order
         kept = [read_predictions(run.path) for run in row.variant.finished]
         if found := tuple(one for one in kept if one):
             shown.append((row, found))

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from yolograft.report.collect import Run
 from yolograft.report.comparison import Comparison, Row
-from yolograft.report.pictures.style import Looks, Picture, new_figure, shortened
+from yolograft.report.pictures.style import DASHES, SERIES, Looks, Picture, new_figure, shortened
 
 MOST = 8
 """Variants drawn: more lines than these cannot be told apart."""
@@ -58,16 +58,16 @@ def draw(comparison: Comparison) -> Picture | None:
             known.append((row, curves))
     if not known:
         return None
-    looks = Looks(comparison, [row for row, _ in known])
+    styles = _styles(comparison, [row for row, _ in known])
     figure = new_figure(3.3, 7.4)
     tips: dict[str, str] = {}
     panels = (metric, "training loss", "validation loss")
     for axes, name in zip(figure.subplots(1, 3), panels, strict=True):
-        for number, (row, curves) in enumerate(known):
+        for number, ((row, curves), style) in enumerate(zip(known, styles, strict=True)):
             mine = [curve[name] for curve in curves if name in curve]
             if mine:
                 gid = f"curve{panels.index(name)}-{number}"
-                last = _draw_curve(axes, mine, looks.colour(row), looks.dashes(row), gid)
+                last = _draw_curve(axes, mine, *style, gid)
                 tips[gid] = f"{row.variant.label}: {name} {last[1]:.3f} after epoch {last[0]}"
         axes.set_title(name)
         axes.set_xlabel("epoch")
@@ -75,16 +75,25 @@ def draw(comparison: Comparison) -> Picture | None:
         if axes.get_ylim()[0] < 0:
             axes.set_ylim(bottom=0)
     handles = [
-        Line2D([], [], color=looks.colour(row), ls=looks.dashes(row), lw=1.4, label=shortened(row.variant.label))
-        for row, _ in known
+        Line2D([], [], color=colour, ls=dashes, lw=1.4, label=shortened(row.variant.label))
+        for (row, _), (colour, dashes) in zip(known, styles, strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), handlelength=3)
     text = "Losses are sums of box, class and DFL loss."
     if any(len(curves) > 1 for _, curves in known):
         text += " Lines: mean over seeds, up to the epoch that all of them reached; bands: ± standard deviation."
-    if len(known) < len(comparison.rows):
-        text += f" Drawn: the best {len(known)} of {len(comparison.rows)} variants, the baseline among them."
+    if len(comparison.rows) > MOST:
+        text += f" Drawn: {len(known)} of {len(comparison.rows)} variants, the best, the baseline among them."
     return Picture("curves", f"{metric} and losses per epoch", text, figure, tips)
+
+
+def _styles(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Colour and dashes of each row: those of the other pictures, if they tell the rows apart."""
+    looks = Looks(comparison)
+    styles = [(looks.colour(row), looks.dashes(row)) for row in rows]
+    if len(set(styles)) == len(rows):
+        return styles
+    return [(SERIES[n % len(SERIES)], DASHES[n // len(SERIES)]) for n in range(len(rows))]
 
 
 def _chosen(rows: Sequence[Row]) -> list[Row]:

@@ -49,11 +49,14 @@ def photographs_png(samples: Samples) -> bytes | None:
 def _with_boxes(image: Image.Image, boxes: Sequence[Found], colours: Sequence[str]) -> Image.Image:
     drawn = image.copy()
     pen = ImageDraw.Draw(drawn)
-    for outline, lines in ((None, 4), (colours, 2)):  # dark below, so that any colour is seen on any ground
-        for box in boxes:
-            left, right = sorted(corner * image.width for corner in box.corners[::2])
-            top, bottom = sorted(corner * image.height for corner in box.corners[1::2])
-            pen.rectangle((left, top, right, bottom), outline=outline[box.label] if outline else "black", width=lines)
+    places = [
+        (*(corner * side for corner, side in zip(box.corners, image.size * 2, strict=True)), box.label) for box in boxes
+    ]
+    for left, top, right, bottom, _ in places:  # dark below, so that any colour is seen on any ground
+        pen.rectangle((left, top, max(left, right), max(top, bottom)), outline="black", width=4)
+    for left, top, right, bottom, label in places:
+        if right - left > 2 and bottom - top > 2:
+            pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=colours[int(label)], width=2)
     return drawn
 
 

@@ -83,10 +83,11 @@ def draw(comparison: Comparison, name: str) -> Picture | None:
     named = points if len(points) <= _MOST_LABELS else [p for p in points if p in front or p.row.baseline]
     figure = new_figure(4.4)
     axes = figure.add_subplot()
-    tips = _draw_points(axes, points, Looks(comparison, [point.row for point in points]), cost, metric)
+    looks = Looks(comparison)
+    tips = _draw_points(axes, points, looks, cost, metric)
     steps = _draw_front(axes, front)
     _draw_scales(axes, points, cost, metric)
-    _draw_legend(figure, Looks(comparison, [point.row for point in points]), points, front)
+    _draw_legend(figure, looks, points, front)
     write_beside(
         axes,
         [(shortened(p.row.variant.label), p.cost, p.value) for p in sorted(named, key=lambda p: p not in front)],
@@ -168,16 +169,12 @@ def _draw_scales(axes: Axes, points: Sequence[Point], cost: Cost, metric: str) -
 def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: Sequence[Point]) -> None:
     """Names colours and shapes below the picture, where they cover no point."""
     handles = []
-    if looks.groups:
-        handles += [
-            Line2D([], [], ls="", marker="o", ms=7, color=SERIES[place], label=level or "-")
-            for place, level in enumerate(looks.levels[0][: len(SERIES)])
-        ]
-    if len(looks.groups) > 1:
-        handles += [
-            Line2D([], [], ls="", marker=MARKERS[place], ms=7, color=QUIET, label=level or "-")
-            for place, level in enumerate(looks.levels[1][: len(MARKERS)])
-        ]
+    for place, (group, levels) in enumerate(looks.levels.items()):
+        drawn = {point.row.variant.choices[group] for point in points}
+        for level, colour, marker in zip(levels, SERIES, MARKERS, strict=False):
+            if level in drawn:
+                look = {"marker": marker, "color": QUIET} if place else {"marker": "o", "color": colour}
+                handles.append(Line2D([], [], ls="", ms=7, label=level or "-", **look))  # type: ignore[arg-type]
     if any(point.row.baseline for point in points):
         handles.append(Line2D([], [], ls="", marker="o", ms=10, mfc="none", mec=INK, mew=1.2, label="baseline"))
     if len(front) > 1:

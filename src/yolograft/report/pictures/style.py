@@ -1,7 +1,7 @@
 """What all pictures share: a figure without pyplot (hence without state that others' plots see), colours, looks."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ WIDTH = 5.6
 _SETTINGS = {
     "font.size": 8.5,
     "font.family": ["DejaVu Sans"],
+    "text.hinting": "none",  # as wide in a PNG of more dots as it was laid out
     "text.parse_math": False,  # names may hold a $
     "svg.fonttype": "none",  # letters stay letters: found by a search, read aloud, set in the page's font
     "text.color": INK,
@@ -46,6 +47,7 @@ _SETTINGS = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.08,
     "figure.facecolor": GROUND,
     "axes.facecolor": "none",
     "savefig.dpi": 200,
@@ -103,37 +105,38 @@ def freeze(figure: Figure) -> None:
 
 
 class Looks:
-    """Colour by the first group that varies, marker and dashes by the second: the same in all pictures.
+    """Colour by the first group that varies, shape by the second: the same in all pictures of a comparison.
+
+    Groups with more choices than there are colours and shapes are passed over: a look stands for one choice.
 
     Args:
         comparison: The comparison.
-        drawn: The rows in the picture. Where there are more levels than colours only theirs are told apart.
     """
 
-    def __init__(self, comparison: Comparison, drawn: Sequence[Row]) -> None:
-        self.groups = comparison.groups[:2]
-        self.levels: list[list[str]] = []
-        for group in self.groups:
-            every = sorted({row.variant.choices[group] for row in comparison.rows})
-            few = sorted({row.variant.choices[group] for row in drawn})
-            self.levels.append(every if len(every) <= len(SERIES) else few)
+    def __init__(self, comparison: Comparison) -> None:
+        told = [row.variant.choices for row in comparison.rows if row.variant.settings]
+        every = {group: sorted({choices[group] for choices in told}) for group in comparison.groups}
+        few = {group: levels for group, levels in every.items() if 1 < len(levels) <= len(SERIES)}
+        self.levels = dict(list(few.items())[:2])
 
     def colour(self, row: Row) -> str:
         """The row's colour."""
-        return SERIES[self._level(row, 0) % len(SERIES)]
+        return SERIES[self._level(row, 0)]
 
     def marker(self, row: Row) -> str:
         """The row's shape of points."""
-        return MARKERS[self._level(row, 1) % len(MARKERS)]
+        return MARKERS[self._level(row, 1)]
 
     def dashes(self, row: Row) -> str:
         """The row's kind of line."""
         return DASHES[self._level(row, 1) % len(DASHES)]
 
     def _level(self, row: Row, place: int) -> int:
-        if place >= len(self.groups):
+        if place >= len(self.levels):
             return 0
-        return self.levels[place].index(row.variant.choices[self.groups[place]])
+        group, levels = list(self.levels.items())[place]
+        choice = row.variant.choices[group]
+        return levels.index(choice) if choice in levels else 0
 
 
 def not_below_zero(axes: Axes) -> None:
