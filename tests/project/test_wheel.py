@@ -41,8 +41,10 @@ def test_the_wheel_carries_every_module(contents: set[str]) -> None:
     assert modules == {name for name in contents if name.endswith(".py")}
 
 
-def test_the_wheel_carries_the_template_of_the_page_about_data(contents: set[str]) -> None:
-    assert "yolograft/survey/page.html.j2" in contents
+def test_the_wheel_carries_what_pages_are_made_of(contents: set[str]) -> None:
+    parts = {f"yolograft/{name}" for name in sources("src/yolograft") if name.endswith((".j2", ".css", ".js"))}
+    assert len(parts) >= 5
+    assert parts <= contents
 
 
 def test_the_wheel_holds_nothing_beside_the_package_and_its_record(contents: set[str]) -> None:

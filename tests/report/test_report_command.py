@@ -50,7 +50,7 @@ def test_a_sweep_of_all_sorts_is_reported_and_each_run_named(mixed: Path) -> Non
     assert {path.name for path in mixed.iterdir() if path.is_file()} >= FORMS
     with (mixed / "runs.csv").open(encoding="utf-8", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 11
-    assert {Path(line).name for line in done.stderr.splitlines()} >= FORMS
+    assert {Path(line).name for line in done.stderr.splitlines()} == {*FORMS, "figures", "report.html"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,7 @@ def test_a_form_on_standard_output_is_that_form_and_nothing_else(sweep: Path, fo
     assert done.stdout.startswith(start)
     if form == "json":
         assert len(json.loads(done.stdout)["rows"]) == 8
+    assert not (sweep / "report.html").exists()  # pictures take seconds
 
 
 def test_all_forms_go_where_they_are_wanted(sweep: Path, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     elif len(folders) == 1 and not (folders[0] / "run.json").exists():
         # A sweep's own files always show all of it, as the sweep itself writes them.
         usual = metric == METRIC and baseline is None
-        files = write(table(comparison if usual else compare(runs)), folders[0])
+        # Who wants a form on standard output does not wait for pictures.
+        files = write(table(comparison if usual else compare(runs)), folders[0], page=config["format"] == "table")
     for file in files:
         print(file, file=sys.stderr)
     return 0
