@@ -11,6 +11,7 @@ from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.model.detector import Detector, ModelSpec, build_detector
+from yolograft.stock.confusion import labelled_boxes
 from yolograft.training.module import evaluate
 
 BATCH, SIZE = 8, 96
@@ -60,3 +61,15 @@ def test_metrics_equal_ultralytics_validator(tmp_path: Path) -> None:
     assert ours["mAP50-95"] == pytest.approx(stock["metrics/mAP50-95(B)"], abs=1e-4)
     assert ours["precision"] == pytest.approx(stock["metrics/precision(B)"], abs=1e-4)
     assert ours["recall"] == pytest.approx(stock["metrics/recall(B)"], abs=1e-4)
+
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    seen: list[torch.Tensor] = []
+    again = evaluate(
+        *(model, loader, drawn, torch.device("cpu")),
+        plots=True,
+        watch=[lambda batch, boxes: seen.append(labelled_boxes(batch, 0)["bboxes"])],
+    )
+    assert again["mAP50"] == ours["mAP50"]
+    assert len(seen) == 2, "both batches, with labels that drawing has not touched"
+    assert list(drawn.glob("val_batch*_pred.jpg"))

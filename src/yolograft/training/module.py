@@ -318,7 +318,7 @@ def evaluate(
     with torch.inference_mode():
         for batch in loader:
             batch = evaluator.preprocess(batch)
-            boxes = evaluator.update(model(batch["img"]), batch)
+            boxes = evaluator.update(model(batch["img"]), {**batch})  # drawing it, ultralytics puts arrays into it
             for look in watch:
                 look(batch, boxes)
     return evaluator.result()
