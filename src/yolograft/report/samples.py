@@ -92,7 +92,7 @@ def compare_images(shown: Sequence[Shown]) -> Samples | None:
             continue
         found = {label: image.found for label, image in seen.items()}
         labelled = next(iter(seen.values())).labelled
-        pairs = list(combinations(found.values(), 2)) or [(labelled, *found.values())]
+        pairs = list(combinations(found.values(), 2)) or [(labelled, next(iter(found.values())))]
         samples.append(Sample(Path(file), labelled, found, fmean(agreement(a, b) for a, b in pairs)))
     if not samples and not gone:
         return None
