@@ -64,6 +64,18 @@ def test_images_on_which_variants_agree_least_come_first_and_the_baseline_first_
     assert samples.gone == ()
 
 
+def test_a_single_variant_is_compared_with_the_labels(folder: Path) -> None:
+    shown = saved(compare(collect([folder])))[:1]
+    samples = compare_images(shown)
+    assert samples is not None
+    (label,) = samples.variants
+    for image in samples.images:
+        assert image.agreement == pytest.approx(agreement(image.labelled, image.found[label]))
+    shares = [image.agreement for image in samples.images]
+    assert shares == sorted(shares)
+    assert shares[0] < 1
+
+
 def test_an_image_that_is_gone_is_left_out_and_named(folder: Path) -> None:
     (folder / "data" / "cell 0.jpg").unlink()
     samples = compare_images(saved(compare(collect([folder]))))

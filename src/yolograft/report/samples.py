@@ -28,7 +28,7 @@ class Sample:
         file: The image.
         labelled: The boxes of its labels.
         found: By variant (its label) the boxes that it finds.
-        agreement: Mean over pairs of variants, 0…1 (see `agreement`).
+        agreement: Mean over pairs of variants, 0…1 (see `agreement`); of a single variant with the labels.
     """
 
     file: Path
@@ -91,8 +91,9 @@ def compare_images(shown: Sequence[Shown]) -> Samples | None:
             gone.append(file)
             continue
         found = {label: image.found for label, image in seen.items()}
-        agreed = [agreement(a, b) for a, b in combinations(found.values(), 2)]
-        samples.append(Sample(Path(file), next(iter(seen.values())).labelled, found, fmean(agreed) if agreed else 1.0))
+        labelled = next(iter(seen.values())).labelled
+        pairs = list(combinations(found.values(), 2)) or [(labelled, next(iter(found.values())))]
+        samples.append(Sample(Path(file), labelled, found, fmean(agreement(a, b) for a, b in pairs)))
     if not samples and not gone:
         return None
     samples.sort(key=lambda sample: (sample.agreement, sample.file.name))

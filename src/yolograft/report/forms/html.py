@@ -168,6 +168,7 @@ def _samples(samples: Samples) -> dict[str, Any]:
         "names": samples.names,
         "colours": palette(len(samples.names)),
         "labels": sorted(label for label in labels if label < len(samples.names)),
+        "variants": len(samples.variants),
         "gone": samples.gone,
         "confidence": samples.confidence,
     }
