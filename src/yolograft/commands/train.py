@@ -18,7 +18,6 @@ from yolograft.config.locations import conf_dir
 from yolograft.errors import UserError
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
-from yolograft.sweep.same_data import refuse_changed_data
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
@@ -45,6 +44,8 @@ def main(line: CommandLine) -> int:
         job, reason = dropped[0]
         raise UserError(f"constraint={job.config['constraint']}: this variant has {reason}")
     if line.sweep:
+        from yolograft.sweep.same_data import refuse_changed_data
+
         refuse_changed_data(jobs)
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
