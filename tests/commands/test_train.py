@@ -163,7 +163,7 @@ def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft) 
 
     again = yolograft("report", "runs=multirun/mixed", "format=json")
     assert again.returncode == 0, again.stderr
-    assert sorted(row["status"] for row in json.loads(again.stdout)["rows"]) == ["failed", "finished"]
+    assert sorted(row["status"] for row in json.loads(again.stdout)["rows"]) == ["failed 0/1", "finished"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def read_photograph(file: Path) -> Image.Image | None:
             if image.mode.startswith("I"):  # 16 bits
                 image = image.point(lambda value: value / 256).convert("L")
             image = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # as decoders say it
+    # As decoders say it; the first, ultralytics' opener where it is loaded, which asks for a package for HEIF.
+    except (ImportError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     image.thumbnail((SIDE, SIDE))
     return image
