@@ -34,7 +34,10 @@ def main(arguments: list[str]) -> int:
         if not file.parent.is_dir():
             raise UserError(f"file={file}: there is no folder {file.parent}")
         content = json.dumps(specification(made), indent=2, ensure_ascii=False) + "\n"
-        print(replace_file(file, content.encode()))
+        try:
+            print(replace_file(file, content.encode()))
+        except OSError as error:
+            raise UserError(f"file={file}: cannot be written: {error.strerror}") from error
         return 0
     for address in save(made):
         print(address)

@@ -40,9 +40,10 @@ def main(line: CommandLine) -> int:
     jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
     if line.jobs and line.jobs[0].config["plan"]:
         return _plan(line, jobs, dropped)
-    if dropped and not line.sweep:
+    if dropped and not jobs:
         job, reason = dropped[0]
-        raise UserError(f"constraint={job.config['constraint']}: this variant has {reason}")
+        which = f"no run meets it; {job.name}" if line.sweep else "this variant"
+        raise UserError(f"constraint={job.config['constraint']}: {which} has {reason}")
     if line.sweep:
         from yolograft.sweep.same_data import refuse_changed_data
 

@@ -79,6 +79,8 @@ def _reason(job: Job, state: str) -> str:
     error = (read_record(job.folder / "run.json") or {}).get("error")
     if not error:
         return state
+    if state == "stopped":  # asked for: there is nothing to look into
+        return f"{state}: {error.get('message')}"
     lines = str(error.get("traceback") or "").strip().splitlines()[-_LAST_LINES:]
     if len(lines) < 2:  # its process could not say any more: what it was at stands in its log
         lines = _last_lines(job.folder / "train.log")

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,6 +22,7 @@ from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.weights import load_detector, load_weights, transfer
+from yolograft.stock.data import full_hyp
 from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch, quiet
 from yolograft.training.build import data_spec, make, model_spec, own_packages, with_absolute_path
 from yolograft.training.callbacks.console import Console, duration
@@ -277,6 +279,7 @@ class Run:
             rank=self.rank,
             world=compute.processes,
         )
+        self._say_what_auto_ignores()
         recipe = Recipe(epochs, len(batches), size, len(train_set), config["optim"])
         data = DetectionData(
             DrawnDataset(train_set, [*augments, *map(closed, augments)]),
@@ -324,6 +327,13 @@ class Run:
             self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
             self._measure(checkpoints, val_set, size * 2, plots)
+
+    def _say_what_auto_ignores(self) -> None:
+        """Warn of settings that `optim=auto` does not use: like ultralytics, it chooses them by itself."""
+        optim, default = self.config["optim"], full_hyp(SimpleNamespace())
+        ignored = [key for key in ("lr0", "momentum") if optim[key] != getattr(default, key)]
+        if optim["optimizer"] == "auto" and ignored:
+            log.warning("optim=auto chooses %s by itself and uses no other; try optim=sgd.", " and ".join(ignored))
 
     def _start_from(self, model: Detector, weights: str) -> None:
         """Copy what fits of a file's weights into the model, by role, and say what did not."""

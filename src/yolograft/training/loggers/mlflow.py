@@ -42,6 +42,11 @@ class MlflowLogger(RunLogger):
         super().__init__(run)
         self.settings = settings
         self.uri = str(settings["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns")
+        # A folder of files serves one person's runs well; MLflow wants to hear that it is meant.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import mlflow.tracking  # noqa: F401  # here: of two threads that load it at once, one may find half of it
+
         known = run.memory.get("id")
         self.id = known or uuid.uuid4().hex
         run.remember({"id": self.id})
@@ -61,9 +66,6 @@ class MlflowLogger(RunLogger):
 
     def _open(self, uri: str, goes_on: bool) -> tuple[Any, str]:
         """Return a client and the id of the run there: the one of an earlier start, or a new one."""
-        # A folder of files serves one person's runs well; MLflow wants to hear that it is meant.
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow.entities import Param
         from mlflow.tracking import MlflowClient
 
