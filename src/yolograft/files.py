@@ -1,8 +1,14 @@
-"""Files that a reader never sees half written."""
+"""Files that a reader never sees half written, and reading of files that a stranger may have made."""
 
+import errno
 import os
+import stat
 import uuid
 from pathlib import Path
+from typing import BinaryIO
+
+MAX_DOCUMENT = 256 * 2**20
+"""Bytes of the largest label, list, JSON, YAML or XML file that is read whole."""
 
 
 def replace_file(path: Path, content: bytes) -> Path:
@@ -29,3 +35,56 @@ def replace_file(path: Path, content: bytes) -> Path:
     finally:
         scratch.unlink(missing_ok=True)
     return path
+
+
+def open_regular(path: Path | str) -> BinaryIO:
+    """Open a file for reading without ever waiting for it: a FIFO, a device or a socket is refused.
+
+    Args:
+        path: The file; a link to a regular file is one.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file; `strerror` says which.
+    """
+    # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes. Windows has neither flag's need.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: Path | str, limit: int = MAX_DOCUMENT) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes.
+
+    Args:
+        path: The file.
+        limit: Most bytes that are taken into memory.
+
+    Raises:
+        OSError: It cannot be opened, is no regular file, or is larger; `strerror` says which.
+    """
+    with open_regular(path) as stream:
+        content = stream.read(limit + 1)  # not the size that the file system claims: /proc says 0
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"is larger than {limit / 2**20:g} MiB", str(path))
+    return content
+
+
+def read_text(path: Path | str, limit: int = MAX_DOCUMENT, encoding: str = "utf-8") -> str:
+    """Return the text of a regular file of at most `limit` bytes.
+
+    Args:
+        path: The file.
+        limit: Most bytes that are taken into memory.
+        encoding: How it is encoded; `utf-8-sig` passes over a byte order mark.
+
+    Raises:
+        OSError: As for `read_regular`.
+        UnicodeDecodeError: It is not encoded so.
+    """
+    return read_regular(path, limit).decode(encoding)

@@ -432,7 +432,7 @@ TIMED = """
 import sys, time
 import wandb  # loading it takes seconds on a busy machine, and is no server's fault
 from yolograft.cli import main
-from yolograft.training import train
+from yolograft.training import run
 from yolograft.training.loggers.base import RunLogger
 
 spent = 0.0
@@ -447,7 +447,7 @@ def timed(function):
             spent += time.monotonic() - began
     return call
 
-train.open_logger = timed(train.open_logger)
+run.open_logger = timed(run.open_logger)
 for name in ("log_metrics", "log_pictures", "log_weights", "close"):
     setattr(RunLogger, name, timed(getattr(RunLogger, name)))
 code = main(sys.argv[1:])

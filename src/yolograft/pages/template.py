@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from yolograft.pages.text import plain
+from yolograft.text import plain
 
 _HERE = Path(__file__).parent
 

@@ -14,12 +14,12 @@ from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.pages.colours import palette
 from yolograft.pages.template import data_address, render_page
-from yolograft.pages.text import plain
 from yolograft.survey.figures import centres_png, even_ticks, histogram_svg
 from yolograft.survey.reading import Reading
 from yolograft.survey.samples import Picture, faulty, pairs, samples
 from yolograft.survey.sheet import sheet
 from yolograft.survey.statistics import FINEST, centres, histograms
+from yolograft.text import plain
 
 #: Faults of one kind that the page lists; data.json has all of them.
 LISTED = 500

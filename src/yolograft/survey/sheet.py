@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from yolograft.pages.colours import palette
 from yolograft.pages.fonts import font_for, own_font
-from yolograft.pages.text import plain
 from yolograft.survey.samples import SAMPLE_SIDE, Picture
+from yolograft.text import plain
 
 _MARGIN, _LINE, _COLUMNS, _LETTERS = 12, 20, 4, 14
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from yolograft.pages.text import plain
+from yolograft.text import plain
 
 _STYLES = {"falsifies": "red", "counted": "yellow", "noted": "dim"}
 

@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from yolograft.pages.colours import palette
 from yolograft.pages.fonts import font_for, own_font
-from yolograft.pages.text import plain
 from yolograft.report.photograph import SIDE, read_photograph
 from yolograft.report.pictures.style import shortened
 from yolograft.report.predictions import Found
 from yolograft.report.samples import Samples
+from yolograft.text import plain
 
 _MARGIN, _LINE, _LETTERS = 10, 22, 15
 _MOST_ENTRIES = 24

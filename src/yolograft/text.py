@@ -1,0 +1,31 @@
+"""Text of a stranger (class names, paths, messages) made harmless, one function for each kind of output.
+
+HTML needs none of its own: Jinja's autoescape does it. LaTeX and Markdown have theirs beside their tables
+(`report/forms/`), on top of `plain`.
+"""
+
+
+def plain(text: str) -> str:
+    """Return one line of text for any output: line breaks, control characters and lone surrogates are written out.
+
+    So no class name moves a terminal's cursor, ends an XML document or fails to be encoded.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def markup(text: str) -> str:
+    """Return `plain` text for a place where rich reads markup: `[/red]x` is shown, not obeyed."""
+    from rich.markup import escape
+
+    return escape(plain(text))
+
+
+def csv_cell(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it.
+
+    Numbers stay numbers. Source: OWASP, "CSV Injection".
+    """
+    if not isinstance(value, str):
+        return value
+    text = plain(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
