@@ -35,12 +35,14 @@ KINDS: dict[str, tuple[Effect, str]] = {
     "duplicate-image": ("counted", "the same image twice in one split"),
     # images and labels that are used as far as they can be
     "unreadable-image": ("counted", "image that does not decode: left out"),
+    "range": ("counted", "image of more than 8 bits that is loaded nearly black"),
     "zero-area": ("counted", "box without area"),
     "overhang": ("counted", "box that reaches outside the image"),
     "duplicate-row": ("counted", "box written twice: used once"),
     "label-without-image": ("counted", "label file that belongs to no image"),
     # peculiarities
     "ignored": ("noted", "object marked as crowd, difficult or to be ignored: left out"),
+    "polygon": ("noted", "polygon or circle read as the box around it"),
     "misnamed": ("noted", "image whose suffix names another format"),
     "16-bit": ("noted", "image with 16 bits per channel"),
     "grey": ("noted", "grey image"),

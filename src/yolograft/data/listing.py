@@ -1,13 +1,18 @@
 """Which image files a split has."""
 
-import glob
 from pathlib import Path
 
 from yolograft.data.checks import Fault
-from yolograft.data.places import exists, is_file, is_folder
+from yolograft.data.places import exists, files_below, is_folder, lines_of
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.stock.images import IMG_FORMATS
+
+#: Entries of the longest list of images.
+MAX_IMAGES = 3_000_000
+
+#: Kinds of images that people have and ultralytics does not read.
+UNREAD = ("gif", "jfif", "jpe", "j2k", "pgm", "ppm", "pbm", "tga", "psd", "svg", "exr", "hdr", "ico", "jxl")
 
 
 def list_images(spec: DataSpec, split: str) -> list[str]:
@@ -30,7 +35,7 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
 
 
 def stray_labels(spec: DataSpec) -> list[Fault]:
-    """Return the label files that belong to no image of any split.
+    """Return the label files that belong to no image of any split, and images of a kind that is not read.
 
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
     """
@@ -38,7 +43,14 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
     if any(suffix(path) == "txt" for path in paths):
         return []
     images = [file for split in ("train", "val", "test") for file in list_images(spec, split)]
-    return spec.labels.stray(images, spec.labels.files(images))
+    unread = [
+        Fault(file, None, f"{suffix(file)} images are not read; convert it to png or jpg", "unreadable-image")
+        for path in dict.fromkeys(paths)
+        if is_folder(path)
+        for file in files_below(path).values()
+        if suffix(file) in UNREAD
+    ]
+    return unread + spec.labels.stray(images, spec.labels.files(images))
 
 
 def suffix(file: str) -> str:
@@ -51,18 +63,13 @@ def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
     if suffix(path) in IMG_FORMATS and not is_folder(path):
         return [path]  # whether it can be read is for the scan to say
     place = Path(path)
-    if is_folder(place):  # not Path.rglob: that takes hidden files (macOS leaves ._a.jpg) and ends at linked folders
-        return glob.glob(str(Path(glob.escape(path)) / "**" / "*.*"), recursive=True)  # noqa: PTH207
-    if not is_file(place):
+    if is_folder(place):
+        return [file for name, file in files_below(place).items() if "." in name.rpartition("/")[-1]]
+    if not exists(place):
         raise UserError(f"{split}: {path} does not exist; a split is a folder of images or a .txt list of them")
     if suffix(path) != "txt":
         raise UserError(f"{split}: {path} is neither a folder of images nor a .txt list of them")
-    try:
-        lines = place.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{split}: {path} is not a list of images in UTF-8: {error.reason}") from None
-    if any("\0" in line for line in lines):
-        raise UserError(f"{split}: {path} is not a list of images: it holds null characters")
+    lines = lines_of(place, "a list of images", MAX_IMAGES)
     return [str(_resolved(line.strip(), place.parent, Path(spec.root))) for line in lines if line.strip()]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from yolograft.data.labels.reader import LabelReader
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.errors import UserError
+from yolograft.stock.images import ValueRange
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class DataSpec:
         root: absolute path of the folder that holds it.
         channels: channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
         labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
+        range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
     """
 
     name: str
@@ -31,6 +33,7 @@ class DataSpec:
     root: str
     channels: int = 3
     labels: LabelReader = field(default_factory=YoloLabels)
+    range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         """Refuse images that no model here can take.

@@ -36,7 +36,7 @@ def data_spec(config: Mapping[str, Any], trust: Sequence[str] | None = None) -> 
     """
     settings = dict(config["dataset"])
     wish = DatasetOptions.model_validate({key: settings.pop(key) for key in DATASET_OPTIONS if key in settings})
-    spec: DataSpec = make(settings, trust)
+    spec: DataSpec = replace(make(settings, trust), range=wish.limits)
     if wish.folds is not None and wish.fold is not None:
         spec = fold(spec, wish.folds, wish.fold, group_duplicates=wish.group_duplicates)
     elif wish.split is not None or not spec.val:

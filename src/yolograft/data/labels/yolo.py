@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from yolograft.data.checks import Fault
-from yolograft.data.labels.reader import TOLERANCE, LabelReader, Labels, UnreadableLabelsError, overhang, stray_files
+from yolograft.data.labels.reader import (
+    TOLERANCE,
+    LabelReader,
+    Labels,
+    UnreadableLabelsError,
+    label_bytes,
+    overhang,
+    stray_files,
+)
+from yolograft.data.places import exists
 from yolograft.stock.data import RefusedLabelsError, img2label_paths, read_label_file
 
 #: What labelling tools leave among the labels though it is none.
@@ -32,12 +41,13 @@ class YoloLabels(LabelReader):
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader; read by ultralytics' own reader."""
+        raw = label_bytes(file) if file and exists(file) else b""
         try:
             rows, segments, duplicates = read_label_file(file, nc, single_cls)
         except RefusedLabelsError as error:
             faults = refused_rows(file, nc, single_cls)
             raise UnreadableLabelsError(faults or [Fault(file, None, str(error), "unreadable-labels")]) from None
-        return Labels(rows, segments, _text_notes(file) + _used_rows(file, rows, duplicates))
+        return Labels(rows, segments, _text_notes(file, raw) + _used_rows(file, rows, duplicates))
 
     def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
         """See LabelReader. Labels of another split's folder below the same one are none of this split's."""
@@ -87,12 +97,8 @@ def _used_rows(label: str, rows: np.ndarray, duplicates: int) -> list[Fault]:
     return _first_of_each_kind(label, doubts())
 
 
-def _text_notes(label: str) -> list[Fault]:
+def _text_notes(label: str, raw: bytes) -> list[Fault]:
     """Return what an editor on Windows left in a label file."""
-    try:
-        raw = Path(label).read_bytes() if label else b""
-    except OSError:  # nothing is labelled
-        return []
     notes = []
     if raw.startswith(b"\xef\xbb\xbf"):
         notes.append(Fault(label, 1, "begins with a byte-order mark; passed over", "bom"))
@@ -103,7 +109,7 @@ def _text_notes(label: str) -> list[Fault]:
 
 def _rows(label: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and columns of the lines that hold something, split as ultralytics splits them."""
-    text = Path(label).read_bytes().decode("utf-8-sig")
+    text = label_bytes(label).decode("utf-8-sig")
     for line, row in enumerate(text.splitlines(), start=1):
         if row.strip():
             yield line, row.split()

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from yolograft.data.places import is_file
+from yolograft.data.places import exists, lines_of
 from yolograft.errors import UserError
+
+#: No data set has so many classes.
+MAX_NAMES = 100_000
 
 #: What such a list is called, in the order of preference.
 FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "classes.names", "labels.names", "_darknet.labels")
@@ -12,7 +15,7 @@ FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "classes.names", 
 
 def find_names(folders: Iterable[Path]) -> Path | None:
     """Return the first list of class names in the folders, or None."""
-    return next((folder / name for folder in folders for name in FILES if is_file(folder / name)), None)
+    return next((folder / name for folder in folders for name in FILES if exists(folder / name)), None)
 
 
 def read_names(file: Path) -> dict[int, str]:
@@ -21,13 +24,7 @@ def read_names(file: Path) -> dict[int, str]:
     Raises:
         UserError: it cannot be read, or holds no name.
     """
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
-    names = [line.strip() for line in lines]
+    names = [line.strip() for line in lines_of(file, "a list of class names", MAX_NAMES)]
     while names and not names[-1]:
         names.pop()
     if not names:

@@ -8,6 +8,7 @@ from yolograft.data.labels.coco_file import CocoFile, coco_file
 from yolograft.data.places import entries, files_below, folder_of, given_path, is_file, is_folder, is_image
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+from yolograft.files import open_regular
 
 #: Folders of a split by their names, the likeliest first.
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -103,7 +104,7 @@ def _documents(folder: Path) -> list[Path]:
 def _looks_like_coco(file: Path) -> bool:
     """Tell by a file's beginning, which is enough: there are files of a gigabyte, and folders of one JSON per image."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             start = stream.read(65536)
     except OSError:
         return False

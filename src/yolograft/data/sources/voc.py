@@ -9,7 +9,17 @@ import numpy as np
 from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.reader import UnreadableLabelsError
 from yolograft.data.labels.voc import VocLabels, corners, object_name, objects
-from yolograft.data.places import files_below, folder_of, folders_in, given_folder, is_file, is_folder, is_image
+from yolograft.data.listing import MAX_IMAGES
+from yolograft.data.places import (
+    exists,
+    files_below,
+    folder_of,
+    folders_in,
+    given_folder,
+    is_folder,
+    is_image,
+    lines_of,
+)
 from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -82,6 +92,7 @@ def find_layout(root: Path) -> Layout | None:
     """Return where the images and XML files of a data set lie, or None where there are none."""
     layout = Layout()
     kits = [root, *folders_in(root), *(inside for folder in folders_in(root) for inside in folders_in(folder))]
+    kits = list({kit.resolve(): kit for kit in reversed(kits)}.values())[::-1]  # each once, whatever links lead to it
     for kit in kits:
         images, annotations = kit / "JPEGImages", kit / "Annotations"
         if is_folder(images) and is_folder(annotations):
@@ -96,7 +107,7 @@ def find_layout(root: Path) -> Layout | None:
 def _listed(kit: Path, images: Path) -> dict[str, list[str]]:
     """Return the images of the splits that VOC's own lists make; all images are one pool where there are none."""
     lists = {name: kit / "ImageSets" / "Main" / f"{name}.txt" for name in ("train", "val", "trainval", "test")}
-    there = {name: file for name, file in lists.items() if is_file(file)}
+    there = {name: file for name, file in lists.items() if exists(file)}
     if "train" not in there and "val" not in there and "trainval" in there:
         there["train"] = there["trainval"]
     if not there:
@@ -115,13 +126,7 @@ def read_list(file: Path) -> list[str]:
     Raises:
         UserError: the list cannot be read.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read: {error}") from None
-    if "\0" in text:
-        raise UserError(f"{file}: not a list of images: it holds null characters")
-    lines = filter(None, map(str.strip, text.splitlines()))
+    lines = filter(None, map(str.strip, lines_of(file, "a list of images", MAX_IMAGES)))
     return [str(Path(line).with_suffix("")) if is_image(line) else line for line in lines]
 
 

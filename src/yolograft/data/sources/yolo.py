@@ -4,11 +4,14 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
 from yolograft.data.places import entries, exists, given_path, is_file
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+from yolograft.files import read_regular, read_text
+from yolograft.parsing import parse_yaml
+
+#: Bytes of the largest data.yaml.
+_MOST_BYTES = 16 * 2**20
 
 #: No data set has so many classes or channels: a slip that would fill the memory with names.
 _MOST = 100_000
@@ -69,7 +72,7 @@ def recognise(root: Path) -> str | None:
 
 def _names_train(file: Path) -> bool:
     try:
-        return any(line.startswith(b"train:") for line in file.read_bytes().splitlines())
+        return any(line.startswith(b"train:") for line in read_regular(file, _MOST_BYTES).splitlines())
     except OSError:
         return False
 
@@ -77,14 +80,13 @@ def _names_train(file: Path) -> bool:
 def _parse(file: Path) -> dict[str, Any]:
     """Return the file's keys and values."""
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}" if mark else ""
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise UserError(f"{file}{where}: not YAML: {reason}") from None
-    except (OSError, ValueError, RecursionError) as error:  # not UTF-8, a date that does not exist, nested too deeply
-        raise UserError(f"{file}: cannot be read: {error}") from None
+        data = parse_yaml(read_text(file, _MOST_BYTES, "utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
+    except ValueError as error:
+        raise UserError(f"{file}: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{file}: not a data.yaml; it needs the keys train, val and names")
     if "val" not in data and "validation" in data:  # ultralytics takes both
