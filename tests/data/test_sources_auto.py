@@ -85,7 +85,7 @@ def test_what_was_looked_for_and_what_is_there_is_said(tmp_path: Path) -> None:
         auto(path=str(tmp_path / "set"))
     assert str(caught.value) == (
         f"{tmp_path / 'set'}: no form of data set is recognised: no data.yaml, no train/images, no COCO JSON, "
-        "no Pascal VOC XML, no images with .txt labels; it holds the folders boxes, 3 .png, 1 .csv"
+        "no Pascal VOC XML, no labelme JSON, no images with .txt labels; it holds the folders boxes, 3 .png, 1 .csv"
     )
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match="it holds nothing"):

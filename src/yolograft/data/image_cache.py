@@ -1,9 +1,9 @@
 """Decoded images, kept once for every run, split and worker: a memory-mapped file per set of images and size.
 
 The file holds the pixels one image after another, then an index (numpy's .npz, no pickle) that has a checksum of each
-image, then where that begins and its digest. A damaged index is made anew, a damaged image is decoded from its own file.
-It gets its name when it is complete. The name changes with the images, so that a file is never written to again and those
-who have it mapped keep what they have.
+image, then where that begins and its digest. With a damaged index it is made anew; a damaged image is decoded from its
+own file. It gets its name when it is complete. The name changes with the images, so that a file is never written to
+again and those who have it mapped keep what they have.
 """
 
 import contextlib

@@ -238,7 +238,7 @@ def _load(file: Path, content: str) -> Scan | None:
     head = json.loads(str(stored["head"]))
     if head["content"] != content:
         return None
-    arrays = {name: stored[name] for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: stored[name] for name in _ARRAYS}
     return Scan(**arrays, faults=[Fault(**fault) for fault in head["faults"]], fresh=False)
 
 

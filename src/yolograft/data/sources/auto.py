@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from yolograft.data.places import entries, given_path, is_folder
-from yolograft.data.sources import coco, flat, folder, voc, yolo
+from yolograft.data.sources import coco, flat, folder, labelme, voc, yolo
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 
 log = logging.getLogger(__name__)
 
-Format = Literal["auto", "yolo", "folder", "coco", "voc", "flat"]
+Format = Literal["auto", "yolo", "folder", "coco", "voc", "labelme", "flat"]
 
 #: The forms, the most explicit first: a data.yaml says what is meant, a folder of images says least.
 _FORMS: dict[str, tuple[Callable[[Path], str | None], Callable[[str], DataSpec]]] = {
@@ -21,6 +21,7 @@ _FORMS: dict[str, tuple[Callable[[Path], str | None], Callable[[str], DataSpec]]
     "folder": (folder.recognise, lambda path: folder.folder(path=path)),
     "coco": (coco.recognise, lambda path: coco.coco(path=path)),
     "voc": (voc.recognise, lambda path: voc.voc(path=path)),
+    "labelme": (labelme.recognise, lambda path: labelme.labelme(path=path)),
     "flat": (flat.recognise, lambda path: flat.flat(path=path)),
 }
 
@@ -28,7 +29,7 @@ _SUFFIXES = {".yaml": "yolo", ".yml": "yolo", ".json": "coco"}
 
 
 def auto(*, path: str, format: Format = "auto") -> DataSpec:
-    """Read a data set in the first of these forms that fits: yolo, folder, coco, voc, flat.
+    """Read a data set in the first of these forms that fits: yolo, folder, coco, voc, labelme, flat.
 
     Args:
         path: the folder of the data set, a data.yaml or a COCO JSON file.
@@ -57,7 +58,7 @@ def _recognise(place: Path) -> str:
     if not found:
         raise UserError(
             f"{place}: no form of data set is recognised: no data.yaml, no train/images, no COCO JSON, "
-            f"no Pascal VOC XML, no images with .txt labels; it holds {_content(place)}"
+            f"no Pascal VOC XML, no labelme JSON, no images with .txt labels; it holds {_content(place)}"
         )
     form, *others = found
     log.info("%s: read as %s (it has %s)", place, form, found[form])
