@@ -104,15 +104,9 @@ class ImageCache:
         offset, height, width, depth, *original, checksum = contents.table[row].tolist()
         image = np.array(contents.pixels[offset : offset + height * width * depth]).reshape(height, width, depth)
         if zlib.crc32(image.data) != checksum:
-            self._say_damaged()
+            _say_damaged(self.path)
             return None
         return image, (original[0], original[1]), (height, width)
-
-    def _say_damaged(self) -> None:
-        """Say once for all processes that images are decoded anew, and mark the file for being made anew."""
-        with contextlib.suppress(OSError):  # said before, or a folder that is only read
-            _mark_of_damage(self.path).open("x").close()
-            log.warning("%s is damaged: what is wrong in it is decoded anew, and the next run makes it anew", self.path)
 
     @cached_property
     def _contents(self) -> _Contents:
@@ -167,7 +161,7 @@ def _opened(path: Path, imgsz: int, channels: int, limit: int) -> ImageCache | N
     except FileNotFoundError:
         return None
     except _DAMAGED:
-        log.warning("%s is damaged; made anew", path)
+        _say_damaged(path)
         return None
     with contextlib.suppress(OSError):  # a folder that is only read
         os.utime(path)
@@ -176,6 +170,13 @@ def _opened(path: Path, imgsz: int, channels: int, limit: int) -> ImageCache | N
 
 def _mark_of_damage(path: Path) -> Path:
     return path.with_suffix(".damaged")
+
+
+def _say_damaged(path: Path) -> None:
+    """Say, once for all processes, that a file is damaged, and mark it for being made anew when it is next opened."""
+    with contextlib.suppress(OSError):  # said before, or a folder that is only read
+        _mark_of_damage(path).open("x").close()
+        log.warning("%s is damaged: images are decoded anew, and the file is made anew when it is next opened", path)
 
 
 def _built(
