@@ -27,7 +27,7 @@ def labelled(tmp_path: Path) -> LabelledSet:
     )
 
 
-READ_AS = {"yaml": "yolo", "folder": "folder", "coco": "coco", "voc": "voc", "flat": "flat"}
+READ_AS = {"yaml": "yolo", "folder": "folder", "coco": "coco", "voc": "voc", "labelme": "labelme", "flat": "flat"}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -117,5 +117,5 @@ def test_another_word_is_refused_with_the_right_ones(yolograft: Callable[..., ob
     refused = yolograft("train", "dataset=auto", "dataset.path=x", "dataset.format=yoloo")
     assert (refused.returncode, refused.stdout) == (2, "")  # type: ignore[attr-defined]
     message = refused.stderr  # type: ignore[attr-defined]
-    assert "dataset.format=yoloo: must be one of auto, yolo, folder, coco, voc, flat" in message
+    assert "dataset.format=yoloo: must be one of auto, yolo, folder, coco, voc, labelme, flat" in message
     assert message.count("\n") == 1

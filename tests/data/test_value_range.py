@@ -50,13 +50,6 @@ def test_what_is_lost_is_said(tmp_path: Path, suffix: str, channels: int) -> Non
     assert [kind for kind, _ in inspect_image(bright).notes] == ["16-bit"]
 
 
-def test_fractions_are_said(tmp_path: Path) -> None:
-    ((kind, message),) = inspect_image(written(tmp_path / "a.tif", values(np.float32, 1))).notes
-    assert kind == "range"
-    assert "floating-point numbers, values 0 to 1: loaded, the brightest is 1 of 255" in message
-    assert "dataset.range=[0,1]" in message
-
-
 def test_a_range_becomes_0_to_255(tmp_path: Path) -> None:
     raw = values(np.uint16, 4000)
     for suffix in ("png", "tif"):

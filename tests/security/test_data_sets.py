@@ -310,7 +310,7 @@ ATTACKS: dict[str, tuple[Attack, Attack, str]] = {
     ),
     "alias of itself": (yolo_set, holds("data.yaml", "train: &a [*a]\nnames: [a]\n"), "refers to what it stands in"),
     "deep YAML": (yolo_set, holds("data.yaml", "train: " + "[" * 10**6), "nested too deep"),
-    "odd YAML": (yolo_set, holds("data.yaml", "train: !!timestamp x\nnames: [a]"), "data.yaml: is not YAML"),
+    "odd YAML": (yolo_set, holds("data.yaml", "train: !!timestamp x\nnames: [a]"), "not YAML"),
     "deep JSON": (coco_set, holds("all.json", '{"images": ' + "[" * 10**6), "all.json"),
     "deep labelme": (labelme_set, holds("xx.json", '{"shapes": ' + "[" * 10**6), "nested too deep"),
     "deep XML": (voc_set, holds("xx.xml", "<annotation>" + "<a>" * 10**6), "xx.xml:1: not XML"),

@@ -252,13 +252,12 @@ def _dim(path: str, decoded: np.ndarray) -> tuple[tuple[str, str], ...]:
     if not (brightest := float(decoded.max())) <= DIM:
         return ()
     raw = imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if raw is None or raw.dtype == np.uint8:
+    if raw is None or raw.dtype != np.uint16:
         return ()
     most = float(raw.max())
-    upper = 2 ** max(8, int(most).bit_length()) - 1 if raw.dtype.kind in "ui" else int(np.ceil(max(most, 1)))
-    kind = f"{8 * raw.dtype.itemsize} bits per channel" if raw.dtype.kind in "ui" else "floating-point numbers"
+    upper = 2 ** max(8, int(most).bit_length()) - 1
     message = (
-        f"{kind}, values {raw.min():g} to {most:g}: loaded, the brightest is {brightest:.3g} of 255; "
+        f"16 bits per channel, values {raw.min():g} to {most:g}: loaded, the brightest is {brightest:.3g} of 255; "
         f"dataset.range=[0,{upper}] spreads them over 0 to 255"
     )
     return (("range", message),)

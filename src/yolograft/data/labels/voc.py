@@ -19,6 +19,7 @@ from yolograft.data.labels.reader import (
 )
 from yolograft.data.labels.size import labelled_size
 from yolograft.data.places import exists, files_below, is_file
+from yolograft.text import plain
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def parse(file: str) -> etree._Element:
     try:
         root = etree.fromstring(label_bytes(file), parser)
     except etree.XMLSyntaxError as error:
-        reason = str(error.msg or "damaged").partition(", line ")[0]
+        reason = plain(" ".join(str(error.msg or "damaged").partition(", line ")[0].split()))[:200]
         raise UnreadableLabelsError([Fault(file, error.lineno, f"not XML: {reason}", "unreadable-labels")]) from None
     except (ValueError, LookupError) as error:
         fault = Fault(file, None, f"the label file cannot be read: {error}", "unreadable-labels")

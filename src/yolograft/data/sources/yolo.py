@@ -1,5 +1,6 @@
 """Any data set that ultralytics describes in a `data.yaml`."""
 
+import re
 from pathlib import Path
 from reprlib import Repr
 from typing import Any
@@ -83,10 +84,11 @@ def _parse(file: Path) -> dict[str, Any]:
         data = parse_yaml(read_text(file, _MOST_BYTES, "utf-8-sig"))
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
     except ValueError as error:
-        raise UserError(f"{file}: {error}") from None
+        if found := re.fullmatch(r"is (not YAML: .*?)(?:, line (\d+))?", str(error)):
+            where = f":{found[2]}" if found[2] else ""
+            raise UserError(f"{file}{where}: {found[1]}") from None
+        raise UserError(f"{file}: cannot be read: {error}") from None  # not UTF-8, a date that does not exist, a bomb
     if not isinstance(data, dict):
         raise UserError(f"{file}: not a data.yaml; it needs the keys train, val and names")
     if "val" not in data and "validation" in data:  # ultralytics takes both
