@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         module = importlib.import_module(f"yolograft.commands.{command}")
         return int(module.main(line if command == "train" else line.arguments))
     except UserError as mistake:
-        print(f"yolograft: {mistake}", file=sys.stderr)
+        from yolograft.text import plain
+
+        print(f"yolograft: {plain(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
     except KeyboardInterrupt:
         print("yolograft: stopped", file=sys.stderr)

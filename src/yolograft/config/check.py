@@ -132,7 +132,7 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
     _check(COMMANDS[command], config)
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
-            _check_part(group, part)
+            check_part(group, part)
 
 
 def _check_launcher(composed: DictConfig) -> None:
@@ -174,7 +174,12 @@ def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | Non
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
 
-def _check_part(group: str, part: Mapping[str, Any]) -> None:
+def check_part(group: str, part: Mapping[str, Any]) -> None:
+    """Check the options of a part or data set against the signature of what its `_target_` names.
+
+    Raises:
+        UserError: For the first that is refused.
+    """
     target = part.get("_target_")
     if target is None and set(part) == set(DATASET_OPTIONS):  # `val` without a data set: the run's
         _check(DatasetOptions, part, prefix=f"{group}.")

@@ -156,8 +156,16 @@ class StockDataset(YOLODataset):
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """Return ultralytics' own description of a public data set, e.g. `coco8`, as its YAML file has it."""
-    return dict(YAML.load(ROOT / "cfg" / "datasets" / f"{name}.yaml"))
+    """Return ultralytics' own description of a public data set, e.g. `coco8`, as its YAML file has it.
+
+    Raises:
+        FileNotFoundError: the installed ultralytics has no such file. Its `download` may be code, so no other file's
+            description is taken, whatever the name says (`../../mine`).
+    """
+    for file in (ROOT / "cfg" / "datasets").glob("*.yaml"):
+        if file.stem == name:
+            return dict(YAML.load(file))
+    raise FileNotFoundError(f"ultralytics has no data set {name}")
 
 
 def run_recipe(data: dict[str, Any], folder: Path) -> None:
