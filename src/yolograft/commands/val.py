@@ -53,16 +53,17 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     from yolograft.training.devices import resolve
     from yolograft.training.module import evaluate
     from yolograft.training.state import reproducible
-    from yolograft.training.stored import Trained, stored_dataset
+    from yolograft.training.stored import Trained
 
     quiet()
     model, extra = load_detector(weights, trust=tuple(config["trust"]))
     trained = Trained.from_extra(weights, extra)
+    imgsz = config["imgsz"] or trained.imgsz
+    if imgsz is None:
+        raise UserError(f"imgsz=: {weights} does not say at which size it was trained; choose one, as imgsz=640")
     settings = config["dataset"]
     if "_target_" not in settings:
-        if trained.dataset is None:
-            raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
-        settings = stored_dataset({**trained.dataset, "check": settings["check"]}, trust=tuple(config["trust"]))
+        settings = trained.data_settings(settings["check"], trust=tuple(config["trust"]))
     single = trained.single_cls
     spec = data_spec({"dataset": settings, "single_cls": single})
     if list(spec.names.values()) != list(model.names.values()):
@@ -70,9 +71,6 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
             f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
             f"{weights} was trained on {', '.join(model.names.values())}"
         )
-    imgsz = config["imgsz"] or trained.imgsz
-    if imgsz is None:
-        raise UserError(f"imgsz=: {weights} does not say at which size it was trained; choose one, as imgsz=640")
     computing = {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     compute = resolve(config["device"], config["workers"], computing)
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}

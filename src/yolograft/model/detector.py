@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from torch import nn
 
-from yolograft.config.instantiate import call, describe_error, is_within, locate, one_line
+from yolograft.config.instantiate import call, describe_error, locate, one_line
 from yolograft.errors import UserError
 from yolograft.model.features import Feature, Scale, describe
-from yolograft.model.probe import probe_head, probe_part
+from yolograft.model.probe import probe
 from yolograft.model.spec import DEFAULT_LOSS, GROUPS, ModelSpec
 from yolograft.stock.model import (
     DetectionModel,
@@ -73,7 +73,7 @@ class Detector(DetectionModel):
         """Return the loss that the spec names; stock calls this at the first training step."""
         options = dict(self.spec.loss)
         target = str(options.pop("_target_"))
-        return call(locate(target, "loss", self._trust), f"loss '{_short(target)}'", (self,), options)
+        return call(locate(target, "loss", self._trust), self.spec.label("loss"), (self,), options)
 
     @property
     def levels(self) -> tuple[Feature, ...]:
@@ -117,11 +117,10 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     parts: dict[str, nn.Module] = {}
     features: tuple[Feature, ...] = ()
     giver = ""
-    foreign: list[tuple[nn.Module, str, tuple[Feature, ...], tuple[Feature, ...]]] = []
     for group in GROUPS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
-        label = f"{group} '{_short(targets[group])}'"
+        label = spec.label(group)
         try:
             part = call(found[group], label, inputs, options)
         except UserError:
@@ -140,17 +139,12 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
             if not (hasattr(part, "stride") and hasattr(part, "bias_init")):
                 raise UserError(f"{label} needs stride, a tensor of its levels' strides, and bias_init()")
             break
-        levels, features = features, _features_of(part, label)
-        if not is_within(targets[group], ("yolograft",)):
-            foreign.append((part, label, levels, features))
+        features = _features_of(part, label)
         # The context only changes P5, so the neck's levels are the backbone's.
         giver = giver if group == "context" else label
-    for probed in foreign:  # once all of them fit together: that is the plainer reason
-        probe_part(*probed)
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
-    if not (is_within(targets["head"], ("yolograft",)) and is_within(str(spec.loss["_target_"]), ("yolograft",))):
-        probe_head(detector, features, f"head '{_short(targets['head'])}'", f"loss '{_short(spec.loss['_target_'])}'")
+    probe(detector)
     return detector
 
 
@@ -166,11 +160,6 @@ def gflops(model: DetectionModel, imgsz: int = 640) -> float:
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _short(target: str) -> str:
-    """Return the name a part goes by: its file's, which is also its YAML's."""
-    return target.split(".")[-2] if "." in target else target
 
 
 def _features_of(part: nn.Module, label: str) -> tuple[Feature, ...]:

@@ -12,31 +12,51 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from yolograft.config.instantiate import describe_error
+from yolograft.config.instantiate import describe_error, is_within
 from yolograft.errors import UserError
 from yolograft.model.features import Feature
 
 if TYPE_CHECKING:
     from yolograft.model.detector import Detector
 
+_OURS = "yolograft"
+
 # Height and width, pixels: not square, so that axes in the wrong order show. Some parts need more room than the first
 # leaves at stride 32; what fails at both sizes fails.
 _SIZES = ((64, 96), (320, 256))
 
 
-def probe_part(part: nn.Module, label: str, given: Sequence[Feature], features: Sequence[Feature]) -> None:
-    """Compare the levels that a backbone, context or neck says it gives with what it gives.
+def probe(detector: "Detector") -> None:
+    """Run each part that is not ours on the levels that it is given, and the loss on what the head answers.
+
+    On the meta device only a wrong answer is told; whether a forward pass fails, shows with data.
 
     Args:
-        part: The part.
-        label: What an error shall call it.
-        given: The levels that it is given; none for a backbone, which is given images.
-        features: The levels that it says it gives.
+        detector: The detector.
 
     Raises:
-        UserError: Its forward pass fails, or gives other levels, in evaluation or in training mode.
+        UserError: A forward pass fails in evaluation or in training mode; a part gives other levels than it says; the
+            head's answer has not the form that ultralytics' validator reads; or the loss cannot take it.
     """
-    said = [(feature.channels, feature.stride) for feature in features]
+    spec = detector.spec
+    given: Sequence[Feature] = ()
+    foreign = {
+        group for group, part in {**spec.parts, "loss": spec.loss}.items() if not is_within(part["_target_"], (_OURS,))
+    }
+    part: Any
+    for group, part in detector.model.named_children():
+        if group == "head":
+            if foreign & {"head", "loss"}:
+                _probe_head(detector, part, given)
+            return
+        if group in foreign:
+            _probe_levels(part, spec.label(group), given)
+        given = part.features
+
+
+def _probe_levels(part: Any, label: str, given: Sequence[Feature]) -> None:
+    """Compare the levels that a part says it gives with what it gives; `given` is empty for a backbone."""
+    said = [(feature.channels, feature.stride) for feature in part.features]
     for training in (False, True):
         outcome = _run(part, label, given, training)
         if outcome is None:
@@ -47,30 +67,18 @@ def probe_part(part: nn.Module, label: str, given: Sequence[Feature], features: 
             raise UserError(f"{label} says its levels are {said} (channels, stride); its forward gives {got}")
 
 
-def probe_head(detector: "Detector", given: Sequence[Feature], label: str, loss_label: str) -> None:
-    """Run a head on the levels that it is given, and the loss on what it answers.
-
-    Args:
-        detector: The detector that the head belongs to.
-        given: The neck's levels.
-        label: What an error shall call the head.
-        loss_label: What an error shall call the loss.
-
-    Raises:
-        UserError: One of them fails, or the head's answer has not the form that ultralytics' validator reads.
-    """
-    head: Any = detector.model[-1]
+def _probe_head(detector: "Detector", head: nn.Module, given: Sequence[Feature]) -> None:
+    label, nc = detector.spec.label("head"), detector.nc
     outcome = _run(head, label, given, training=False)
     if outcome is None:
         return
     answer = outcome[0][0] if isinstance(outcome[0], list | tuple) else outcome[0]
-    shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-    rows = len(shape) == 3 and (shape[1] == 4 + detector.nc or shape[2] == 6)
-    if not rows:
-        wanted = f"(1, {4 + detector.nc}, boxes) or, without duplicates, (1, boxes, 6)"
-        raise UserError(f"{label} gives {shape} for one image and {detector.nc} classes, not {wanted}")
+    shape = tuple(answer.shape) if isinstance(answer, Tensor) else ()
+    if len(shape) != 3 or not (shape[1] == 4 + nc or shape[2] == 6):
+        wanted = f"(1, {4 + nc}, boxes) or, without duplicates, (1, boxes, 6)"
+        raise UserError(f"{label} gives {shape or type(answer)} for one image and {nc} classes, not {wanted}")
     outcome = _run(head, label, given, training=True)
-    if outcome is None or _device(detector).type == "meta":
+    if outcome is None or _device(head).type == "meta":
         return
     answer, (height, width) = outcome
     batch = {
@@ -79,14 +87,15 @@ def probe_head(detector: "Detector", given: Sequence[Feature], label: str, loss_
         "bboxes": torch.full((2, 4), 0.5),
         "batch_idx": torch.arange(2.0),
     }
-    device = _device(detector)
     try:
         with torch.no_grad():
-            detector.init_criterion()(answer, {key: value.to(device) for key, value in batch.items()})
+            detector.init_criterion()(answer, {key: value.to(_device(head)) for key, value in batch.items()})
     except UserError:
         raise
     except Exception as error:  # whatever a part of the person's own raises
-        raise UserError(f"{loss_label} fails on what {label} gives: {describe_error(error)}") from error
+        raise UserError(
+            f"{detector.spec.label('loss')} fails on what {label} gives: {describe_error(error)}"
+        ) from error
 
 
 def _run(part: nn.Module, label: str, given: Sequence[Feature], training: bool) -> tuple[Any, tuple[int, int]] | None:

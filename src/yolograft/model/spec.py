@@ -35,6 +35,11 @@ class ModelSpec:
     names: dict[int, str] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_LOSS})
 
+    def label(self, group: str) -> str:
+        """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""
+        target = str((self.loss if group == "loss" else self.parts[group])["_target_"])
+        return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
+
     def to_json(self) -> str:
         """Return the spec as one line of JSON."""
         return json.dumps(asdict(self))

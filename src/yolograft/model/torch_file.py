@@ -27,6 +27,10 @@ MAX_BYTES = 16 * 2**30
 """Bytes that the tensors of one file may take."""
 
 
+# What zipfile, torch and Python raise for numbers that cannot be.
+_DAMAGES = (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError, OverflowError)
+
+
 @dataclass(frozen=True)
 class Storage:
     """Where a file keeps the numbers of one or several tensors.
@@ -108,7 +112,7 @@ def read_tensors(path: Path, choose: Callable[[Any], Mapping[str, TensorRef]]) -
                 raise ValueError(f"claims tensors of {total:,} bytes, more than the file can hold")
             storages: dict[str, bytearray] = {}
             return {name: _made(ref, storages, read) for name, ref in wanted.items()}
-        except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError) as error:
+        except _DAMAGES as error:
             raise ValueError(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 

@@ -5,7 +5,7 @@ constructor on such a list can do harm too, if only by the size that it is asked
 """
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -89,7 +89,7 @@ def _run(stream: BinaryIO, call: Callable[[str, tuple[Any, ...]], Any], persiste
             return StandIn("unknown", args)
         return call(function.text, args)
 
-    for count, (opcode, value, _) in enumerate(pickletools.genops(stream)):
+    for count, (opcode, value, _) in enumerate(_steps(stream)):
         name = opcode.name
         if count >= MAX_OPERATIONS:
             raise ValueError(f"is a pickle of more than {MAX_OPERATIONS:,} steps")
@@ -146,6 +146,13 @@ def _run(stream: BinaryIO, call: Callable[[str, tuple[Any, ...]], Any], persiste
         elif name not in ("PROTO", "FRAME"):
             raise ValueError(f"is a pickle with {name}, which no file of weights needs")
     raise ValueError("is a pickle without an end")
+
+
+def _steps(stream: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(stream)
+    except ValueError as error:
+        raise ValueError(f"is no pickle, or damaged ({error})") from None
 
 
 def _key(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a file of weights says of its training: a stranger may have written it."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from yolograft.config.check import check_part
 from yolograft.config.instantiate import locate
+from yolograft.config.schema import DATASET_OPTIONS
 from yolograft.data.sources import named, shapes
 from yolograft.errors import UserError
 
@@ -20,12 +22,13 @@ class Trained:
     """How weights were trained.
 
     Attributes:
-        dataset: The `dataset` group of the training's config, its `_target_` not looked at yet; None where it is not
-            told.
+        weights: The file that says so.
+        dataset: The `dataset` group of the training's config, as it stands there; None where it is not told.
         single_cls: All classes were taken for one.
         imgsz: Image size, pixels; None where it is not told.
     """
 
+    weights: Path
     dataset: dict[str, Any] | None
     single_cls: bool
     imgsz: int | None
@@ -35,7 +38,7 @@ class Trained:
         """Return what `save_detector` was given of it.
 
         Args:
-            weights: The file, for errors.
+            weights: The file.
             extra: As `load_detector` returns it.
 
         Raises:
@@ -47,24 +50,36 @@ class Trained:
             raise UserError(f"{weights}: what it says of its config or data set is no group of settings")
         imgsz = extra.get("imgsz")
         if imgsz is not None and not (type(imgsz) is int and 32 <= imgsz <= _MAX_IMGSZ and imgsz % 32 == 0):
-            raise UserError(f"{weights}: says imgsz={imgsz!s:.20}, not a multiple of 32 up to {_MAX_IMGSZ}; say imgsz=")
-        return cls(dataset, config.get("single_cls") is True, imgsz)
+            raise UserError(
+                f"{weights}: says imgsz={imgsz!s:.20}, not a multiple of 32 up to {_MAX_IMGSZ}; say imgsz= yourself"
+            )
+        return cls(weights, dataset, config.get("single_cls") is True, imgsz)
+
+    def data_settings(self, check: str, trust: Sequence[str]) -> dict[str, Any]:
+        """Return the settings of the data set, if it may be read because the file says so.
+
+        Only readers of YOLOGraft's own may be named, with their own options. They read images and labels where the
+        settings say; what they write lies in the cache folder, where ultralytics' own recipe downloads a public data
+        set to.
+
+        Args:
+            check: What `dataset.check` shall be.
+            trust: Packages of which readers may be named, too.
+
+        Raises:
+            UserError: It is not told, or may not be read.
+        """
+        if self.dataset is None:
+            raise UserError(
+                f"dataset=: {self.weights} does not say what it was trained on; choose one, as dataset=coco128"
+            )
+        try:
+            return _harmless({**self.dataset, "check": check}, trust)
+        except UserError as error:
+            raise UserError(f"{self.weights}: {error}") from error
 
 
-def stored_dataset(settings: Mapping[str, Any], trust: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of a data set that a file names, if it may be read because that file says so.
-
-    Only readers of YOLOGraft's own may be named, with their own options. They read images and labels where the settings
-    say; what they write lies in the cache folder, where ultralytics' own recipe downloads a public data set to.
-
-    Args:
-        settings: The `dataset` group.
-        trust: Packages of which readers may be named, too.
-
-    Raises:
-        UserError: It may not be.
-    """
-    settings = dict(settings)
+def _harmless(settings: dict[str, Any], trust: Sequence[str]) -> dict[str, Any]:
     target = str(settings.get("_target_"))
     reader = locate(target, "dataset", trust)
     check_part("dataset", settings)
@@ -77,8 +92,11 @@ def stored_dataset(settings: Mapping[str, Any], trust: Sequence[str]) -> dict[st
         if not there:
             settings["root"] = None
     if reader is shapes.shapes:
-        images = settings.get("train", 0) + settings.get("val", 0)
-        drawn = images * settings.get("size", 0) ** 2 * settings.get("max_objects", 1)
-        if drawn > _MAX_DRAWN:
-            raise UserError(f"dataset.train={settings.get('train')}: too much to draw on a file's word")
+        given = {key: value for key, value in settings.items() if key not in ("_target_", *DATASET_OPTIONS)}
+        drawn = inspect.signature(reader).bind(**given)
+        drawn.apply_defaults()
+        images, size, objects = (drawn.arguments[key] for key in ("val", "size", "max_objects"))
+        images += drawn.arguments["train"]
+        if images * size**2 * objects > _MAX_DRAWN:
+            raise UserError(f"dataset: {images} images of {size} px are too many to draw on a file's word")
     return settings
