@@ -122,7 +122,7 @@ def descriptions() -> dict[str, Attack]:
         "yolograft.model.spec.ModelSpec": foreign,
         "yolograft.model.blocks.gsconv.GSConv": foreign,
         "yolograft.model.detector.build_detector": foreign,
-        "yolograft.model.detector._short": foreign,
+        "yolograft.model.detector._features_of": foreign,
         "yolograft.training.train.train": "not from",
         "yolograft.files.os.system": "not from",
         "yolograft.model.nothing.X": "cannot import",

@@ -24,6 +24,9 @@ MARK = "executed"
 SHELL = f"touch {MARK}"
 PYTHON = f"open({MARK!r}, 'w')"
 
+#: ultralytics' constructors evaluate the text.
+MODEL_WITH_CODE = {"activation": PYTHON, "nc": 1, "backbone": [[-1, 1, "Conv", [8, 3, 2]]], "head": []}
+
 #: Sixteen floats as the old format has them, and what refusals say.
 SIXTEEN = struct.pack("<q", 16) + bytes(64)
 NO_WEIGHTS = "convert it|holds no state dict"
@@ -47,7 +50,8 @@ class AnyNames(pickle._Pickler):  # type: ignore[name-defined,misc]  # the one i
 
     def save_type(self, obj: Any) -> None:
         """Write one."""
-        self.write(b"c" + f"{obj.__module__}\n{obj.__qualname__}\n".encode())
+        names = f"{obj.__module__}\n{obj.__qualname__}\n".encode()
+        self.write(b"c" + names)  # type: ignore[attr-defined]
 
     dispatch: ClassVar[dict[type, Any]] = {**pickle._Pickler.dispatch, type: save_type}  # type: ignore[attr-defined]
 
@@ -160,7 +164,7 @@ def pickles() -> dict[str, Attack]:
         "eval": Calls("builtins", "eval", PYTHON),
         "exec": Calls("builtins", "exec", PYTHON),
         "subprocess": Calls("subprocess", "Popen", ["touch", MARK]),
-        "detection_model_text": Calls("ultralytics.nn.tasks", "DetectionModel", {"activation": PYTHON}),
+        "detection_model_text": Calls("ultralytics.nn.tasks", "DetectionModel", MODEL_WITH_CODE),
         "parse_model": Calls("ultralytics.nn.tasks", "parse_model", {"activation": PYTHON}, 3),
         "yolo": Calls("ultralytics", "YOLO", "other.pt"),
         "attempt_load": Calls("ultralytics.nn.tasks", "load_checkpoint", "other.pt"),

@@ -21,7 +21,7 @@ from tiny import TINY
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of memory and special files are POSIX's")
 
 #: Seconds that opening one file may take on a busy machine.
-PATIENCE = 30
+PATIENCE = 60
 
 KINDS = {
     "weights": {**pickles(), **specials()},
@@ -64,7 +64,7 @@ def _problem(end: dict[str, Any], expected: str) -> str:
     return "" if warded else f"{end['end']} (not: {expected})"
 
 
-@pytest.mark.parametrize("name", ["os_system", "eval", "exec", "subprocess", "numpy_object", "detection_model_text"])
+@pytest.mark.parametrize("name", ["os_system", "eval", "exec", "subprocess", "detection_model_text"])
 def test_the_attacks_are_real(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read freely, they do what they are refused for."""
     monkeypatch.chdir(tmp_path)
@@ -92,7 +92,7 @@ COMMANDS = {
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        pytest.param(command, name, marks=[] if index < 2 else [pytest.mark.slow])
+        pytest.param(command, name, marks=[] if index < 1 else [pytest.mark.slow])
         for command, names in COMMANDS.items()
         for index, name in enumerate(names)
     ],

@@ -17,8 +17,8 @@ from yolograft.model.spec import ModelSpec
 
 MISFIT = "its tensors do not fit its own description (another version wrote it?)"
 
-# Modules that may be put into others: for each tensor (2.7 is the most among 35 variants; timm's are built twice), for a
-# model of few tensors, and in all.
+# Modules that may be put into others: for each tensor (2.7 is the most among 35 variants; timm's are built twice), for
+# a model of few tensors, and in all.
 _MODULES_PER_TENSOR = 6
 _MODULES = 1000
 _MODULES_IN_ALL = 60_000

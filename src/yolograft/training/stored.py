@@ -87,8 +87,8 @@ def _harmless(settings: dict[str, Any], trust: Sequence[str]) -> dict[str, Any]:
         place = settings.get(key)
         if isinstance(place, str) and place.startswith(("\\\\", "//")):  # opening it would send Windows' password hash
             raise UserError(f"dataset.{key}={place}: lies on another machine; if you trust it, say dataset= yourself")
-    if reader is named.named and settings.get("root"):
-        _, there = named.described(name=settings["name"], root=settings["root"])
+    if reader is named.named:
+        _, there = named.described(name=settings["name"], root=settings.get("root"))
         if not there:
             settings["root"] = None
     if reader is shapes.shapes:
