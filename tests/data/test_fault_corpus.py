@@ -60,5 +60,5 @@ def test_a_training_goes_through_all_of_it_and_counts_it(tmp_path: Path, yologra
     assert found["train"]["backgrounds"] == 2
     matched = expected["matched-labels"]
     assert f"by a name written otherwise: {matched}, first {tmp_path}" in done.stdout + done.stderr
-    assert "polygons: their bounds are used as boxes: 1, first" in done.stdout + done.stderr
+    assert "polygons: their bounds are used as boxes: 2, first" in done.stdout + done.stderr
     assert found["train"]["images"] == 4 + sum(not s.skipped and s.kind != "label-without-image" for s in CORPUS)

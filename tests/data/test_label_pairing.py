@@ -146,6 +146,14 @@ def test_a_match_does_not_depend_on_what_a_split_selects(tmp_path: Path) -> None
     assert read(spec).boxes == {"A.png": []}, "a.txt is a.png's"
 
 
+def test_an_image_in_two_splits_is_matched_in_both(tmp_path: Path) -> None:
+    write(tmp_path, "images/A.png images/b.png", "labels/a.txt labels/b.txt")
+    (tmp_path / "data.yaml").write_text("train: images\nval: images\nnames: [cat]\n")
+    spec = yolo(path=str(tmp_path))
+    assert read(spec).boxes == read(spec, "val").boxes == {"A.png": [CAT], "b.png": [CAT]}
+    assert [kind for kind, _ in read(spec).faults] == ["matched-labels"]
+
+
 def test_a_flat_folder(tmp_path: Path) -> None:
     write(tmp_path, "a~1.png B.png c.png", "a%201.txt b.TXT c.txt", ".")
     (tmp_path / "classes.txt").write_text("cat\n")

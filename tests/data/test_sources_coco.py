@@ -279,6 +279,8 @@ def test_faulty_annotations_are_named(fault: str, tmp_path: Path) -> None:
         ({"id": "10"}, {"image_id": "10.0"}, 1),
         ({"id": "10"}, {"image_id": "10"}, 0),  # an id of its own kind, as it may be
         ({"id": "a"}, {"image_id": "a"}, 0),
+        ({}, {"iscrowd": "0"}, 0),
+        ({}, {"iscrowd": "false"}, 0),
     ],
 )
 def test_numbers_that_are_written_as_text_are_numbers(

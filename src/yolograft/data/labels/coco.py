@@ -71,13 +71,14 @@ class CocoLabels(LabelReader):
 
     def _bare(self, images: Sequence[str], files: Sequence[str]) -> list[str]:
         """Return the images for which there is no annotation at all, though nothing is wrong with their entries."""
-        folders = dict(self.documents)
-        return [
-            image
-            for image, file in zip(images, files, strict=True)
-            if file and all(coco_file(file).is_bare(entry) for entry in placed(file, folders[file])[image])
-            if is_file(image)
-        ]
+        found = {file: (coco_file(file), placed(file, folder)) for file, folder in self.documents}
+        bare = []
+        for image, file in zip(images, files, strict=True):
+            if file:
+                document, entries = found[file]
+                if all(document.is_bare(entry) for entry in entries[image]) and is_file(image):
+                    bare.append(image)
+        return bare
 
 
 def _astray(fault: Fault, bare: Sequence[str]) -> Fault:

@@ -78,7 +78,7 @@ def _near(
         folders.setdefault(os.path.dirname(file), set()).add(os.path.dirname(image))  # noqa: PTH120
     found = []
     for place, sources in folders.items():
-        names = {name for name in listing.names(place) if name.endswith(suffix) and name not in ignored}
+        names = {name for name in listing.names(place) if name.lower().endswith(suffix) and name not in ignored}
         stems = {n.rpartition(".")[0] for folder in {place, *sources} for n in filter(is_image, listing.names(folder))}
         free = (os.path.join(place, name) for name in names if name[: -len(suffix)] not in stems)  # noqa: PTH118
         found += [file for file in free if file not in known]

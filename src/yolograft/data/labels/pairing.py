@@ -65,12 +65,14 @@ def pair(
         if file and not listing.has(file):
             missing.setdefault(os.path.dirname(images[index]), []).append(index)  # noqa: PTH120
     for folder, indices in missing.items():
-        wanted = {os.path.basename(images[index]): index for index in indices}  # noqa: PTH119
+        wanted: dict[str, list[int]] = {}  # several where two splits have an image
+        for index in indices:
+            wanted.setdefault(os.path.basename(images[index]), []).append(index)  # noqa: PTH119
         places = dict.fromkeys([*(os.path.dirname(expected[index]) for index in indices), *elsewhere(folder)])  # noqa: PTH120
         there = [place for place in places if listing.names(place)]
         for name, file in _paired(folder, set(wanted), there, listing, suffix, ignored, claimed).items():
-            if name in wanted:
-                found[wanted[name]] = file
+            for index in wanted.get(name, ()):
+                found[index] = file
     return found
 
 

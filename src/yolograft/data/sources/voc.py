@@ -39,7 +39,8 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
             without one, they are all names that occur, in alphabetical order.
         difficult: use the objects that are marked as difficult, too.
         one_based: corners are counted from 1 and belong to the box, as VOC has them and as detectron2 reads them: left
-            is xmin - 1, width is xmax - xmin + 1. False: from 0, and width is xmax - xmin, as some tools write.
+            is xmin - 1, width is xmax - xmin + 1. False: from 0, and width is xmax - xmin, as some tools write. A file
+            that has corners with fractions is read so in any case.
 
     Returns:
         The data set. Where it has lists (ImageSets/Main), train.txt and val.txt are used; without them, trainval.txt.
