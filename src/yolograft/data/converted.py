@@ -14,7 +14,7 @@ from yolograft.files import replace_file
 from yolograft.stock.data import content_hash
 
 #: Raise whenever what is kept changes its form, so that older files are not read.
-VERSION = 1
+VERSION = 2
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -48,13 +48,16 @@ _read_labels = FunctionType(
 )
 
 
-def read_label_file(label: str, nc: int, single_cls: bool = False) -> tuple[np.ndarray, list[np.ndarray], int]:
+def read_label_file(
+    label: str, nc: int, single_cls: bool = False, keypoints: tuple[int, int] = (0, 0)
+) -> tuple[np.ndarray, list[np.ndarray], int]:
     """Read a label file with ultralytics' own reader.
 
     Args:
         label: the file; an empty string or a file that does not exist means that nothing is labelled.
         nc: number of classes.
         single_cls: class numbers do not matter.
+        keypoints: how many key points follow the box in a row, and their numbers each; they are left out.
 
     Returns:
         float32 [n, 5]: class, then centre x, centre y, width, height in fractions of the image; polygons, float32
@@ -65,7 +68,9 @@ def read_label_file(label: str, nc: int, single_cls: bool = False) -> tuple[np.n
         RefusedLabelsError: where ultralytics would leave the image out because of its labels.
     """
     with np.errstate(over="ignore"):  # a number beyond float32 is refused like any other outside the image
-        found, rows, _, segments, _, _, _, _, _, message = _read_labels(("", label, "", False, nc, 0, 0, single_cls))
+        found, rows, _, segments, _, _, _, _, _, message = _read_labels(
+            ("", label, "", False, nc, *keypoints, single_cls)
+        )
     if found is None:
         raise RefusedLabelsError(str(message).partition("ignoring corrupt image/label: ")[2] or str(message))
     duplicates = re.search(r"(\d+) duplicate labels removed", message)
