@@ -18,8 +18,6 @@ from yolograft.text import markup
 def main(arguments: list[str]) -> int:
     """Measure and print."""
     config = config_of("val", arguments)
-    if config is None:
-        return 0
     weights = find_weights(config["run"])
     answer = validate(weights, config)
     if config["format"] == "json":
