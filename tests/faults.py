@@ -29,6 +29,7 @@ class Sick:
         line: at which it must be named.
         skipped: the image cannot be used.
         spoil: takes the image file and the label file, both good, and spoils them.
+        label: where its label file ends up, relative to the data set; "" where it stays.
     """
 
     name: str
@@ -36,11 +37,18 @@ class Sick:
     line: int | None
     skipped: bool
     spoil: Callable[[Path, Path], object]
+    label: str = ""
 
     @property
     def in_label(self) -> bool:
         """Whether it is the label file that must be named."""
-        return self.line is not None or self.kind == "label-without-image"
+        of_files = ("label-without-image", "matched-labels", "polygons", "turned-boxes")
+        return self.line is not None or self.kind in of_files
+
+    def place(self, root: Path) -> Path:
+        """The file that must be named."""
+        kept = root / ("labels" if self.in_label else "images") / "train" / self.name
+        return root / self.label if self.label else kept.with_suffix(".txt") if self.in_label else kept
 
 
 def _labels(row: bytes) -> Callable[[Path, Path], object]:
@@ -67,6 +75,14 @@ def _mode(mode: str, kind: str) -> Callable[[Path, Path], object]:
 
 def _mixed(image: Path, label: Path) -> None:
     label.write_bytes(b"0 0.1 0.1 0.5 0.1 0.3 0.4\n0 0.5 0.5 0.1 0.1\n")
+
+
+def _whole_file(rows: bytes) -> Callable[[Path, Path], object]:
+    return lambda image, label: label.write_bytes(rows)
+
+
+def _renamed(name: str) -> Callable[[Path, Path], object]:
+    return lambda image, label: label.rename(label.with_name(name))
 
 
 def _cut(image: Path, label: Path) -> None:
@@ -113,6 +129,29 @@ CORPUS = [
     Sick("truncated.jpg", "unreadable-image", None, True, _cut),
     Sick("empty image.png", "unreadable-image", None, True, lambda image, label: image.write_bytes(b"")),
     Sick("no image.jpg", "unreadable-image", None, True, lambda image, label: image.write_bytes(b"no image")),
+    Sick(
+        *("beside.png", "matched-labels", None, False),
+        lambda image, label: label.rename(image.with_suffix(".txt")),
+        "images/train/beside.txt",
+    ),
+    Sick(
+        *("url encoded.png", "matched-labels", None, False),
+        _renamed("url%20encoded.txt"),
+        "labels/train/url%20encoded.txt",
+    ),
+    Sick(
+        *("suffix kept.png", "matched-labels", None, False),
+        _renamed("suffix kept.png.txt"),
+        "labels/train/suffix kept.png.txt",
+    ),
+    Sick(
+        *("letter case.png", "matched-labels", None, False),
+        _renamed("Letter Case.TXT"),
+        "labels/train/Letter Case.TXT",
+    ),
+    Sick("polygon.png", "polygons", None, False, _whole_file(b"0 0.1 0.1 0.5 0.1 0.3 0.4\n")),
+    Sick("four corners.png", "turned-boxes", None, False, _whole_file(b"0 0.5 0.2 0.7 0.5 0.5 0.7 0.2 0.5\n")),
+    Sick("pose.png", "pose", 1, True, _whole_file(b"0 0.5 0.5 0.2 0.2 0.5 0.5 2 0.45 0.5 0\n")),
     Sick("misnamed.jpg", "misnamed", None, False, _saved("PNG")),
     Sick("16 bit.png", "16-bit", None, False, _deep),
     Sick("grey.png", "grey", None, False, _mode("L", "PNG")),
@@ -126,6 +165,11 @@ CORPUS = [
 if os.name != "nt":  # Windows allows neither without ado
     CORPUS += [
         Sick("line\nbreak.png", "", None, False, lambda image, label: None),
+        Sick(
+            *("unicode \u00e9.png", "matched-labels", None, False),
+            _renamed("unicode e\u0301.txt"),
+            "labels/train/unicode e\u0301.txt",
+        ),
         Sick("linked.png", "", None, False, _linked),
     ]
 

@@ -18,7 +18,7 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
-    from yolograft.errors import UserError
+    from yolograft.errors import UserError, machine_fault
 
     args = list(sys.argv[1:] if arguments is None else arguments)
     if not args or args[0] in ("-h", "--help", "help"):
@@ -29,28 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"yolograft {__version__}")
         return 0
-    command, rest = args[0], args[1:]
-    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     try:
-        if command not in COMMANDS:
-            from yolograft.config.suggestions import did_you_mean
-
-            raise UserError(
-                f"{command}: there is no such command{did_you_mean(command, COMMANDS)} Known: {', '.join(COMMANDS)}"
-            )
-        if {"-h", "--help"} & set(rest):
-            from yolograft.config.help import command_help
-
-            print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
-            return 0
-        from yolograft.config.check import check_command_line
-
-        line = check_command_line(command, rest)
-        module = importlib.import_module(f"yolograft.commands.{command}")
-        return int(module.main(line if command == "train" else line.arguments))
+        return _run(args[0], args[1:])
     except UserError as mistake:
-        print(f"yolograft: {mistake}", file=sys.stderr)
+        from yolograft.text import plain
+
+        print(f"yolograft: {plain(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
     except KeyboardInterrupt:
         print("yolograft: stopped", file=sys.stderr)
@@ -58,6 +42,42 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if (reason := machine_fault(error)) is None:
+            raise
+        print(f"yolograft: {reason}", file=sys.stderr)
+        return 1
+
+
+def _run(command: str, rest: list[str]) -> int:
+    from yolograft.errors import UserError
+
+    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
+    if command not in COMMANDS:
+        from yolograft.config.habits import TASKS
+        from yolograft.config.suggestions import did_you_mean
+
+        if command in TASKS:
+            instead = next((word for word in rest if word in COMMANDS), "train")
+            raise UserError(f"{command}: {TASKS[command]}: yolograft {instead} …")
+        raise UserError(
+            f"{command}: there is no such command{did_you_mean(command, COMMANDS)} Known: {', '.join(COMMANDS)}"
+        )
+    if {"-h", "--help"} & set(rest):
+        from yolograft.config.help import command_help
+
+        print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
+        return 0
+    from yolograft.config.check import check_command_line
+
+    line = check_command_line(command, rest)
+    if line.shown is not None:
+        print(line.shown, end="", flush=True)
+        return 0
+    module = importlib.import_module(f"yolograft.commands.{command}")
+    return int(module.main(line if command == "train" else line.arguments))
 
 
 def _usage() -> str:

@@ -11,7 +11,7 @@ MAX_DOCUMENT = 256 * 2**20
 """Bytes of the largest label, list, JSON, YAML or XML file that is read whole."""
 
 
-def replace_file(path: Path, content: bytes) -> Path:
+def replace_file(path: Path, content: bytes | bytearray) -> Path:
     """Write a file in one step: whoever opens it sees the old content or the new, never a part.
 
     Args:

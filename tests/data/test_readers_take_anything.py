@@ -101,6 +101,7 @@ def test_bytes_as_every_file(content: bytes) -> None:
             "names": mostly(["cat"]),
             "nc": mostly(1),
             "channels": mostly(3),
+            "kpt_shape": mostly([3, 2]),
         },
     )
 )
@@ -108,7 +109,7 @@ def test_any_values_in_a_data_yaml(content: dict[str, Any]) -> None:
     check({"data.yaml": yaml.safe_dump(content).encode("utf-8", "surrogatepass")}, lambda root: yolo(path=root))
 
 
-numbers = st.integers(-20, 60) | st.floats() | st.sampled_from([0, 1, 10**400])
+numbers = st.integers(-20, 60) | st.floats() | st.sampled_from([0, 1, 10**400, "1", " 2.50", "1e999", "9" * 30, "nan"])
 images = st.fixed_dictionaries(
     {"id": mostly(1), "file_name": mostly("b.png")},
     optional={"width": mostly(12) | numbers, "height": mostly(12) | numbers},

@@ -9,6 +9,8 @@ import pytest
 
 from readings import read, write_image
 from yolograft.data.labels import coco_file as module
+from yolograft.data.listing import list_images
+from yolograft.data.scan import scan_split
 from yolograft.data.sources.coco import coco
 from yolograft.errors import UserError
 
@@ -212,8 +214,22 @@ FAULTY: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str]], int]] = {
         -1,
     ),
     "text": (
-        [annotation(2, bbox=[1, "2", 3, 4])],
-        [("number", 'annotation 2 of a.png: its bbox holds something else than numbers: [1, "2", 3, 4]')],
+        [annotation(2, bbox=[1, "two", 3, 4])],
+        [("number", 'annotation 2 of a.png: its bbox holds something else than numbers: [1, "two", 3, 4]')],
+        -1,
+    ),
+    "decimal comma": (
+        [annotation(2, bbox=[1, "2,5", 3, 4])],
+        [("number", 'annotation 2 of a.png: its bbox holds something else than numbers: [1, "2,5", 3, 4]')],
+        -1,
+    ),
+    "several": (
+        [annotation(2, category_id=1), annotation(3, bbox=[4, 6, -8, 1]), annotation(4, bbox=None)],
+        [
+            ("class-range", "annotation 2 of a.png: category 1 is not among the file's categories"),
+            ("columns", "annotation 4 of a.png: its bbox is null, not [left, top, width, height]"),
+            ("negative", "annotation 3 of a.png: negative size (-8 x 1)"),
+        ],
         -1,
     ),
     "endless": (
@@ -252,6 +268,82 @@ def test_faulty_annotations_are_named(fault: str, tmp_path: Path) -> None:
     reading = read(coco(path=write(tmp_path / "train.json", document(annotations=[annotation(1), *more]))))
     assert reading.faults == [(kind, f"…/train.json: {message}") for kind, message in faults]
     assert [len(found) for found in reading.boxes.values()] == ([] if boxes < 0 else [boxes])
+
+
+@pytest.mark.parametrize(
+    ("image", "box", "count"),
+    [
+        ({}, {"bbox": ["4", "6.0000", "8e0", 10]}, 3),
+        ({}, {"image_id": "10", "category_id": "3"}, 2),
+        ({"id": "10", "width": "40", "height": "20.0"}, {}, 3),
+        ({"id": "10"}, {"image_id": "10.0"}, 1),
+        ({"id": "10"}, {"image_id": "10"}, 0),  # an id of its own kind, as it may be
+        ({"id": "a"}, {"image_id": "a"}, 0),
+        ({}, {"iscrowd": "0"}, 0),
+        ({}, {"iscrowd": "false"}, 0),
+    ],
+)
+def test_numbers_that_are_written_as_text_are_numbers(
+    image: dict[str, Any], box: dict[str, Any], count: int, tmp_path: Path
+) -> None:
+    images = [{"id": 10, "file_name": "a.png", "width": 40, "height": 20, **image}]
+    write_image(tmp_path / "a.png")
+    file = write(tmp_path / "train.json", document(images=images, annotations=[annotation(1, **box)]))
+    found = read(coco(path=file))
+    assert found.boxes == {"a.png": [CAT]}
+    assert [kind for kind, _ in found.faults] == ["text-number"] * bool(count)
+    if count > 1:
+        assert found.faults[0][1].endswith(f" (and {count - 1} more like it)")
+
+
+def test_category_ids_that_are_written_as_text(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    content = document(categories=[{"id": "07", "name": "dog"}, {"id": "3", "name": "cat"}])
+    assert read(coco(path=write(tmp_path / "train.json", content))).boxes == {"a.png": [CAT]}
+    assert coco(path=str(tmp_path)).names == {0: "cat", 1: "dog"}
+
+
+def test_ids_that_are_alike_as_numbers_but_not_as_text_are_not_mixed_up(tmp_path: Path) -> None:
+    images = [{"id": "1", "file_name": "a.png"}, {"id": "01", "file_name": "b.png"}]
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name)
+    boxes = [annotation(1, image_id="01")]
+    spec = coco(path=write(tmp_path / "train.json", document(images=images, annotations=boxes)))
+    assert read(spec).boxes == {"a.png": [], "b.png": [CAT]}
+    boxes += [annotation(2, image_id=1)]
+    spec = coco(path=write(tmp_path / "train.json", document(images=images, annotations=boxes)))
+    message = "…/train.json: annotation 2: image 1 is not among the file's images, while a.png has no annotation"
+    assert read(spec).faults == [("orphan-labels", message)]
+
+
+def test_annotations_of_no_image_are_grave_where_an_image_has_none(tmp_path: Path) -> None:
+    images = [{"id": id_, "file_name": f"{id_}.png"} for id_ in (10, 11, 12)]
+    for name in ("10.png", "11.png", "12.png"):
+        write_image(tmp_path / name)
+    boxes = [annotation(1), annotation(2, image_id=99)]
+    spec = coco(path=write(tmp_path / "train.json", document(images=images, annotations=boxes)))
+    who = "11.png (and 1 other images) has no annotation"
+    message = f"…/train.json: annotation 2: image 99 is not among the file's images, while {who}"
+    assert read(spec).faults == [("orphan-labels", message)]
+    boxes[1:] = [annotation(2, image_id=11, iscrowd=1), annotation(3, image_id=12), annotation(4, image_id=99)]
+    spec = coco(path=write(tmp_path / "train.json", document(images=images, annotations=boxes)))
+    assert [kind for kind, _ in read(spec).faults] == ["ignored", "label-without-image"], "a crowd is an annotation"
+
+
+def test_a_split_that_many_objects_are_left_out_of_is_said(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png")
+    crowds = [annotation(n, bbox=[n, 1, 5, 5], iscrowd=n % 2) for n in range(4)]
+    spec = coco(path=write(tmp_path / "train.json", document(annotations=crowds)))
+    (fault,) = [f for f in scan_split(spec, "train", list_images(spec, "train")).faults if f.kind == "many-ignored"]
+    assert fault.message == (
+        "train: 2 of 4 objects (50%) are not trained or validated on, the first being "
+        "annotation 1 of a.png: marked as a crowd; left out"
+    )
+    assert fault.effect == "counted"
+    crowds = [annotation(n, bbox=[n % 20, n // 20, 5, 5], iscrowd=int(n == 0)) for n in range(20)]
+    spec = coco(path=write(tmp_path / "train.json", document(annotations=crowds)))
+    kinds = [fault.kind for fault in scan_split(spec, "train", list_images(spec, "train")).faults]
+    assert kinds == ["ignored"], "one in twenty is what the mark is for"
 
 
 def test_missing_and_odd_images_are_named(tmp_path: Path) -> None:

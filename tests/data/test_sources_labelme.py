@@ -55,7 +55,7 @@ def test_shapes_become_boxes(tmp_path: Path) -> None:
         ]
     }
     assert reading.faults == [
-        ("polygon", "…/a.json: shapes[1]: polygon read as the box around it (and 2 more like it)"),
+        ("polygons", "…/a.json: shapes[1]: polygon read as the box around it (and 2 more like it)"),
         ("ignored", "…/a.json: shapes[5]: line has no box; left out (and 1 more like it)"),
     ]
 

@@ -1,6 +1,5 @@
 """Pascal VOC's XML: every layout it comes in, what corners mean, and what is made of the oddities of real files."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -107,17 +106,64 @@ def test_corners_from_one_are_inside_the_box_and_from_zero_are_edges(tmp_path: P
     assert read(voc(path=str(tmp_path), one_based=False)).boxes == {"a.png": [("cat", 1, 1, 39, 19)]}
 
 
-def test_corners_of_zero_are_not_counted_from_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_pair(tmp_path / "a.png", tmp_path / "a.xml")
-    with caplog.at_level(logging.WARNING):
-        voc(path=str(tmp_path))
-        assert not caplog.records
-        write_pair(tmp_path / "a.png", write(tmp_path / "b.xml", voc_xml((40, 20), [Box(0, -1, 3, 5, 5)], ["cat"])))
-        write(tmp_path / "a.xml", voc_xml((40, 20), [Box(0, -1, 3, 5, 5)], ["cat"]))
-        voc(path=str(tmp_path))
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 1 corners are 0, so they are hardly counted from 1; dataset.one_based=false reads them from 0"
+@pytest.mark.parametrize("names", [None, ["cat"]])
+def test_corners_of_zero_are_not_counted_from_one(tmp_path: Path, names: list[str] | None) -> None:
+    for name in "abc":
+        write_pair(tmp_path / f"{name}.png", tmp_path / f"{name}.xml")
+    assert read(voc(path=str(tmp_path), names=names)).faults == []
+    for name in "ab":
+        write(tmp_path / f"{name}.xml", voc_xml((40, 20), [Box(0, 3, -1, 5, 5)], ["cat"]).replace(">20<", ">200<"))
+        write_image(tmp_path / f"{name}.png", 40, 200)
+    assert read(voc(path=str(tmp_path), names=names)).faults == [
+        (
+            "corner-at-0",
+            "…/a.xml:3: a corner is 0, so it is hardly counted from 1; dataset.one_based=false reads corners from 0 "
+            "(and 1 more like it)",
+        )
     ]
+    assert read(voc(path=str(tmp_path), names=names, one_based=False)).faults == []
+
+
+def test_corners_with_fractions_are_edges(tmp_path: Path) -> None:
+    """As labelme2voc writes them: no pixel is taken off, in their file; a file of whole corners stays as it was."""
+    for name in "abc":
+        write_pair(tmp_path / f"{name}.png", tmp_path / f"{name}.xml")
+    for name in "ab":
+        write(tmp_path / f"{name}.xml", xml(box(4.25, 6.5, 12.75, 16), box(20, 1, 30, 9)))
+    spec = voc(path=str(tmp_path))
+    edges = [("cat", 4.25, 6.5, 8.5, 9.5), ("cat", 20, 1, 10, 8)]
+    assert read(spec).boxes == {"a.png": edges, "b.png": edges, "c.png": [CAT]}
+    assert read(spec).faults == [
+        (
+            "fractions",
+            "…/a.xml:2: corners with fractions; files of whole ones count from 1 unless dataset.one_based=false "
+            "(and 1 more like it)",
+        )
+    ]
+    assert read(voc(path=str(tmp_path), one_based=False)).boxes["a.png"] == edges
+    write(tmp_path / "a.xml", xml(box("5.0", "7.0", "12.000", "16.0")))
+    assert read(spec).boxes["a.png"] == [CAT], "12.000 is a whole number"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG", "jpeg", "png", "PNG", "bmp", "tif", "webp"])
+def test_images_of_any_suffix_whatever_the_file_says_they_are_called(suffix: str, tmp_path: Path) -> None:
+    for number, stated in enumerate(["a", f"a.{suffix}", "a.jpg", ""]):
+        root = tmp_path / str(number)
+        write_pair(root / "JPEGImages" / f"a.b.{suffix}", root / "Annotations" / "a.b.xml")
+        file = root / "Annotations" / "a.b.xml"
+        file.write_text(file.read_text().replace("<annotation>", f"<annotation><filename>{stated}</filename>"))
+        write(root / "ImageSets" / "Main" / "train.txt", "a.b\n")
+        reading = read(voc(path=str(root)))
+        assert (reading.boxes, reading.faults) == ({f"a.b.{suffix}": [CAT]}, [])
+
+
+def test_classes_that_differ_by_letter_case_are_said(tmp_path: Path) -> None:
+    for name, cls in (("a", "Cat"), ("b", "cat "), ("c", "dog")):
+        write_pair(tmp_path / f"{name}.png", tmp_path / f"{name}.xml", cls)
+    spec = voc(path=str(tmp_path))
+    assert list(spec.names.values()) == ["Cat", "cat", "dog"], "they are classes as they are written"
+    assert [kind for kind, _ in read(spec).faults] == ["alike-classes"]
+    assert "classes of their own: 'Cat', 'cat'" in read(spec).faults[0][1]
 
 
 def test_difficult_objects_are_left_out_unless_asked_for(tmp_path: Path) -> None:
@@ -183,6 +229,16 @@ FAULTY: dict[str, tuple[str, str, str]] = {
     ),
     "no name": (xml(box(name="")), "class-range", ":2: there is no class ''; the classes are cat"),
     "no box": (xml("<name>cat</name>"), "columns", ":2: an object without xmin in its bndbox"),
+    "polygon": (
+        xml("<name>cat</name><polygon><x1>1</x1><y1>2</y1></polygon>"),
+        "columns",
+        ":2: an object of another task (polygon), without xmin in its bndbox",
+    ),
+    "turned box": (
+        xml("<name>cat</name><robndbox><cx>5</cx></robndbox>"),
+        "columns",
+        ":2: an object of another task (robndbox), without xmin in its bndbox",
+    ),
     "no corner": (xml(box(ymax="")), "columns", ":2: an object without ymax in its bndbox"),
     "text": (xml(box(xmin="left")), "number", ":2: xmin 'left' is not a number"),
     "comma": (xml(box(xmin="4,5")), "comma", ":2: xmin '4,5' is not a number; write decimals with a point"),
@@ -246,7 +302,7 @@ def test_files_that_parsers_refuse(head: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "boxes", "faults"),
     [
-        (xml(box(4.5, 6.25, 11.75, 15)), [("cat", 3.5, 5.25, 8.25, 9.75)], []),
+        (xml(box(4.5, 6.25, 11.75, 15)), [("cat", 4.5, 6.25, 7.25, 8.75)], ["fractions"]),
         (xml(box(xmax=4)), [], ["zero-area"]),
         (xml(box(), box()), [CAT], ["duplicate-row"]),
         (xml(box(xmin=31, xmax=50)), [("cat", 30, 6, 20, 10)], ["overhang"]),

@@ -62,7 +62,7 @@ def refusal(spec: ModelSpec, trust=()) -> str:
 def test_own_part_needs_trust(spec, mine):
     own = with_part(spec(nc=2), "backbone", _target_="mine.parts.Own", width=16)
     assert refusal(own) == (
-        "backbone: 'mine.parts.Own' is not from yolograft, ultralytics.nn, timm, torch.nn; "
+        "backbone: 'mine.parts.Own' is not from yolograft.model, ultralytics.nn, timm, torch.nn; "
         "if you trust it, name its package: trust=[mine]"
     )
     model = build_detector(own, trust=["mine"])

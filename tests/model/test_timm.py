@@ -58,6 +58,14 @@ def test_refused(build, model, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_batch_norm_over_one_value(build):
+    """resnest's attention has one on 1×1 maps: no statistic of one image, but two images train."""
+    detector = build(backbone="timm", model="resnest14d", nc=2)
+    assert [f.channels for f in detector.levels] == [512, 1024, 2048]
+    assert detector.train()(torch.rand(2, 3, 64, 64))["scores"].shape == (2, 2, 84)
+    assert detector.eval()(torch.rand(1, 3, 64, 64))[0].shape == (1, 6, 84)
+
+
 @pytest.mark.parametrize("model", ["resnet18", "convnext_atto", "mobilenetv4_conv_small"])
 def test_weights_from_a_file(build, tmp_path, model):
     source = timm.create_model(model).eval()

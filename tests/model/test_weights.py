@@ -57,6 +57,21 @@ def test_a_failed_save_leaves_the_old_file(build, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_equal_detectors_give_equal_bytes(build, tmp_path):
+    """safetensors orders metadata by chance; by chance alone, six saves are equal once in 7776 times."""
+    model = build(nc=2)
+    for number in range(6):
+        save_detector(model, tmp_path / f"{number}.safetensors", {"epoch": 1, "name": "dög"})
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert load_detector(tmp_path / "0.safetensors")[1] == {"epoch": 1, "name": "dög"}
+
+
+def test_a_saved_file_has_the_mode_of_any_other(build, tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    save_detector(build(nc=2), tmp_path / "m.safetensors")
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_loading_does_not_download_again(build, tmp_path):
     source = build(backbone="effv1", width=1, depth=1)
     torch.save(source.model[0].body.state_dict(), tmp_path / "w.pt")

@@ -41,7 +41,7 @@ def test_labels_without_image_and_a_split_without_boxes_are_found(clean: Path) -
     (labels / "train" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     (labels / "val" / "8.txt").unlink()
     found = {fault.kind: Path(fault.file) for _, fault in read(yolo(path=str(clean))).faults}
-    assert found == {"no-boxes": clean.parent, "label-without-image": labels / "train" / "gone.txt"}
+    assert found == {"no-boxes": clean.parent, "orphan-labels": labels / "train" / "gone.txt"}
 
 
 def test_a_split_that_is_not_there_makes_no_labels_stray(faulty: Path) -> None:

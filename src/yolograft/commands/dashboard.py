@@ -12,8 +12,6 @@ from yolograft.files import replace_file
 def main(arguments: list[str]) -> int:
     """Save the dashboard in W&B, or write what would be saved into a file."""
     config = config_of("dashboard", arguments)
-    if config is None:
-        return 0
     given = config["runs"] if isinstance(config["runs"], list) else [config["runs"]]
     folders = [Path(folder).expanduser() for folder in given if folder]
     if find_spec("wandb_workspaces") is None:

@@ -14,8 +14,6 @@ def main(arguments: list[str]) -> int:
         1 where `dataset.check` is strict and a fault would falsify results; else 0.
     """
     config = config_of("data", arguments)
-    if config is None:
-        return 0
     from rich.console import Console
 
     from yolograft.stock.training import quiet

@@ -12,8 +12,6 @@ from yolograft.commands.app import config_of
 def main(arguments: list[str]) -> int:
     """Build the variant and describe it."""
     config = config_of("info", arguments)
-    if config is None:
-        return 0
     answer = describe(config)
     if config["format"] == "json":
         print(json.dumps(answer))

@@ -11,8 +11,6 @@ from yolograft.errors import UserError
 def main(arguments: list[str]) -> int:
     """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
     config = config_of("report", arguments)
-    if config is None:
-        return 0
     from yolograft.report.collect import collect
     from yolograft.report.comparison import METRIC, compare
     from yolograft.report.table import check_words, table

@@ -18,8 +18,6 @@ _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropp
 def main(arguments: list[str]) -> int:
     """Look and print."""
     config = config_of("sweeps", arguments)
-    if config is None:
-        return 0
     found = overview(Path(config["root"]).expanduser())
     if config["format"] == "json":
         print(json.dumps([_record(one) for one in found]))

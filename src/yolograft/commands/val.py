@@ -12,13 +12,12 @@ from rich.table import Table
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
+from yolograft.text import markup
 
 
 def main(arguments: list[str]) -> int:
     """Measure and print."""
     config = config_of("val", arguments)
-    if config is None:
-        return 0
     weights = find_weights(config["run"])
     answer = validate(weights, config)
     if config["format"] == "json":
@@ -52,23 +51,24 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     from yolograft.training.devices import resolve
     from yolograft.training.module import evaluate
     from yolograft.training.state import reproducible
+    from yolograft.training.stored import Trained
 
     quiet()
     model, extra = load_detector(weights, trust=tuple(config["trust"]))
-    trained = extra.get("config", {})
+    trained = Trained.from_extra(weights, extra)
+    imgsz = config["imgsz"] or trained.imgsz
+    if imgsz is None:
+        raise UserError(f"imgsz=: {weights} does not say at which size it was trained; choose one, as imgsz=640")
     settings = config["dataset"]
     if "_target_" not in settings:
-        if "dataset" not in trained:
-            raise UserError(f"dataset=: {weights} does not say what it was trained on; choose one, as dataset=coco128")
-        settings = {**trained["dataset"], "check": settings["check"]}
-    single = bool(trained.get("single_cls"))
-    spec = data_spec({"dataset": settings, "single_cls": single}, trust=tuple(config["trust"]))
+        settings = trained.data_settings(settings["check"], trust=tuple(config["trust"]))
+    single = trained.single_cls
+    spec = data_spec({"dataset": settings, "single_cls": single})
     if list(spec.names.values()) != list(model.names.values()):
         raise UserError(
             f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
             f"{weights} was trained on {', '.join(model.names.values())}"
         )
-    imgsz = config["imgsz"] or extra["imgsz"]
     computing = {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     compute = resolve(config["device"], config["workers"], computing)
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
@@ -92,10 +92,11 @@ def _plots_folder(weights: Path, measured: str) -> Path:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    table = Table(title=f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px")
+    title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
+    table = Table(title=markup(title))
     columns = ("precision", "recall", "mAP50", "mAP50-95")
     for name in ("class", *columns):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in {"all": answer, **answer["per_class"]}.items():
-        table.add_row(name, *(f"{values[c]:.4f}" for c in columns))
+        table.add_row(markup(name), *(f"{values[c]:.4f}" for c in columns))
     Console().print(table)

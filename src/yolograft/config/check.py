@@ -7,17 +7,19 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.config import resolvers, search_path
+from yolograft.config.flags import Flags, parse_flags
+from yolograft.config.folders import refuse_unwritable
+from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, grid, job_of, sweep_folder
 from yolograft.config.launchers import launcher_model
@@ -46,14 +48,16 @@ class CommandLine:
     """A command line that was checked.
 
     Attributes:
-        arguments: For Hydra: as given, and for a sweep also its folder.
+        arguments: For Hydra: the settings as given, and for a sweep also its folder.
         sweep: Whether it asks for several runs.
         jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
+        shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
     """
 
     arguments: list[str]
     sweep: bool = False
     jobs: list[Job] = field(default_factory=list)
+    shown: str | None = None
 
 
 def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
@@ -66,25 +70,33 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     Raises:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
+    try:
+        return _checked(command, parse_flags(arguments))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_first_line(error)) from None
+
+
+def _checked(command: str, flags: Flags) -> CommandLine:
     search_path.register()
     resolvers.register()
-    arguments = [_quoted(argument) for argument in arguments]
-    parsed, unknown = get_args_parser().parse_known_args(list(arguments))
-    if unknown:
-        raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
-    if parsed.help or parsed.hydra_help or parsed.info or parsed.shell_completion:
-        return CommandLine(list(arguments))
+    arguments = [_quoted(argument) for argument in flags.overrides]
+    if flags.multirun and command != "train":
+        raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
-        overrides = _parse(parsed.overrides)
+        overrides = _parse(arguments)
         fixed = [o for o in overrides if not o.is_sweep_override()]
         composed = _compose(command, fixed)
-        multirun = parsed.multirun or composed.hydra.mode == RunMode.MULTIRUN
+        multirun = flags.multirun or composed.hydra.mode == RunMode.MULTIRUN
         seeds = composed.get("seeds")
         if not multirun and not seeds:
-            _refuse_sweep(overrides)
+            _refuse_sweep(command, overrides)
             config = _container(composed)
             validate(command, config)
-            return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
+            if flags.cfg:
+                return CommandLine(list(arguments), shown=_shown(composed, flags))
+            jobs = [job_of(composed, config)] if command == "train" else []
+            refuse_unwritable(jobs)
+            return CommandLine(list(arguments), jobs=jobs)
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
         every = [*params, *overrides]
@@ -98,6 +110,9 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             config = _container(composed)
             validate(command, config)
             jobs.append(job_of(composed, config, Path(folder), number))
+            if flags.cfg:  # of several runs the first
+                return CommandLine(list(arguments), shown=_shown(composed, flags))
+        refuse_unwritable(jobs, sweep=True)
         if search:
             _refuse_for_search(composed)
             check_folder(Path(folder), signature(search, every, jobs[0].config))
@@ -105,7 +120,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
-        return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
+        return CommandLine(["--multirun", *arguments, *added], sweep=True, jobs=jobs)
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")
@@ -117,6 +132,20 @@ def _quoted(argument: str) -> str:
     if key not in _EXPRESSIONS or not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
         return argument
     return "{}='{}'".format(key, value.replace("\\", "\\\\").replace("'", "\\'"))
+
+
+def _shown(composed: DictConfig, flags: Flags) -> str:
+    """Return what `--cfg` asks for, as YAML."""
+    plain = composed.copy()
+    with flag_override(plain, ["struct", "readonly"], False):
+        if flags.cfg == "job":
+            plain.pop("hydra", None)
+        elif flags.cfg == "hydra":
+            plain = OmegaConf.create({"hydra": plain.hydra})
+    try:
+        return OmegaConf.to_yaml(plain, resolve=flags.resolve)
+    except OmegaConfBaseException as error:
+        raise UserError(f"--resolve: {_first_line(error)}") from None
 
 
 def validate(command: str, config: Mapping[str, Any]) -> None:
@@ -132,7 +161,7 @@ def validate(command: str, config: Mapping[str, Any]) -> None:
     _check(COMMANDS[command], config)
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
-            _check_part(group, part)
+            check_part(group, part)
 
 
 def _check_launcher(composed: DictConfig) -> None:
@@ -174,7 +203,12 @@ def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | Non
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
 
-def _check_part(group: str, part: Mapping[str, Any]) -> None:
+def check_part(group: str, part: Mapping[str, Any]) -> None:
+    """Check the options of a part or data set against the signature of what its `_target_` names.
+
+    Raises:
+        UserError: For the first that is refused.
+    """
     target = part.get("_target_")
     if target is None and set(part) == set(DATASET_OPTIONS):  # `val` without a data set: the run's
         _check(DatasetOptions, part, prefix=f"{group}.")
@@ -230,14 +264,16 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
 
 def _parse(texts: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-    try:
-        return list(parser.parse_overrides(list(texts)))
-    except HydraException as error:
-        wrong = getattr(error, "override", None) or " ".join(texts)
-        raise UserError(
-            f"{wrong}: cannot be read; write KEY=VALUE, and a value with spaces, commas or accents in quotes "
-            "within quotes: \"name='my run'\""
-        ) from None
+    parsed: list[Override] = []
+    for text in texts:
+        try:
+            parsed += parser.parse_overrides([text])
+        except (HydraException, ValueError) as error:  # ValueError: a lone "=3" has no key to ask a group for
+            before = parsed[-1].input_line if parsed else None
+            raise UserError(quoting(text, before, lambda line: bool(parser.parse_override(line)))) from error
+        if not parsed[-1].key_or_group:
+            raise UserError(quoting(text, None, lambda _: False))
+    return parsed
 
 
 def _check_choices(overrides: Sequence[Override]) -> None:
@@ -245,11 +281,14 @@ def _check_choices(overrides: Sequence[Override]) -> None:
     loader = GlobalHydra.instance().config_loader()
     for override in overrides:
         group, value = override.key_or_group, override.value()
-        known = loader.get_group_options(group) if isinstance(value, str) else []
+        if override.is_delete() and not isinstance(value, str | None):
+            raise UserError(f"{override.input_line}: write ~{group}, or leave it out")
+        optional = value is None and group == "experiments"
+        known = [] if override.is_delete() or optional else loader.get_group_options(group)
         if known and value not in known:
-            raise UserError(
-                f"{group}={value}: no such {group}{did_you_mean(str(value), known)} Known: {', '.join(known)}"
-            )
+            said = (override.input_line or "").partition("=")[2]
+            near = advice(group, said) or did_you_mean(said, known)
+            raise UserError(f"{group}={said}: no such {group}{near} Known: {', '.join(known)}")
 
 
 def _compose(command: str, overrides: Sequence[Override]) -> DictConfig:
@@ -269,27 +308,23 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     try:
         config = compose(command, choices)
     except (HydraException, OmegaConfBaseException):
-        return " ".join(str(error).split())
+        return _first_line(error)
     keys = list(_flat_keys(config))
     known_groups = groups(command)
     for override in overrides:
         key = override.key_or_group
         if key not in keys and not key.startswith("hydra") and key not in known_groups:
-            near = _HABITS.get(key) or did_you_mean(key, [*keys, *known_groups])
+            near = advice(key) or did_you_mean(key, [*keys, *known_groups])
             return f"{key}: there is no such key{near} All keys: yolograft {command} --help"
-    return " ".join(str(error).split())
+        if key.startswith("hydra.") and f"'{key}'" in str(error):
+            return f"{key}: Hydra has no such key; see yolograft {command} --cfg hydra"
+    return _first_line(error)
 
 
-# What ultralytics' users write, where it is said differently here.
-_HABITS = {
-    "model": "; say backbone=yolo11 scale=n, and weights=FILE to start from weights.",
-    "data": "; say dataset=yolo dataset.path=data.yaml, or dataset=coco128.",
-    "resume": "; the same command goes on by itself.",
-    "amp": "; say trainer.precision=fp32, fp16 or bf16.",
-    "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
-    "dataset.path": "; it belongs to dataset=auto, which takes a data set of any form, and to dataset=yolo and others.",
-    "backbone.variant": "; it belongs to backbone=effv1, effv2 and mbv3.",
-}
+def _first_line(error: Exception) -> str:
+    """Return what Hydra or OmegaConf say, without the lines that speak of their own flags and internals."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line.rstrip(".") for line in lines if line), type(error).__name__)
 
 
 def _flat_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
@@ -310,16 +345,16 @@ def _container(config: DictConfig) -> dict[str, Any]:
     except MissingMandatoryValue as missing:
         raise UserError(f"{missing.full_key}: must be given, as {missing.full_key}=VALUE") from None
     except OmegaConfBaseException as error:
-        raise UserError(" ".join(str(error).split())) from None
+        key = getattr(error, "full_key", None)
+        raise UserError(f"{key}: {_first_line(error)}" if key else _first_line(error)) from None
     assert isinstance(container, dict)
     return {str(k): v for k, v in container.items()}
 
 
-def _refuse_sweep(overrides: Sequence[Override]) -> None:
+def _refuse_sweep(command: str, overrides: Sequence[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
             if override.key_or_group == "device":
                 raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
-            raise UserError(
-                f"{override.input_line}: several values; add -m to train one run for each, or quote a single value"
-            )
+            sweep = "add -m to train one run for each" if command == "train" else f"{command} takes one"
+            raise UserError(f"{override.input_line}: several values; {sweep}, or quote a single value")

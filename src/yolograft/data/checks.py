@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from yolograft.errors import UserError
@@ -10,8 +10,9 @@ from yolograft.errors import UserError
 Check = Literal["strict", "warn", "off"]
 
 #: `falsifies`: results on such data mean something else than they seem to; `counted`: said and counted, the training
-#: goes on; `noted`: harmless, shown by `yolograft data` and counted in run.json.
-Effect = Literal["falsifies", "counted", "noted"]
+#: goes on; `converted`: read in another way than written, or left out by a rule: one line that says how many;
+#: `noted`: harmless, shown by `yolograft data` and counted in run.json.
+Effect = Literal["falsifies", "counted", "converted", "noted"]
 
 KINDS: dict[str, tuple[Effect, str]] = {
     # labels that cannot be meant so: the image is left out
@@ -27,6 +28,8 @@ KINDS: dict[str, tuple[Effect, str]] = {
     "encoding": ("falsifies", "label file that is not UTF-8 text"),
     "unreadable-labels": ("falsifies", "label file that cannot be read"),
     "unlike-image": ("falsifies", "annotations made for an image of another shape"),
+    "pose": ("falsifies", "rows that may be pose labels: box and key points"),
+    "orphan-labels": ("falsifies", "labels that fit no image, while an image has none"),
     "missing-image": ("falsifies", "listed image that does not exist"),
     # the splits
     "leak": ("falsifies", "the same image in two splits"),
@@ -40,9 +43,18 @@ KINDS: dict[str, tuple[Effect, str]] = {
     "overhang": ("counted", "box that reaches outside the image"),
     "duplicate-row": ("counted", "box written twice: used once"),
     "label-without-image": ("counted", "label file that belongs to no image"),
+    "corner-at-0": ("counted", "corner at 0 though corners are counted from 1"),
+    "many-ignored": ("counted", "many objects of a split are left out for their marks"),
+    "alike-classes": ("counted", "classes whose names differ by letter case or spaces only"),
+    # what is done with labels that are written otherwise
+    "matched-labels": ("converted", "label file found for its image in another place or by a name written otherwise"),
+    "key-points": ("converted", "pose labels: the box is used, key points are left out"),
+    "turned-boxes": ("converted", "rows of four corners (OBB): their upright bounds are used"),
+    "polygons": ("converted", "polygons: their bounds are used as boxes"),
+    "text-number": ("converted", "number written as text: read as a number"),
+    "fractions": ("converted", "corners with fractions: read as edges counted from 0"),
+    "ignored": ("converted", "object marked as crowd, difficult or to be ignored: left out"),
     # peculiarities
-    "ignored": ("noted", "object marked as crowd, difficult or to be ignored: left out"),
-    "polygon": ("noted", "polygon or circle read as the box around it"),
     "misnamed": ("noted", "image whose suffix names another format"),
     "16-bit": ("noted", "image with 16 bits per channel"),
     "grey": ("noted", "grey image"),
@@ -98,6 +110,45 @@ def by_weight(faults: Iterable[Fault]) -> list[Fault]:
     """Return the faults with those first that falsify results, and without what is only worth a note."""
     order = {"falsifies": 0, "counted": 1}
     return sorted((fault for fault in faults if fault.effect in order), key=lambda fault: order[fault.effect])
+
+
+def merged(faults: Iterable[Fault]) -> list[Fault]:
+    """Join faults that say the same of many files, such as that their rows are polygons: the first one counts them all.
+
+    Those of images stay: each is shown.
+    """
+    found: dict[object, Fault] = {}
+    for fault in faults:
+        same = fault.effect == "converted" or fault.kind == "corner-at-0"
+        place = (fault.kind, fault.message) if same else len(found)
+        before = found.get(place)
+        found[place] = replace(before, count=before.count + fault.count) if before else fault
+    return list(found.values())
+
+
+def bounded(faults: Iterable[Fault], limit: int = 20) -> list[Fault]:
+    """Return at most so many faults of each kind; the last of them counts those that follow."""
+    found: list[Fault] = []
+    places: dict[str, list[int]] = {}
+    for fault in faults:
+        mine = places.setdefault(fault.kind, [])
+        if len(mine) < limit:
+            mine.append(len(found))
+            found.append(fault)
+        else:
+            last = found[mine[-1]]
+            found[mine[-1]] = replace(last, count=last.count + fault.count)
+    return found
+
+
+def conversions(faults: Iterable[Fault]) -> list[str]:
+    """Return one line for each kind of conversion: what was done, how often, and where first."""
+    first: dict[str, Fault] = {}
+    counts = kinds(faults := list(faults))
+    for fault in faults:
+        if fault.effect == "converted":
+            first.setdefault(fault.kind, fault)
+    return [f"{KINDS[kind][1]}: {counts[kind]}, first {replace(fault, count=1)}" for kind, fault in first.items()]
 
 
 def summary_lines(faults: Sequence[Fault], limit: int = 5) -> list[str]:

@@ -1,5 +1,6 @@
 """Which image files a split has."""
 
+import unicodedata
 from pathlib import Path
 
 from yolograft.data.checks import Fault
@@ -35,13 +36,11 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
 
 
 def stray_labels(spec: DataSpec) -> list[Fault]:
-    """Return the label files that belong to no image of any split, and images of a kind that is not read.
+    """Return the label files and images that are not used, and what else is wrong with the labels as a whole.
 
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
     """
     paths = (*spec.train, *spec.val, *spec.test)
-    if any(suffix(path) == "txt" for path in paths):
-        return []
     images = [file for split in ("train", "val", "test") for file in list_images(spec, split)]
     unread = [
         Fault(file, None, f"{suffix(file)} images are not read; convert it to png or jpg", "unreadable-image")
@@ -50,7 +49,19 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
         for file in files_below(path).values()
         if suffix(file) in UNREAD
     ]
-    return unread + spec.labels.stray(images, spec.labels.files(images))
+    found = spec.labels.stray(images, spec.labels.files(images), spec.root)
+    if any(suffix(path) == "txt" for path in paths):
+        found = [fault for fault in found if fault.kind != "label-without-image"]
+    return [*unread, *found, *_alike_classes(spec)]
+
+
+def _alike_classes(spec: DataSpec) -> list[Fault]:
+    """Return which classes have names that differ in nothing that a person means: `Cat` and `cat`."""
+    alike: dict[str, list[str]] = {}
+    for name in spec.names.values():
+        alike.setdefault(" ".join(unicodedata.normalize("NFC", name).casefold().split()), []).append(name)
+    said = [", ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    return [Fault(spec.root, None, f"classes of their own: {names}", "alike-classes") for names in said]
 
 
 def suffix(file: str) -> str:

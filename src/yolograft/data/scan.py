@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,20 @@ import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from yolograft.cache import cache_dir
-from yolograft.data.checks import Fault, by_weight, kinds
+from yolograft.data.checks import Fault, by_weight, kinds, merged
 from yolograft.data.kept import load_arrays, save_arrays
+from yolograft.data.labels.pose import fits_key_points
 from yolograft.data.labels.reader import LabelReader, Labels, UnreadableLabelsError
+from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.spec import DataSpec
 from yolograft.stock.data import content_hash
 from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, ValueRange, inspect_image
 
 #: Changes whenever the checks or the form of the cache change, so that old caches are not read.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
+
+#: A split that a larger share of its objects is left out of is warned about.
+MANY = 0.05
 
 #: Below this many images a progress bar would only flicker.
 PROGRESS_FROM = 1000
@@ -155,6 +160,7 @@ def scan(
         found = _read_all(images, files, reader, nc, single_cls, name, value_range)
         _save(cache, content, found)
     found.total = len(images)
+    found.faults = reader.matched(images, files) + found.faults
     return found
 
 
@@ -171,7 +177,36 @@ def scan_split(
         single_cls: class numbers do not matter.
     """
     place = [*getattr(spec, split), f"{fraction:g}"]
-    return scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place, value_range=spec.range)
+    found = scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place, value_range=spec.range)
+    found.faults += [*_many_ignored(spec, split, found), *_pose(spec, split, found)]
+    return found
+
+
+def _many_ignored(spec: DataSpec, split: str, found: Scan) -> list[Fault]:
+    """Say where so many objects are left out that they are hardly the exceptions that their marks are meant for."""
+    ignored = [fault for fault in found.faults if fault.kind == "ignored"]
+    count = sum(fault.count for fault in ignored)
+    if count <= MANY * (count + found.boxes):
+        return []
+    message = (
+        f"{split}: {count} of {count + found.boxes} objects ({count / (count + found.boxes):.0%}) are not trained or "
+        f"validated on, the first being {ignored[0].message}"
+    )
+    return [Fault(ignored[0].file, ignored[0].line, message, "many-ignored")]
+
+
+def _pose(spec: DataSpec, split: str, found: Scan) -> list[Fault]:
+    """Say where polygons would make as good pose labels, and nobody says which they are."""
+    reader = spec.labels
+    shape = fits_key_points(found.lengths, found.points) if isinstance(reader, YoloLabels) else None
+    if not shape or not isinstance(reader, YoloLabels) or reader.keypoints is not None:
+        return []
+    message = (
+        f"{split}: each of the {len(found.lengths)} rows has {5 + shape[0] * shape[1]} columns that are as good a box "
+        f"with {shape[0]} key points as a polygon; say in the data.yaml kpt_shape: [{shape[0]}, {shape[1]}], "
+        "or kpt_shape: [0, 0] if they are polygons"
+    )
+    return [Fault(spec.root, None, message, "pose")]
 
 
 _Read = tuple[ImageFacts, Labels]
@@ -226,8 +261,19 @@ def _gather(results: list[tuple[_Read | None, list[Fault]]]) -> Scan:
         lengths=np.array([len(polygon) for polygon in polygons], np.int64),
         points=np.concatenate([np.zeros((0, 2), np.float32), *polygons]),
         thumbnails=np.array([fact.thumbnail for fact in facts], np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL),
-        faults=[fault for _, faults in results for fault in faults],
+        faults=merged(_one_kind_of_polygon([fault for _, faults in results for fault in faults])),
     )
+
+
+def _one_kind_of_polygon(faults: list[Fault]) -> list[Fault]:
+    """Take rows of four corners for turned boxes only where a split has no other polygons."""
+    polygon = next((fault for fault in faults if fault.kind == "polygons"), None)
+    if polygon is None:
+        return faults
+    return [
+        replace(fault, kind=polygon.kind, message=polygon.message) if fault.kind == "turned-boxes" else fault
+        for fault in faults
+    ]
 
 
 def _load(file: Path, content: str) -> Scan | None:

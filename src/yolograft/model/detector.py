@@ -1,19 +1,16 @@
 """The four parts as one model that ultralytics takes for its own."""
 
-import difflib
-import importlib
-import inspect
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from typing import Any, cast
 
-import torch
 from torch import nn
 
+from yolograft.config.instantiate import call, describe_error, locate, one_line
 from yolograft.errors import UserError
 from yolograft.model.features import Feature, Scale, describe
+from yolograft.model.probe import probe
+from yolograft.model.spec import DEFAULT_LOSS, GROUPS, ModelSpec
 from yolograft.stock.model import (
     DetectionModel,
     default_args,
@@ -23,46 +20,7 @@ from yolograft.stock.model import (
     v8DetectionLoss,
 )
 
-GROUPS = ("backbone", "context", "neck", "head")
-TRUSTED = ("yolograft", "ultralytics.nn", "timm", "torch.nn")
-DEFAULT_LOSS = "yolograft.model.losses.ciou.CIoULoss"
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything needed to build a detector again.
-
-    Attributes:
-        parts: For backbone, context, neck and head, the dotted `_target_` and its options.
-        scale: The fields of `Scale`.
-        nc: Number of classes.
-        names: Class names by index; their numbers where none are given.
-        loss: The `_target_` of the loss and its options.
-    """
-
-    parts: dict[str, dict[str, Any]]
-    scale: dict[str, Any]
-    nc: int
-    names: dict[int, str] = field(default_factory=dict)
-    loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_LOSS})
-
-    def to_json(self) -> str:
-        """Return the spec as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "ModelSpec":
-        """Return the spec that `to_json` wrote.
-
-        Raises:
-            ValueError: The text is not such a spec.
-        """
-        try:
-            content = json.loads(text)
-            content["names"] = {int(index): str(name) for index, name in content["names"].items()}
-            return cls(**content)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"not a model's description: {error}") from error
+__all__ = ["DEFAULT_LOSS", "GROUPS", "Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
 
 
 class Detector(DetectionModel):
@@ -115,8 +73,7 @@ class Detector(DetectionModel):
         """Return the loss that the spec names; stock calls this at the first training step."""
         options = dict(self.spec.loss)
         target = str(options.pop("_target_"))
-        loss = _locate(target, "loss", self._trust)
-        return _call(loss, "loss", target, (self,), options)
+        return call(locate(target, "loss", self._trust), self.spec.label("loss"), (self,), options)
 
     @property
     def levels(self) -> tuple[Feature, ...]:
@@ -130,15 +87,18 @@ class Detector(DetectionModel):
 def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     """Build the parts that a spec names, each from the levels of the one before, and join them.
 
+    Parts that are not ours are tried out on small images: what they say of their levels must be what they give.
+
     Args:
         spec: What to build.
-        trust: Packages besides yolograft, ultralytics.nn, timm and torch.nn that parts may come from.
+        trust: Packages beside ours, ultralytics', timm's and torch's that parts may come from.
 
     Returns:
         The detector in training mode, on torch's default device.
 
     Raises:
-        UserError: A target is not allowed or does not exist, an option is unknown, or parts do not fit together.
+        UserError: A target is not allowed or does not exist, an option is unknown, a part fails, or parts do not fit
+            together.
     """
     if len(spec.names) not in (0, spec.nc):
         raise UserError(f"names: {len(spec.names)} class names for nc={spec.nc}")
@@ -151,8 +111,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         raise UserError(f"{missing[0]}: no _target_ given")
     targets = {group: str(spec.parts[group]["_target_"]) for group in GROUPS}
     # All are found before any is built: a slip in the last one need not wait for the first.
-    found = {group: _locate(targets[group], group, trust) for group in GROUPS}
-    _locate(str(spec.loss.get("_target_", "")), "loss", trust)
+    found = {group: locate(targets[group], group, trust) for group in GROUPS}
+    locate(str(spec.loss.get("_target_", "")), "loss", trust)
 
     parts: dict[str, nn.Module] = {}
     features: tuple[Feature, ...] = ()
@@ -160,25 +120,31 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     for group in GROUPS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
-        label = f"{group} '{_short(targets[group])}'"
+        label = spec.label(group)
         try:
-            part = _call(found[group], group, targets[group], inputs, options)
+            part = call(found[group], label, inputs, options)
+        except UserError:
+            raise
         except ValueError as error:
-            reason = _one_line(error)
+            reason = one_line(error)
             colon = "" if reason.startswith("needs ") else ":"
             given = f"; {giver} gives {describe(features)}" if giver else ""
             raise UserError(f"{label}{colon} {reason}{given}") from error
+        except Exception as error:  # a part of the person's own may fail in any way
+            raise UserError(f"{label} cannot be built: {describe_error(error)}") from error
+        if not isinstance(part, nn.Module):
+            raise UserError(f"{label} is no nn.Module, but of {type(part)}")
         parts[group] = part
         if group == "head":
+            if not (hasattr(part, "stride") and hasattr(part, "bias_init")):
+                raise UserError(f"{label} needs stride, a tensor of its levels' strides, and bias_init()")
             break
         features = _features_of(part, label)
         # The context only changes P5, so the neck's levels are the backbone's.
         giver = giver if group == "context" else label
-    if not _is_within(targets["backbone"], ("yolograft",)):
-        backbone = parts["backbone"]
-        _check_levels(backbone, _features_of(backbone, "backbone"), f"backbone '{_short(targets['backbone'])}'")
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
+    probe(detector)
     return detector
 
 
@@ -194,84 +160,6 @@ def gflops(model: DetectionModel, imgsz: int = 640) -> float:
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _short(target: str) -> str:
-    """Return the name a part goes by: its file's, which is also its YAML's."""
-    return target.split(".")[-2] if "." in target else target
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _is_within(module: str, packages: Sequence[str]) -> bool:
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
-
-
-def _locate(target: str, group: str, trust: Sequence[str]) -> Callable[..., Any]:
-    """Return the class or function that a dotted name stands for.
-
-    A spec may come from a stranger's file, so a name must lie in a trusted package, what it leads to must have been
-    defined in one too (`torch.nn.x.os.system` was not), and ours apart only layers and losses count: a plain function
-    of timm can read files.
-
-    Raises:
-        UserError: It is not allowed, or there is no such thing.
-    """
-    allowed = (*TRUSTED, *trust)
-    module_name, _, attribute = target.rpartition(".")
-    if not _is_within(module_name, allowed):
-        package = target.split(".")[0]
-        raise UserError(
-            f"{group}: '{target}' is not from {', '.join(TRUSTED)}; "
-            f"if you trust it, name its package: trust=[{package}]"
-        )
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{group}: cannot import '{module_name}' for '{target}': {_one_line(error)}") from error
-    found = getattr(module, attribute, None)
-    if found is None:
-        near = difflib.get_close_matches(attribute, [name for name in vars(module) if name[0] != "_"], n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise UserError(f"{group}: '{module_name}' has no '{attribute}'{hint}")
-    home = str(getattr(found, "__module__", ""))
-    is_block = inspect.isclass(found) and issubclass(found, nn.Module | v8DetectionLoss)
-    is_builder = inspect.isroutine(found) and _is_within(home, ("yolograft.model", *trust))
-    if not _is_within(home, allowed) or not (is_block or is_builder):
-        raise UserError(f"{group}: '{target}' is no layer, loss or builder of a trusted package")
-    return found
-
-
-def _call(target: Callable[..., Any], group: str, name: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Call a part's constructor, telling an option it does not have from a fault inside it.
-
-    Raises:
-        UserError: An option is unknown, or one that is needed is missing.
-    """
-    try:
-        inspect.signature(target).bind(*inputs, **options)
-    except TypeError as error:
-        raise UserError(f"{group} '{_short(name)}': {_one_line(error)}") from error
-    return target(*inputs, **options)
-
-
-def _check_levels(part: nn.Module, features: Sequence[Feature], label: str) -> None:
-    """Compare what a backbone that is not ours says of its levels with what it gives for a small image.
-
-    Raises:
-        UserError: They differ.
-    """
-    parameter = next(part.parameters(), torch.zeros(()))
-    training = part.training
-    with torch.no_grad():
-        maps = part.eval()(torch.zeros(1, 3, 64, 64, device=parameter.device))
-    part.train(training)
-    given = [(m.shape[1], 64 // m.shape[-1]) for m in maps] if isinstance(maps, list | tuple) else []
-    said = [(feature.channels, feature.stride) for feature in features]
-    if given != said:
-        raise UserError(f"{label} says its levels are {said} (channels, stride); its forward gives {given}")
 
 
 def _features_of(part: nn.Module, label: str) -> tuple[Feature, ...]:

@@ -1,48 +1,91 @@
-"""Reading plain tensors from files, without unpickling anything else."""
+"""Named tensors from files of weights, by whomever they were made."""
 
-import pickle
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from yolograft.files import open_regular
+from yolograft.model.torch_file import TensorRef, module_tensors, read_tensors
+from yolograft.model.unpickler import StandIn
 
-def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a `.safetensors` file, or from a `.pt`/`.pth` file that holds nothing but tensors.
+MAX_HEADER = 16 * 2**20
+"""Bytes of the largest description in a `.safetensors` file; ours have 0.1 MB."""
 
-    A `.pt` that keeps its tensors one level down, under `state_dict` or `model`, is read too.
+
+class NoTensorsError(ValueError):
+    """A file holds objects of which none is a model whose tensors can be told."""
+
+
+def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
+    """Read named tensors from a `.safetensors` file, or from a `.pt`/`.pth` file that `torch.save` wrote.
+
+    A `.pt` that keeps its tensors one level down, under `state_dict` or `model`, is read too. Nothing that a file names
+    is called.
 
     Args:
         path: The file.
+        modules: Take the tensors of a pickled model, too, as ultralytics saves it: under `ema` (preferred, as there) or
+            `model`, in fp32.
 
     Returns:
         Tensors by name, on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file names classes; `torch.load(weights_only=True)` refuses them.
+        NoTensorsError: It holds more than tensors, or no model.
         ValueError: The file cannot be read, or holds anything else than named tensors.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no weights file '{path}'")
+    is_model = False
+
+    def choose(tree: Any) -> Mapping[str, TensorRef]:
+        nonlocal is_model
+        if isinstance(tree, dict):
+            nested = next((tree[key] for key in ("state_dict", "model") if isinstance(tree.get(key), dict)), None)
+            pickled = next((tree[key] for key in ("ema", "model") if isinstance(tree.get(key), StandIn)), None)
+            tree = nested if nested is not None else pickled if pickled is not None else tree
+        if isinstance(tree, StandIn):
+            is_model = True
+            tree = dict(module_tensors(tree)) if modules else {}
+            if not tree:
+                raise NoTensorsError(f"'{path}' holds more than tensors; save model.state_dict() instead")
+        if not isinstance(tree, dict) or not tree or not all(isinstance(value, TensorRef) for value in tree.values()):
+            raise ValueError("holds no state dict (tensors by name)")
+        return {str(name): value for name, value in tree.items()}
+
     try:
         if path.suffix == ".safetensors":
+            check_header(path)
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # The same error stands for a class that was refused and for bytes that are no pickle at all; `torch.save`
-        # writes zip files.
-        if zipfile.is_zipfile(path):
-            raise
-        raise ValueError(f"'{path}' is not a weights file, or is damaged") from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ValueError(f"'{path}' is not a weights file, or is damaged") from error
-    if isinstance(state, dict):
-        state = next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), dict)), state)
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"'{path}' holds no state dict (tensors by name)")
-    return dict(state)
+        state = read_tensors(path, choose)
+    except NoTensorsError:
+        raise
+    except OSError as error:
+        raise ValueError(f"'{path}' {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ValueError(f"'{path}' is not a weights file, or is damaged: {error}") from error
+    except ValueError as error:
+        hint = "" if str(error).startswith("holds") else "is not a weights file, or is damaged: it "
+        raise ValueError(f"'{path}' {hint}{error}") from error
+    if is_model:
+        state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return state
+
+
+def check_header(path: Path) -> None:
+    """Refuse a `.safetensors` file whose description is too large to be one, before it is read.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+        ValueError: The description is too large.
+    """
+    with open_regular(path) as stream:
+        size = int.from_bytes(stream.read(8), "little")
+    if size > MAX_HEADER:
+        raise ValueError(f"claims a description of {size:,} bytes")

@@ -1,25 +1,26 @@
 """Saving and loading detectors, and taking weights over from stock YOLO11.
 
-No file is unpickled freely: ours are safetensors, others are read with `torch.load(weights_only=True)`.
+Files may come from strangers: no code that they name is run, and no memory taken beyond what they hold themselves.
 """
 
 import json
-import os
-import pickle
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from yolograft.errors import UserError
+from yolograft.files import replace_file
 from yolograft.model.detector import Detector, ModelSpec, build_detector
-from yolograft.model.state import read_state
-from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect, read_stock_checkpoint
+from yolograft.model.outline import MISFIT, refuse_misfit
+from yolograft.model.state import NoTensorsError, check_header, read_state
+from yolograft.parsing import parse_json
+from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect
+from yolograft.text import plain
 
 FORMAT = "yolograft-detector-1"
 
@@ -150,25 +151,22 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
-        return read_state(path)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
-    except pickle.UnpicklingError:
-        pass  # it names classes: a pickled model, perhaps of ultralytics' own layers
-    try:
-        return read_stock_checkpoint(path)
-    except Exception as error:  # whatever a stranger's pickle makes the restricted reader say
+        return read_state(path, modules=True)
+    except NoTensorsError as error:
         raise UserError(
-            f"'{path}' is a pickled model with classes that are not loaded from a file; if you trust it, convert it: "
-            f"python -c \"import torch; c = torch.load(r'{path}', map_location='cpu', weights_only=False); "
-            "torch.save((c.get('ema') or c['model']).float().state_dict(), 'weights.pt')\""
+            f"'{path}' holds objects that are no model of torch's modules and are not made from a file; if you trust "
+            f"it, convert it: python -c \"import torch; c = torch.load(r'{path}', map_location='cpu', "
+            "weights_only=False); torch.save((c.get('ema') or c['model']).float().state_dict(), 'weights.pt')\""
         ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(plain(str(error))) from error
 
 
 def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | None = None) -> None:
     """Write a detector to a `.safetensors` file, with what is needed to build it again.
 
-    The file is written beside its place and then moved there, so a crash leaves the old one whole.
+    The file is written beside its place and then moved there, so a crash leaves the old one whole. Equal detectors give
+    equal bytes.
 
     Args:
         model: The detector, not fused.
@@ -185,14 +183,18 @@ def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | Non
     metadata = {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
     # safetensors keeps plain memory only: channels_last tensors are laid out anew, shared ones would be refused.
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        save_file(state, temporary, metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, _in_order(bytearray(save(state, metadata))))
+
+
+def _in_order(content: bytearray) -> bytearray:
+    """Put the metadata of a `.safetensors` file into order; safetensors keeps them in one that changes by chance."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    content[:end] = len(text).to_bytes(8, "little") + text
+    return content
 
 
 def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector, dict[str, Any]]:
@@ -212,21 +214,27 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
     if not path.is_file():
         raise UserError(f"no weights file '{path}'")
     try:
+        check_header(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
             spec = ModelSpec.from_json(metadata["spec"])
-            extra = json.loads(metadata["extra"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            extra = parse_json(metadata["extra"])
+            if not isinstance(extra, dict):
+                raise ValueError("its extra is no object")
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
+            untrained = _without_download(spec)
+            refuse_misfit(path, untrained, shapes, trust)
+            state = {name: file.get_tensor(name) for name in shapes}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"'{path}' is damaged or was not saved by YOLOGraft: {error}") from error
-    model = build_detector(_without_download(spec), trust)
+        raise UserError(f"'{path}' is damaged or was not saved by YOLOGraft: {plain(str(error))}") from error
+    model = build_detector(untrained, trust)
     model.spec = spec
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise UserError(f"'{path}': its tensors do not fit its own description (another version wrote it?)") from error
+        raise UserError(f"'{path}': {MISFIT}") from error
     return model.eval(), extra
 
 
@@ -243,8 +251,9 @@ def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
 
 
 def _without_download(spec: ModelSpec) -> ModelSpec:
-    """Return a spec whose backbone starts untrained: its weights come with the file."""
-    backbone = dict(spec.parts.get("backbone", {}))
-    if "pretrained" in backbone:
-        backbone["pretrained"] = False
-    return replace(spec, parts={**spec.parts, "backbone": backbone})
+    """Return a spec whose parts start untrained: their weights come with the file."""
+    parts = {
+        group: {key: False if key == "pretrained" else value for key, value in part.items()}
+        for group, part in spec.parts.items()
+    }
+    return replace(spec, parts=parts)

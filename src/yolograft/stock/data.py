@@ -52,13 +52,16 @@ _read_labels = FunctionType(
 )
 
 
-def read_label_file(label: str, nc: int, single_cls: bool = False) -> tuple[np.ndarray, list[np.ndarray], int]:
+def read_label_file(
+    label: str, nc: int, single_cls: bool = False, keypoints: tuple[int, int] = (0, 0)
+) -> tuple[np.ndarray, list[np.ndarray], int]:
     """Read a label file with ultralytics' own reader.
 
     Args:
         label: the file; an empty string or a file that does not exist means that nothing is labelled.
         nc: number of classes.
         single_cls: class numbers do not matter.
+        keypoints: how many key points follow the box in a row, and their numbers each; they are left out.
 
     Returns:
         float32 [n, 5]: class, then centre x, centre y, width, height in fractions of the image; polygons, float32
@@ -69,7 +72,9 @@ def read_label_file(label: str, nc: int, single_cls: bool = False) -> tuple[np.n
         RefusedLabelsError: where ultralytics would leave the image out because of its labels.
     """
     with np.errstate(over="ignore"):  # a number beyond float32 is refused like any other outside the image
-        found, rows, _, segments, _, _, _, _, _, message = _read_labels(("", label, "", False, nc, 0, 0, single_cls))
+        found, rows, _, segments, _, _, _, _, _, message = _read_labels(
+            ("", label, "", False, nc, *keypoints, single_cls)
+        )
     if found is None:
         raise RefusedLabelsError(str(message).partition("ignoring corrupt image/label: ")[2] or str(message))
     duplicates = re.search(r"(\d+) duplicate labels removed", message)
@@ -178,8 +183,16 @@ class StockDataset(YOLODataset):
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """Return ultralytics' own description of a public data set, e.g. `coco8`, as its YAML file has it."""
-    return dict(YAML.load(ROOT / "cfg" / "datasets" / f"{name}.yaml"))
+    """Return ultralytics' own description of a public data set, e.g. `coco8`, as its YAML file has it.
+
+    Raises:
+        FileNotFoundError: the installed ultralytics has no such file. Its `download` may be code, so no other file's
+            description is taken, whatever the name says (`../../mine`).
+    """
+    for file in (ROOT / "cfg" / "datasets").glob("*.yaml"):
+        if file.stem == name:
+            return dict(YAML.load(file))
+    raise FileNotFoundError(f"ultralytics has no data set {name}")
 
 
 def run_recipe(data: dict[str, Any], folder: Path) -> None:

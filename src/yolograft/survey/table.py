@@ -9,7 +9,7 @@ from rich.text import Text
 
 from yolograft.text import plain
 
-_STYLES = {"falsifies": "red", "counted": "yellow", "noted": "dim"}
+_STYLES = {"falsifies": "red", "counted": "yellow", "converted": "cyan", "noted": "dim"}
 
 #: Classes that are shown; the page shows all.
 _CLASSES = 30

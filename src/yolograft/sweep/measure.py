@@ -13,6 +13,7 @@ from torch import Tensor
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
 from yolograft.model.detector import GROUPS, Detector, ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.probe import probe
 from yolograft.training.build import data_spec, own_packages
 from yolograft.training.devices import resolve
 from yolograft.training.module import DetectionTraining
@@ -88,6 +89,7 @@ class Measurer:
             with torch.device("meta"):
                 model = build(config, nc)
             model.model.to_empty(device="cpu")  # drawing weights would take longer than all that is measured
+            probe(model)
             self._variants[key] = Variant(
                 params=sum(p.numel() for p in model.parameters()),
                 parts=parts_params(model),

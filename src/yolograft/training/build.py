@@ -1,11 +1,11 @@
 """From a config's groups to the objects that they name."""
 
-import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from yolograft.config.instantiate import instantiate
 from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import SHARE, fold, hold_out
@@ -24,19 +24,21 @@ def model_spec(config: Mapping[str, Any], data: DataSpec) -> ModelSpec:
     )
 
 
-def data_spec(config: Mapping[str, Any], trust: Sequence[str] | None = None) -> DataSpec:
-    """Return the data set that a config names, split as it says; with `single_cls` all its classes are one.
+def data_spec(config: Mapping[str, Any]) -> DataSpec:
+    """Return the data set that the person's own config names, split as it says; with `single_cls` it has one class.
 
     Args:
         config: With `dataset`, and `single_cls` where it is wanted.
-        trust: As for `make`.
 
     Raises:
         UserError: If there is no such data set, or it cannot be split so.
     """
     settings = dict(config["dataset"])
     wish = DatasetOptions.model_validate({key: settings.pop(key) for key in DATASET_OPTIONS if key in settings})
-    spec: DataSpec = replace(make(settings, trust), range=wish.limits)
+    spec = instantiate(settings, "dataset")
+    if not isinstance(spec, DataSpec):
+        raise UserError(f"dataset: {settings['_target_']} returns no DataSpec")
+    spec = replace(spec, range=wish.limits)
     if wish.folds is not None and wish.fold is not None:
         spec = fold(spec, wish.folds, wish.fold, group_duplicates=wish.group_duplicates)
     elif wish.split is not None or not spec.val:
@@ -55,23 +57,3 @@ def with_absolute_path(config: dict[str, Any]) -> dict[str, Any]:
 def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the packages that the person's own config names parts from: naming them there is trusting them."""
     return tuple({str(config[part]["_target_"]).partition(".")[0] for part in (*GROUPS, "loss") if part in config})
-
-
-def make(settings: Mapping[str, Any], trust: Sequence[str] | None = None) -> Any:
-    """Call what `_target_` names with the other keys.
-
-    Args:
-        settings: A group of the config.
-        trust: Packages besides yolograft that may be named; None where the config is the person's own.
-
-    Raises:
-        UserError: If there is no such thing, it does not take these options, or it is not trusted.
-    """
-    target = str(settings["_target_"])
-    package = target.partition(".")[0]
-    if trust is not None and package not in ("yolograft", *trust):
-        raise UserError(f"_target_={target}: not from yolograft; if you trust it, name its package: trust=[{package}]")
-    try:
-        return pkgutil.resolve_name(target)(**{key: value for key, value in settings.items() if key != "_target_"})
-    except (ImportError, AttributeError, TypeError, SyntaxError) as error:
-        raise UserError(f"_target_={target}: {error}") from error

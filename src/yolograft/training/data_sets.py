@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from yolograft.data.checks import enforce, kinds, summary_lines
+from yolograft.data.checks import conversions, enforce, kinds, summary_lines
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.image_cache import image_cache
@@ -62,8 +62,7 @@ def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDa
     between = []
     if check != "off":
         between = across({each.split: (each.listed, each.scan) for each in (train, val)})
-        if config["fraction"] == 1:
-            between += stray_labels(train.spec)
+        between += stray_labels(train.spec)
     faults = [*train.scan.faults, *val.scan.faults, *between]
     enforce(check, faults)
     if check != "off":
@@ -72,6 +71,8 @@ def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDa
                 log.warning("%s: %s of %s images are skipped:", each.split, each.scan.skipped, each.scan.total)
         for line in summary_lines(faults, 10):
             log.warning("%s", line)
+        for line in conversions(faults):
+            log.info("%s", line)
     return {
         "fingerprint": fingerprint(train, val),
         "train": train.scan.summary(),

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.config.identity import variant_name
+from yolograft.config.instantiate import instantiate
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
@@ -23,7 +24,7 @@ from yolograft.model.detector import Detector, build_detector, gflops, parts_par
 from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.stock.data import full_hyp
 from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch
-from yolograft.training.build import data_spec, make, model_spec, own_packages
+from yolograft.training.build import data_spec, model_spec, own_packages
 from yolograft.training.callbacks.console import Console
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.callbacks.pruning import Pruning
@@ -302,7 +303,11 @@ class Run:
 
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
         config, compute = self.config, self.compute
-        extra = [make(settings) for name, settings in config["callbacks"].items() if name != "progressive"]
+        extra = [
+            instantiate(settings, f"callbacks.{name}")
+            for name, settings in config["callbacks"].items()
+            if name != "progressive"
+        ]
         with warnings.catch_warnings():
             # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
             warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")

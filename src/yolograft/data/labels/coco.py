@@ -1,11 +1,11 @@
 """Labels in COCO JSON: one file for all images of a split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 
-from yolograft.data.checks import Fault
+from yolograft.data.checks import Fault, bounded
 from yolograft.data.labels.coco_file import CocoFile, coco_file
 from yolograft.data.labels.reader import LabelReader, Labels, PixelBox, UnreadableLabelsError, from_pixels
 from yolograft.data.labels.size import labelled_size
@@ -35,33 +35,59 @@ class CocoLabels(LabelReader):
             return from_pixels(file, [], (1, 1), nc, single_cls)
         document = coco_file(file)
         entries = placed(file, dict(self.documents)[file])[image]  # several where the file lists an image twice
-        faults = [fault for entry in entries for fault in document.faults(entry)]
-        if faults:
-            raise UnreadableLabelsError(faults)
+        grave = [fault for entry in entries for fault in document.faults(entry)]
         number = {category: cls for cls, category in enumerate(self.categories)}
         boxes, crowds = [], []
-        size = labelled_size(file, document.names[entries[0]], document.size(entries[0]), shape)
+        try:
+            size = labelled_size(file, document.names[entries[0]], document.size(entries[0]), shape)
+        except UnreadableLabelsError as error:
+            raise UnreadableLabelsError([*grave, *error.faults]) from None
         for entry in entries:
             for where, category, crowd, corners in document.boxes(entry):
                 if crowd:
                     crowds.append(where)
                 else:
                     boxes.append(PixelBox(number[category], *corners, where))
+        faults = []
         if crowds:
             faults.append(Fault(file, None, f"{crowds[0]}: marked as a crowd; left out", "ignored", len(crowds)))
-        return from_pixels(file, boxes, size, nc, single_cls, faults)
+        try:
+            return from_pixels(file, boxes, size, nc, single_cls, faults, grave)
+        except UnreadableLabelsError as error:
+            raise UnreadableLabelsError(bounded(error.faults)) from None
 
-    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader: annotations of unknown images, and entries that name no image."""
         found: list[Fault] = []
+        bare = self._bare(images, files)
         for file, _ in self.documents:
             document = coco_file(file)
-            found += document.faults()
+            found += [_astray(fault, bare) if bare else fault for fault in document.faults()]
             others = [name for name in document.names if not is_image(name)]
             found += [
                 Fault(file, None, f"{name}: not a kind of image that is read", "unreadable-image") for name in others
             ]
         return found
+
+    def _bare(self, images: Sequence[str], files: Sequence[str]) -> list[str]:
+        """Return the images for which there is no annotation at all, though nothing is wrong with their entries."""
+        found = {file: (coco_file(file), placed(file, folder)) for file, folder in self.documents}
+        bare = []
+        for image, file in zip(images, files, strict=True):
+            if file:
+                document, entries = found[file]
+                if all(document.is_bare(entry) for entry in entries[image]) and is_file(image):
+                    bare.append(image)
+        return bare
+
+
+def _astray(fault: Fault, bare: Sequence[str]) -> Fault:
+    """Say that an annotation of an unknown image may be that of an image without annotations."""
+    if fault.kind != "label-without-image":
+        return fault
+    others = f" (and {len(bare) - 1} other images)" if len(bare) > 1 else ""
+    message = f"{fault.message}, while {Path(bare[0]).name}{others} has no annotation"
+    return replace(fault, message=message, kind="orphan-labels")
 
 
 def placed(file: str, folder: str) -> dict[str, list[int]]:

@@ -3,15 +3,16 @@
 import json
 import logging
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from threading import Lock
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
-from yolograft.data.checks import Fault
+from yolograft.data.checks import Fault, bounded
 from yolograft.data.converted import Arrays, Converted
 from yolograft.errors import UserError
 from yolograft.files import read_regular
@@ -26,6 +27,13 @@ _NO_ID = np.iinfo(np.int64).min
 
 #: What tools use as ids of images; 1.0 is 1.
 _ID = (int, float, str)
+
+#: A number that a tool has put in quotes, as `json.dumps(default=str)` does with decimals; no inf, nan or 1_000.
+_NUMBER = re.compile(r"\s*[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*", re.ASCII)
+
+#: What `iscrowd` is as text where it says no.
+_NOT_CROWD = ("", "0", "0.0", "false", "False")
 
 
 class CocoFile:
@@ -55,6 +63,10 @@ class CocoFile:
         self._faults: dict[int, list[Fault]] = {}
         for index, message, kind in head["faults"]:
             self._faults.setdefault(index, []).append(Fault(file, None, message, kind))
+        self._faults = {index: bounded(faults) for index, faults in self._faults.items()}
+        if head["texts"]:
+            message = f"such as {_short(head['texts'][0])!r}"
+            self._faults.setdefault(-1, []).append(Fault(file, None, message, "text-number", head["texts"][1]))
 
     def size(self, index: int) -> tuple[float, float]:
         """Return width and height that the file states for an image; nan where it does not."""
@@ -70,6 +82,10 @@ class CocoFile:
             left, top, width, height = (float(value) for value in self._arrays["boxes"][place])
             category, crowd = int(self._arrays["category"][place]), bool(self._arrays["crowd"][place])
             yield f"{where} of {self.names[index]}", category, crowd, (left, top, width, height)
+
+    def is_bare(self, index: int) -> bool:
+        """Tell whether an image has no annotation, not even one that cannot be used."""
+        return bool(self._arrays["first"][index] == self._arrays["first"][index + 1]) and index not in self._faults
 
     def faults(self, index: int = -1) -> list[Fault]:
         """Return what is wrong with an image's entries; of -1, with what belongs to no image."""
@@ -103,9 +119,10 @@ def _parse(file: str) -> Arrays:
         log.info("%s: reading %d MB; the next run will not have to", file, size)
     document = _load(file)
     faults: list[tuple[int, str, str]] = []
-    categories = _categories(file, document["categories"])
-    names, sizes, place = _images(document["images"], faults)
-    boxes = _boxes(document["annotations"], place, categories, names, faults)
+    number = _Numbers()
+    categories = _categories(file, document["categories"], number)
+    names, sizes, place = _images(document["images"], number, faults)
+    boxes = _boxes(document["annotations"], place, categories, names, number, faults)
     boxes.sort(key=lambda box: box[0])  # stable: the order of the file within an image
     counts = np.bincount(np.array([box[0] for box in boxes], np.int64), minlength=len(names))
     head = {
@@ -113,6 +130,7 @@ def _parse(file: str) -> Arrays:
         "categories": [[id_, *category] for id_, category in categories.items()],
         "used": sorted({box[2] for box in boxes}),
         "faults": faults,
+        "texts": [number.first, number.texts] if number.texts else [],
     }
     return {
         "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
@@ -153,30 +171,63 @@ def _without_segmentation(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _categories(file: str, entries: list[Any]) -> dict[int, tuple[str, str | None]]:
+class _Numbers:
+    """Turns values into numbers, also those that a tool has written as text, and counts the latter.
+
+    Attributes:
+        texts: how many were text.
+        first: the first of them.
+    """
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.first = ""
+
+    def __call__(self, value: Any) -> float:
+        """Return a value as a number; nan where it is none."""
+        found = _number(value)
+        if isinstance(value, str) and not math.isnan(found):
+            self.note(value)
+        return found
+
+    def whole(self, value: Any) -> int | None:
+        """Return a value as a whole number that an array can hold; None where it is none."""
+        found = _whole(value)
+        if isinstance(value, str) and found is not None:
+            self.note(value)
+        return found
+
+    def note(self, text: str) -> None:
+        """Count a number that is text."""
+        self.first = self.first or text
+        self.texts += 1
+
+
+def _categories(file: str, entries: list[Any], number: _Numbers) -> dict[int, tuple[str, str | None]]:
     """Return name and supercategory by id, in ascending order of ids."""
     found: dict[int, tuple[str, str | None]] = {}
     for entry in entries:
         id_, name = (entry.get("id"), entry.get("name")) if isinstance(entry, dict) else (None, None)
-        if not _whole(id_) or name is None:
+        whole = number.whole(id_)
+        if whole is None or name is None:
             raise UserError(f"{file}: a category needs a whole number as 'id' and a 'name', not {_short(entry)}")
         above = entry.get("supercategory")
-        if found.setdefault(int(id_), (str(name), above if isinstance(above, str) else None))[0] != str(name):
-            raise UserError(f"{file}: category {id_} is both {found[int(id_)][0]!r} and {str(name)!r}")
+        if found.setdefault(whole, (str(name), above if isinstance(above, str) else None))[0] != str(name):
+            raise UserError(f"{file}: category {id_} is both {found[whole][0]!r} and {str(name)!r}")
     return dict(sorted(found.items()))
 
 
 def _images(
-    entries: list[Any], faults: list[tuple[int, str, str]]
-) -> tuple[list[str], list[tuple[float, float]], dict[Any, int]]:
+    entries: list[Any], number: _Numbers, faults: list[tuple[int, str, str]]
+) -> tuple[list[str], list[tuple[float, float]], "_Places"]:
     """Return names and sizes of the images, and the place of each by its id; note what is wrong with them."""
     names: list[str] = []
     sizes: list[tuple[float, float]] = []
     place: dict[Any, int] = {}
-    for number, entry in enumerate(entries):
+    for at, entry in enumerate(entries):
         name = entry.get("file_name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not _usable(name) or not isinstance(entry.get("id"), _ID):
-            message = f"images[{number}] needs an 'id' and a 'file_name', and is {_short(entry)}; left out"
+            message = f"images[{at}] needs an 'id' and a 'file_name', and is {_short(entry)}; left out"
             faults.append((-1, message, "unreadable-image"))
             continue
         id_ = entry["id"]
@@ -188,8 +239,34 @@ def _images(
             faults += [(place[id_], message, "unreadable-labels"), (len(names), message, "unreadable-labels")]
         place.setdefault(id_, len(names))
         names.append(name)
-        sizes.append((_number(entry.get("width")), _number(entry.get("height"))))
-    return names, sizes, place
+        sizes.append((number(entry.get("width")), number(entry.get("height"))))
+    return names, sizes, _Places(place)
+
+
+class _Places:
+    """Finds the place of an image by its id, also where the id is text in one list and a number in the other."""
+
+    def __init__(self, by_id: Mapping[Any, int]) -> None:
+        self._by_id = by_id
+        self._by_value: dict[int | None, set[int]] = {}
+        for id_, place in by_id.items():
+            self._by_value.setdefault(_whole(id_), set()).add(place)
+
+    def __call__(self, id_: Any, number: _Numbers) -> int | None:
+        """Return the place; None where there is no such image, or none that can be told from others."""
+        if not isinstance(id_, _ID):
+            return None
+        if id_ in self._by_id:
+            return self._by_id[id_]
+        value = _whole(id_)
+        alike = self._by_value.get(value, set()) if value is not None else set()
+        if len(alike) != 1:
+            return None
+        if isinstance(id_, str):
+            number.whole(id_)
+        else:
+            number.note(str(id_))  # then it is text in the list of images
+        return next(iter(alike))
 
 
 # Place of the image, id, category, crowd, (left, top, width, height).
@@ -198,26 +275,34 @@ _Box = tuple[int, int, int, bool, tuple[float, ...]]
 
 def _boxes(
     entries: list[Any],
-    place: Mapping[Any, int],
+    place: _Places,
     categories: Mapping[int, Any],
     names: list[str],
+    number: _Numbers,
     faults: list[tuple[int, str, str]],
 ) -> list[_Box]:
     """Return the boxes that can be read; note what is wrong with the others."""
     found: list[_Box] = []
-    for number, entry in enumerate(entries):
+    for at, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            faults.append((-1, f"annotations[{number}] is {_short(entry)}", "label-without-image"))
+            faults.append((-1, f"annotations[{at}] is {_short(entry)}", "label-without-image"))
             continue
         id_, image, category, box = (entry.get(key) for key in ("id", "image_id", "category_id", "bbox"))
-        index = place.get(image) if isinstance(image, _ID) else None
-        values = tuple(map(_number, box)) if isinstance(box, list) else ()
-        cls = int(category) if _whole(category) else _NO_ID
-        if index is not None and cls in categories and len(values) == 4 and all(map(math.isfinite, values)):
-            crowd = entry.get("iscrowd") not in (None, 0, False, "0")
-            found.append((index, int(id_) if _whole(id_) else _NO_ID, cls, crowd, values))
+        index = place(image, number)
+        values = tuple(map(number, box)) if isinstance(box, list) else ()
+        cls = number.whole(category)
+        if (
+            index is not None
+            and cls is not None
+            and cls in categories
+            and len(values) == 4
+            and all(map(math.isfinite, values))
+        ):
+            crowd = entry.get("iscrowd") not in (None, 0, False, *_NOT_CROWD)
+            own = _whole(id_)  # only for messages
+            found.append((index, _NO_ID if own is None else own, cls, crowd, values))
             continue
-        where = f"annotation {_short(id_)}" if id_ is not None else f"annotations[{number}]"
+        where = f"annotation {_short(id_)}" if id_ is not None else f"annotations[{at}]"
         if index is None:
             message = f"{where}: image {_short(image)} is not among the file's images"
             faults.append((-1, message, "label-without-image"))
@@ -234,18 +319,22 @@ def _boxes(
     return found
 
 
-def _whole(value: Any) -> TypeGuard[float]:
-    """Tell whether a value is a whole number that an array can hold."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) < 2**62 and value == int(value)
-
-
 def _number(value: Any) -> float:
     """Return a value as a number; nan where it is none."""
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else math.nan
     try:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     except OverflowError:
         return math.nan
+
+
+def _whole(value: Any) -> int | None:
+    """Return a value as a whole number that an array can hold; None where it is none."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)  # exact, whatever its length
+    found = value if isinstance(value, int) and not isinstance(value, bool) else _number(value)
+    return int(found) if abs(found) < 2**62 and found == int(found) else None
 
 
 def _usable(name: str) -> bool:

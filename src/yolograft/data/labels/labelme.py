@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.data.checks import Fault
+from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.pairing import pair
 from yolograft.data.labels.reader import (
     LabelReader,
     Labels,
     PixelBox,
     UnreadableLabelsError,
     from_pixels,
-    stray_files,
 )
 from yolograft.data.labels.size import labelled_size
 from yolograft.data.places import exists
@@ -41,6 +42,10 @@ class LabelmeLabels(LabelReader):
     names: tuple[str, ...]
 
     def files(self, images: Sequence[str]) -> list[str]:
+        """See LabelReader."""
+        return pair(images, self.expected(images), lambda folder: [folder], ".json")
+
+    def expected(self, images: Sequence[str]) -> list[str]:
         """See LabelReader."""
         return [label_file(Path(image)) for image in images]
 
@@ -70,13 +75,14 @@ class LabelmeLabels(LabelReader):
                 outlines += [f"{where}: {kind} read as the box around it"] * (kind in OUTLINES)
         if grave:
             raise UnreadableLabelsError(grave)
-        faults = [Fault(file, None, said[0], "polygon", len(said)) for said in [outlines] if said]
+        faults = [Fault(file, None, said[0], "polygons", len(said)) for said in [outlines] if said]
         faults += [Fault(file, None, f"{said[0]}; left out", "ignored", len(said)) for said in [ignored] if said]
         return from_pixels(file, boxes, size, nc, single_cls, faults)
 
-    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Other JSON files may lie there, too."""
-        return [fault for fault in stray_files(images, files, ".json") if labels_in(fault.file) is not None]
+        found = stray_files(images, files, ".json", root, lambda file: bool(labels_in(file)))
+        return [fault for fault in found if labels_in(fault.file) is not None]
 
 
 def label_file(image: Path) -> str:

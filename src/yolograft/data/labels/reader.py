@@ -1,9 +1,9 @@
 """What every reader of labels does: find the file that holds an image's labels, and read them."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -67,12 +67,28 @@ class LabelReader(ABC):
             UnreadableLabelsError: the labels cannot be trusted.
         """
 
-    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
-        """Return what is labelled though its image is not there.
+    def expected(self, images: Sequence[str]) -> list[str]:
+        """Return, for each image, the file in which its labels are by the form of the data set, if it is there."""
+        return self.files(images)
+
+    def matched(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+        """Return which label files are others than the expected ones, and how they were found."""
+        found = []
+        for image, file, expected in zip(images, files, self.expected(images), strict=True):
+            if file != expected:
+                moved = os.path.basename(file) == os.path.basename(expected)  # noqa: PTH119
+                how = "in another folder" if moved else "by its name written otherwise"
+                message = f"the labels of {os.path.basename(image)}, found {how}"  # noqa: PTH119
+                found.append(Fault(file, None, message, "matched-labels"))
+        return found
+
+    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+        """Return what is labelled though its image is not there, and what else is wrong with label files as a whole.
 
         Args:
-            images: all images of the data set's split.
+            images: all images of the data set's splits.
             files: their label files.
+            root: the data set's folder.
         """
         return []
 
@@ -121,6 +137,7 @@ def from_pixels(
     nc: int,
     single_cls: bool,
     faults: Sequence[Fault] = (),
+    grave: Sequence[Fault] = (),
 ) -> Labels:
     """Turn boxes in pixels into rows, by the rules that ultralytics has for its own label files.
 
@@ -131,6 +148,7 @@ def from_pixels(
         nc: number of classes.
         single_cls: take all classes for one.
         faults: what was found before.
+        grave: what was found before that makes the labels useless; they are refused with all that is found now.
 
     Returns:
         The labels. A box without area is left out, one that reaches outside the image is kept, one that is written
@@ -140,7 +158,7 @@ def from_pixels(
         UnreadableLabelsError: a number that is not finite, a class out of range, a negative size, or a centre outside
             the image.
     """
-    found, grave = list(faults), []
+    found, refused = list(faults), list(grave)
     rows: list[tuple[float, ...]] = []
     for box in boxes:
         values = (box.left, box.top, box.width, box.height)
@@ -156,16 +174,16 @@ def from_pixels(
             return Fault(file, box.line, f"{box.where}: {message}", kind)
 
         if not np.isfinite(values).all():
-            grave.append(fault("a number of its box is not finite", "number"))
+            refused.append(fault("a number of its box is not finite", "number"))
         elif not 0 <= box.cls < nc and not single_cls:
-            grave.append(
+            refused.append(
                 fault(f"class {box.cls} is out of range; the data set has classes 0 to {nc - 1}", "class-range")
             )
         elif box.width < 0 or box.height < 0:
-            grave.append(fault(f"negative size ({box.width:g} x {box.height:g})", "negative"))
+            refused.append(fault(f"negative size ({box.width:g} x {box.height:g})", "negative"))
         elif not all(-TOLERANCE <= value <= 1 + TOLERANCE for value in row[1:3]):
             centre = f"({row[1] * size[0]:g}, {row[2] * size[1]:g})"
-            grave.append(fault(f"its centre {centre} is outside the image of {size[0]:g} x {size[1]:g}", "outside"))
+            refused.append(fault(f"its centre {centre} is outside the image of {size[0]:g} x {size[1]:g}", "outside"))
         elif box.width == 0 or box.height == 0:
             found.append(fault(f"a box without area ({box.width:g} x {box.height:g}); left out", "zero-area"))
         elif row in rows:
@@ -174,8 +192,8 @@ def from_pixels(
             if reach := overhang(row):
                 found.append(fault(reach, "overhang"))
             rows.append(row)
-    if grave:
-        raise UnreadableLabelsError([*grave, *found])
+    if refused:
+        raise UnreadableLabelsError([*refused, *found])
     return Labels(np.array(rows, np.float32).reshape(-1, 5), faults=found)
 
 
@@ -186,24 +204,3 @@ def overhang(row: Sequence[float]) -> str | None:
         if low < -TOLERANCE or high > 1 + TOLERANCE:
             return f"the box reaches outside the image ({name} from {low:.3f} to {high:.3f}); kept"
     return None
-
-
-def stray_files(images: Sequence[str], files: Sequence[str], suffix: str, ignored: Sequence[str] = ()) -> list[Fault]:
-    """Return the label files that lie among those of a split but belong to no image.
-
-    Args:
-        images: the split's images.
-        files: their label files.
-        suffix: of label files, with the point.
-        ignored: names of files that are no labels.
-    """
-    known = {Path(file) for file in files if file}
-    beside = {Path(image).with_suffix(suffix) for image in images}
-    found = sorted(
-        file
-        for folder in {file.parent for file in known}
-        if folder.is_dir()
-        for file in folder.glob(f"*{suffix}")
-        if file not in known and file not in beside and file.name not in ignored
-    )
-    return [Fault(str(file), None, "labels without an image", "label-without-image") for file in found]

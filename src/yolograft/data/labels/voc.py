@@ -8,6 +8,8 @@ from pathlib import Path
 from lxml import etree  # type: ignore[import-untyped]
 
 from yolograft.data.checks import Fault
+from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.pairing import pair
 from yolograft.data.labels.reader import (
     LabelReader,
     Labels,
@@ -15,10 +17,9 @@ from yolograft.data.labels.reader import (
     UnreadableLabelsError,
     from_pixels,
     label_bytes,
-    stray_files,
 )
 from yolograft.data.labels.size import labelled_size
-from yolograft.data.places import exists, files_below, is_file
+from yolograft.data.places import exists, files_below, is_file, is_image
 from yolograft.text import plain
 
 
@@ -31,7 +32,8 @@ class VocLabels(LabelReader):
         names: class names by number.
         difficult: use objects that are marked as difficult.
         one_based: the first pixel has the number 1 and corners are inside the box, as in Pascal VOC itself: the box is
-            xmax - xmin + 1 pixels wide. Else corners are where the box's edges lie, counted from 0.
+            xmax - xmin + 1 pixels wide. Else corners are where the box's edges lie, counted from 0. So they are in any
+            case in a file that has corners with fractions: those cannot be numbers of pixels.
     """
 
     folders: tuple[tuple[str, str], ...]
@@ -41,7 +43,20 @@ class VocLabels(LabelReader):
 
     def files(self, images: Sequence[str]) -> list[str]:
         """See LabelReader."""
+        return pair(images, self.expected(images), self._elsewhere, ".xml", claimed=self._claimed)
+
+    def expected(self, images: Sequence[str]) -> list[str]:
+        """See LabelReader."""
         return [self._file(Path(image)) for image in images]
+
+    def _elsewhere(self, folder: str) -> list[str]:
+        """Return where else the XML files of a folder of images may lie."""
+        found = [str(Path(xml)) for images, xml in self.folders if Path(folder).is_relative_to(images)]
+        return [*found, folder]
+
+    def _claimed(self) -> set[str]:
+        """Return the names of all images, without suffix: a folder of XML files may serve several of images."""
+        return {Path(n).stem for folder, _ in self.folders for n in files_below(folder) if is_image(n)}
 
     def _file(self, image: Path) -> str:
         for images, annotations in self.folders:
@@ -60,7 +75,9 @@ class VocLabels(LabelReader):
         number = {name: cls for cls, name in enumerate(self.names)}
         boxes: list[PixelBox] = []
         ignored: list[int | None] = []
+        faults: list[Fault] = []
         grave: list[Fault] = []
+        edges: list[tuple[str, int | None, tuple[float, float, float, float]]] = []
         for found in root.iterfind("object"):
             name, line = object_name(found), _line(found)
             if _is_true(found.findtext("difficult")) and not self.difficult:
@@ -72,27 +89,40 @@ class VocLabels(LabelReader):
                 )
             else:
                 try:
-                    boxes.append(PixelBox(number[name], *self._box(file, found), name, line))
+                    edges.append((name, line, corners(file, found)))
                 except UnreadableLabelsError as error:
                     grave += error.faults
-        if grave:
-            raise UnreadableLabelsError(grave)
-        faults = [Fault(file, ignored[0], "marked as difficult; left out", "ignored", len(ignored))] if ignored else []
-        return from_pixels(file, boxes, size, nc, single_cls, faults)
+        first = self._first_pixel(file, edges, faults)
+        for name, line, (left, top, right, bottom) in edges:
+            left, top = left - first, top - first
+            boxes.append(PixelBox(number[name], left, top, right - left, bottom - top, name, line))
+        if ignored:
+            faults.append(Fault(file, ignored[0], "marked as difficult; left out", "ignored", len(ignored)))
+        return from_pixels(file, boxes, size, nc, single_cls, faults, grave)
 
-    def _box(self, file: str, found: etree._Element) -> tuple[float, float, float, float]:
-        """Return left, top, width and height in pixels."""
-        left, top, right, bottom = corners(file, found)
-        if self.one_based:
-            left, top = left - 1, top - 1
-        return left, top, right - left, bottom - top
+    def _first_pixel(
+        self, file: str, edges: Sequence[tuple[str, int | None, tuple[float, ...]]], faults: list[Fault]
+    ) -> int:
+        """Return the number of the first pixel, and note where corners contradict what was said."""
+        if not self.one_based:
+            return 0
+        broken = [line for _, line, values in edges if any(math.isfinite(value) and value % 1 for value in values)]
+        if broken:
+            message = "corners with fractions; files of whole ones count from 1 unless dataset.one_based=false"
+            faults.append(Fault(file, broken[0], message, "fractions", len(broken)))
+            return 0
+        if low := [line for _, line, values in edges if min(values[:2]) <= 0]:
+            message = "a corner is 0, so it is hardly counted from 1; dataset.one_based=false reads corners from 0"
+            faults.append(Fault(file, low[0], message, "corner-at-0", len(low)))
+        return 1
 
-    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. An image that no list of a split names is there all the same."""
-        there = {
-            Path(name).stem for folder, _ in self.folders for name in files_below(folder) if not name.endswith(".xml")
-        }
-        return [fault for fault in stray_files(images, files, ".xml") if Path(fault.file).stem not in there]
+
+        def labels_something(file: str) -> bool:
+            return any(True for _ in objects(file))
+
+        return stray_files(images, files, ".xml", root, labels_something, claimed=self._claimed())
 
 
 def parse(file: str) -> etree._Element:
@@ -132,7 +162,7 @@ def corners(file: str, found: etree._Element) -> tuple[float, float, float, floa
         element = found.find(f"bndbox/{name}")
         text = " ".join((element.text or "").split()) if element is not None else ""
         if not text:
-            message, kind = f"an object without {name} in its bndbox", "columns"
+            message, kind = f"an object {_instead(found)} {name} in its bndbox", "columns"
         elif not math.isnan(value := _number(text)):
             values.append(value)
             continue
@@ -144,6 +174,12 @@ def corners(file: str, found: etree._Element) -> tuple[float, float, float, floa
         raise UnreadableLabelsError([Fault(file, _line(place), message, kind)])
     left, top, right, bottom = values
     return left, top, right, bottom
+
+
+def _instead(found: etree._Element) -> str:
+    """Name the shape that an object has instead of a box, if it has one."""
+    shapes = [str(shape) for shape in ("robndbox", "polygon", "segmentation") if found.find(shape) is not None]
+    return f"of another task ({shapes[0]}), without" if shapes and found.find("bndbox") is None else "without"
 
 
 def objects(file: str) -> Iterator[etree._Element]:

@@ -49,20 +49,25 @@ class WiderPersonLabels(LabelReader):
             raise UnreadableLabelsError([Fault(file, rows[0][0] if rows else None, message, "columns")])
         boxes: list[PixelBox] = []
         regions: list[int] = []
+        grave: list[Fault] = []
         for number, columns in rows[1:]:
-            cls, left, top, right, bottom = _numbers(file, number, columns)
+            try:
+                cls, left, top, right, bottom = _numbers(file, number, columns)
+            except UnreadableLabelsError as error:
+                grave += error.faults
+                continue
             if cls in REGIONS:
                 regions.append(number)
             elif cls not in range(1, len(CLASSES) + 1):
                 message = f"class {columns[0][:40]} is none of 1 to {len(CLASSES) + len(REGIONS)}"
-                raise UnreadableLabelsError([Fault(file, number, message, "class-range")])
+                grave.append(Fault(file, number, message, "class-range"))
             else:
                 where = CLASSES[int(cls) - 1]
                 boxes.append(PixelBox(int(cls) - 1, left, top, right - left, bottom - top, where, number))
         faults = []
         if regions:
             faults.append(Fault(file, regions[0], "a region to be ignored; left out", "ignored", len(regions)))
-        return from_pixels(file, boxes, (shape[1], shape[0]), nc, single_cls, faults)
+        return from_pixels(file, boxes, (shape[1], shape[0]), nc, single_cls, faults, grave)
 
 
 def _numbers(file: str, line: int, columns: Sequence[str]) -> tuple[float, float, float, float, float]:

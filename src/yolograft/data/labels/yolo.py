@@ -1,5 +1,6 @@
 """Ultralytics' label files: a text file per image, `class x y w h` or a polygon per row, in fractions of the image."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from yolograft.data.checks import Fault
+from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.pairing import labels_folders, pair
+from yolograft.data.labels.pose import visibility
 from yolograft.data.labels.reader import (
     TOLERANCE,
     LabelReader,
@@ -14,9 +18,9 @@ from yolograft.data.labels.reader import (
     UnreadableLabelsError,
     label_bytes,
     overhang,
-    stray_files,
 )
 from yolograft.data.places import exists
+from yolograft.files import open_regular
 from yolograft.stock.data import RefusedLabelsError, img2label_paths, read_label_file
 
 #: What labelling tools leave among the labels though it is none.
@@ -28,61 +32,106 @@ class YoloLabels(LabelReader):
     """Label files where ultralytics looks for them, or beside the images.
 
     Attributes:
-        beside: look beside the image; else in the folder that ultralytics' rule names: the last `images` of the image's
-            path replaced by `labels`.
+        beside: look beside the image first; else in the folder that ultralytics' rule names: the last `images` of the
+            image's path replaced by `labels`. What is not there is looked for in the other of the two, in any letter
+            case of `images` and `labels`, and by the other ways of writing a name (see `pair`).
+        keypoints: how many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
+            they are left out. (0, 0) says that there are none; None, that nobody says.
     """
 
     beside: bool = False
+    keypoints: tuple[int, int] | None = None
 
     def files(self, images: Sequence[str]) -> list[str]:
         """See LabelReader; an empty name where the file is a labelling tool's list of classes."""
+
+        def elsewhere(folder: str) -> list[str]:
+            ours = str(Path(img2label_paths([str(Path(folder, "a.jpg"))])[0]).parent)
+            return list(dict.fromkeys([ours, *labels_folders(folder), folder]))
+
+        return pair(images, self.expected(images), elsewhere, ".txt", ignored=NOT_LABELS)
+
+    def expected(self, images: Sequence[str]) -> list[str]:
+        """See LabelReader."""
         found = [str(Path(i).with_suffix(".txt")) for i in images] if self.beside else img2label_paths(list(images))
-        return ["" if Path(file).name in NOT_LABELS else file for file in found]
+        return ["" if os.path.basename(file) in NOT_LABELS else file for file in found]  # noqa: PTH119
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader; read by ultralytics' own reader."""
         raw = label_bytes(file) if file and exists(file) else b""
+        keypoints = self.keypoints or (0, 0)
         try:
-            rows, segments, duplicates = read_label_file(file, nc, single_cls)
+            rows, segments, duplicates = read_label_file(file, nc, single_cls, keypoints)
+            if segments and keypoints[0]:  # which ultralytics takes where the columns are not those of `kpt_shape`
+                raise RefusedLabelsError("polygons where kpt_shape states key points")
         except RefusedLabelsError as error:
-            faults = refused_rows(file, nc, single_cls)
+            faults = refused_rows(file, nc, single_cls, keypoints)
             raise UnreadableLabelsError(faults or [Fault(file, None, str(error), "unreadable-labels")]) from None
-        return Labels(rows, segments, _text_notes(file, raw) + _used_rows(file, rows, duplicates))
+        notes = _text_notes(file, raw) + _used_rows(file, rows, duplicates, keypoints)
+        return Labels(rows, segments, [*self._conversions(file, rows, segments), *notes])
 
-    def stray(self, images: Sequence[str], files: Sequence[str]) -> list[Fault]:
+    def _conversions(self, file: str, rows: np.ndarray, segments: Sequence[np.ndarray]) -> Iterator[Fault]:
+        """Yield what is done that is not what the files say by themselves."""
+        if segments and all(len(points) == 4 for points in segments):
+            yield Fault(file, None, "four corners in each row", "turned-boxes", len(segments))
+        elif segments:
+            yield Fault(file, None, "a polygon in each row", "polygons", len(segments))
+        if self.keypoints and self.keypoints[0] and len(rows) and any(len(row) > 5 for _, row in _rows(file)):
+            shape = list(self.keypoints)
+            yield Fault(file, None, f"columns 2 to 5 of each row, as kpt_shape: {shape} says", "key-points", len(rows))
+
+    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Labels of another split's folder below the same one are none of this split's."""
-        return stray_files(images, files, ".txt", NOT_LABELS)
+        return stray_files(images, files, ".txt", root, holds_rows, ignored=NOT_LABELS)
 
 
-def refused_rows(label: str, nc: int, single_cls: bool = False) -> list[Fault]:
+def holds_rows(file: str) -> bool:
+    """Tell by its beginning whether a text file labels something: its first line is five numbers or more."""
+    try:
+        with open_regular(file) as stream:
+            lines = stream.read(4096).decode("utf-8-sig", "replace").split("\n")
+        columns = next((line.split() for line in lines if line.strip()), [])
+        return len([float(text) for text in columns]) >= 5
+    except (OSError, ValueError):
+        return False
+
+
+def refused_rows(label: str, nc: int, single_cls: bool = False, keypoints: tuple[int, int] = (0, 0)) -> list[Fault]:
     """Find what makes ultralytics refuse a label file, by ultralytics' own rules.
 
     Args:
         label: the label file.
         nc: number of classes.
         single_cls: class numbers do not matter.
+        keypoints: how many key points follow the box in a row, and numbers of each.
 
     Returns:
         One fault for each kind of mistake, at the first line that has it; none where nothing is wrong.
     """
     try:
-        rows = list(_rows(label))
+        rows = [(line, _without_key_points(columns, keypoints)) for line, columns in _rows(label)]
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         return [Fault(label, line, f"byte 0x{error.object[error.start]:02x} is not UTF-8 text", "encoding")]
     except OSError as error:
         return [Fault(label, None, f"the label file cannot be read: {error.strerror}", "unreadable-labels")]
+    if not keypoints[0] and (count := visibility([columns for _, columns in rows])):
+        message = f"pose labels? {count * 3 + 5} columns are a box and {count} key points x y visibility; "
+        return [Fault(label, rows[0][0], f"{message}if so, kpt_shape: [{count}, 3] in the data.yaml says it", "pose")]
+    if keypoints[0] and (odd := next(((line, len(row)) for line, row in rows if len(row) != 5), None)):
+        expected = f"5 or {5 + keypoints[0] * keypoints[1]} columns that kpt_shape: {list(keypoints)} states"
+        return [Fault(label, odd[0], f"{odd[1]} columns instead of the {expected}", "columns")]
     polygons = any(len(columns) > 6 for _, columns in rows)
     return _first_of_each_kind(label, ((line, _refused(columns, nc, single_cls, polygons)) for line, columns in rows))
 
 
-def _used_rows(label: str, rows: np.ndarray, duplicates: int) -> list[Fault]:
+def _used_rows(label: str, rows: np.ndarray, duplicates: int, keypoints: tuple[int, int]) -> list[Fault]:
     """Find the rows that ultralytics uses though they can hardly be meant so, and those that it drops as repeated."""
     centre, size = rows[:, 1:3], rows[:, 3:5]
     low, high = centre - size / 2, centre + size / 2
     if not (duplicates or (low < -TOLERANCE).any() or (high > 1 + TOLERANCE).any() or (size == 0).any()):
         return []
-    written = list(_rows(label))
+    written = [(line, _without_key_points(columns, keypoints)) for line, columns in _rows(label)]
     seen: set[tuple[float, ...]] = set()
 
     def doubts() -> Iterator[tuple[int, "_Mistake | None"]]:
@@ -113,6 +162,10 @@ def _rows(label: str) -> Iterator[tuple[int, list[str]]]:
     for line, row in enumerate(text.splitlines(), start=1):
         if row.strip():
             yield line, row.split()
+
+
+def _without_key_points(columns: list[str], keypoints: tuple[int, int]) -> list[str]:
+    return columns[:5] if keypoints[0] and len(columns) == 5 + keypoints[0] * keypoints[1] else columns
 
 
 # A mistake is (kind, message): mistakes of one kind in one file are reported once.

@@ -1,14 +1,12 @@
 """Any data set in Pascal VOC's XML: as VOC itself lies on disk, as labelling tools leave it, as Roboflow exports it."""
 
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from yolograft.data.converted import Arrays, Converted
-from yolograft.data.labels.reader import UnreadableLabelsError
-from yolograft.data.labels.voc import VocLabels, corners, object_name, objects
+from yolograft.data.labels.voc import VocLabels, object_name, objects
 from yolograft.data.listing import MAX_IMAGES
 from yolograft.data.places import (
     exists,
@@ -23,8 +21,6 @@ from yolograft.data.places import (
 from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
-
-log = logging.getLogger(__name__)
 
 _IMAGES = ("jpegimages", "images", "imgs")
 _ANNOTATIONS = ("annotations", "xmls", "annots", "labels")
@@ -53,7 +49,8 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
             without one, they are all names that occur, in alphabetical order.
         difficult: use the objects that are marked as difficult, too.
         one_based: corners are counted from 1 and belong to the box, as VOC has them and as detectron2 reads them: left
-            is xmin - 1, width is xmax - xmin + 1. False: from 0, and width is xmax - xmin, as some tools write.
+            is xmin - 1, width is xmax - xmin + 1. False: from 0, and width is xmax - xmin, as some tools write. A file
+            that has corners with fractions is read so in any case.
 
     Returns:
         The data set. Where it has lists (ImageSets/Main), train.txt and val.txt are used; without them, trainval.txt.
@@ -68,7 +65,7 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
             f"{root}: no images with Pascal VOC XML to train on; looked for Annotations and JPEGImages, for images and "
             "annotations, and for XML files beside the images, also in train, val and test"
         )
-    classes = names if names is not None else _names(root, layout, one_based)
+    classes = names if names is not None else _names(root, layout)
     if not classes or len(set(classes)) < len(classes):
         raise UserError(f"dataset.names must name each class once, not {classes}")
     return DataSpec(
@@ -149,7 +146,7 @@ def _xml_files(layout: Layout) -> list[str]:
     return [path for folder in folders for name, path in files_below(folder).items() if name.lower().endswith(".xml")]
 
 
-def _names(root: Path, layout: Layout, one_based: bool) -> list[str]:
+def _names(root: Path, layout: Layout) -> list[str]:
     """Return the class names of a list in the folder, or all that occur in the XML files."""
     if file := find_names([root]):
         return list(read_names(file).values())
@@ -158,24 +155,10 @@ def _names(root: Path, layout: Layout, one_based: bool) -> list[str]:
     names = [str(name) for name in found["names"]]
     if not names:
         raise UserError(f"{root}: no object is named in {len(files)} XML files")
-    if one_based and int(found["zeros"]):
-        log.warning(
-            "%s: %d corners are 0, so they are hardly counted from 1; dataset.one_based=false reads them from 0",
-            root,
-            int(found["zeros"]),
-        )
     return names
 
 
 def _survey(files: list[str]) -> Arrays:
-    """Go through all XML files: which class names there are, and how many boxes have a corner at 0."""
-    names: set[str] = set()
-    zeros = 0
-    for file in files:
-        for found in objects(file):
-            names.add(object_name(found))
-            try:
-                zeros += min(corners(file, found)[:2]) == 0
-            except UnreadableLabelsError:
-                continue  # reading the file for its image will say so
-    return {"names": np.array(sorted(names - {""}), np.str_), "zeros": np.array(zeros)}
+    """Go through all XML files: which class names there are."""
+    names = {object_name(found) for file in files for found in objects(file)}
+    return {"names": np.array(sorted(names - {""}), np.str_)}

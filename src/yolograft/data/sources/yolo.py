@@ -5,6 +5,7 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
+from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.places import entries, exists, given_path, is_file
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -54,6 +55,7 @@ def yolo(*, path: str) -> DataSpec:
         names=_names(file, data),
         root=str(root),
         channels=_whole(file, "channels", data.get("channels", 3)),
+        labels=YoloLabels(keypoints=_keypoints(file, data)),
     )
 
 
@@ -157,6 +159,17 @@ def _names(file: Path, data: dict[str, Any]) -> dict[int, str]:
     if data.get("nc") is not None and _whole(file, "nc", data["nc"]) != len(names):
         raise UserError(f"{file}: 'nc' is {_repr.repr(data['nc'])}, but 'names' has {len(names)} classes")
     return {key: str(name) for key, name in sorted(numbered.items())}
+
+
+def _keypoints(file: Path, data: dict[str, Any]) -> tuple[int, int] | None:
+    """Return how many key points a row of labels has, and numbers of each; None where the file does not say."""
+    if "kpt_shape" not in data:
+        return None
+    value = data["kpt_shape"] or [0, 0]
+    usable = isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value)
+    if usable and (value == [0, 0] or (0 < value[0] <= _MOST and value[1] in (2, 3))):
+        return value[0], value[1]
+    raise UserError(f"{file}: 'kpt_shape' must be [key points, 2 or 3], not {_repr.repr(value)}")
 
 
 def _whole(file: Path, key: str, value: Any) -> int:

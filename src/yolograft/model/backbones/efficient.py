@@ -31,8 +31,8 @@ def require_variant(variant: str, variants: Collection[str]) -> None:
         raise ValueError(f"no variant '{variant}'; there are {', '.join(variants)}")
 
 
-def require_positive(**multipliers: float) -> None:
-    """Refuse a multiplier that is not above zero.
+def require_multiplier(**multipliers: float) -> None:
+    """Refuse a multiplier that is not above zero, or far beyond what any network has.
 
     Raises:
         ValueError: One is not.
@@ -40,6 +40,8 @@ def require_positive(**multipliers: float) -> None:
     for name, value in multipliers.items():
         if not value > 0:
             raise ValueError(f"{name} must be above 0, not {value:g}")
+        if value > 64:
+            raise ValueError(f"{name} must be at most 64, not {value:g}")
 
 
 class EfficientBackbone(nn.Module):

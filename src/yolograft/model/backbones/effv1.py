@@ -14,7 +14,7 @@ from yolograft.model.backbones.efficient import (
     OUT_INDICES,
     EfficientBackbone,
     batch_norm,
-    require_positive,
+    require_multiplier,
     require_variant,
     rounding,
 )
@@ -77,7 +77,7 @@ class EffV1(EfficientBackbone):
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         depth = scale.depth if depth is None else depth
-        require_positive(width=width, depth=depth)
+        require_multiplier(width=width, depth=depth)
         require_own_size(pretrained, width=width, depth=depth)
         own_width, own_depth = VARIANTS[variant]
         body = EfficientNetFeatures(

@@ -13,7 +13,7 @@ from yolograft.model.backbones.efficient import (
     OUT_INDICES,
     EfficientBackbone,
     batch_norm,
-    require_positive,
+    require_multiplier,
     require_variant,
     rounding,
 )
@@ -103,7 +103,7 @@ class EffV2(EfficientBackbone):
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         depth = scale.depth if depth is None else depth
-        require_positive(width=width, depth=depth)
+        require_multiplier(width=width, depth=depth)
         require_own_size(pretrained, width=width, depth=depth)
         stem, stages = VARIANTS[variant]
         body = EfficientNetFeatures(

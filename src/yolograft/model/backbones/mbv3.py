@@ -16,7 +16,7 @@ from yolograft.model.backbones.efficient import (
     OUT_INDICES,
     EfficientBackbone,
     batch_norm,
-    require_positive,
+    require_multiplier,
     require_variant,
     rounding,
 )
@@ -72,7 +72,7 @@ class MBV3(EfficientBackbone):
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
-        require_positive(width=width)
+        require_multiplier(width=width)
         require_own_size(pretrained, width=width)
         body = MobileNetV3Features(
             decode_arch_def([list(stage) for stage in VARIANTS[variant]]),

@@ -68,20 +68,36 @@ class Timm(nn.Module):
             ValueError: A size is refused, a map has another shape than timm's entry says, or weights would lie idle.
         """
         for height, width in ((128, 192), (320, 256)):
-            try:
-                maps = self(torch.empty(1, 3, height, width, device="meta"))
-            except NotImplementedError:  # an operator that has no version without data: leave it to the real forward
+            maps = self._try(model, 1, height, width, training=False)
+            if maps is None:
                 return
-            except Exception as error:  # a model may object in any way it likes
-                raise ValueError(f"timm model '{model}' does not take images of any size; choose another") from error
             shapes = [tuple(m.shape[1:]) for m in maps]
             wanted = [(f.channels, height // f.stride, width // f.stride) for f in self.features]
             if shapes != wanted:
                 raise ValueError(f"timm model '{model}' gives maps {shapes} for a {height}×{width} image, not {wanted}")
+        # Two images: some models normalise over maps of one value, which is no statistic where the batch is one image.
+        if (maps := self._try(model, 2, 128, 192, training=True)) is None:
+            return
         torch.stack([m.sum() for m in maps]).sum().backward()
         idle = sum(p.numel() for p in self.body.parameters() if p.requires_grad and p.grad is None)
         if idle:
             raise ValueError(f"timm model '{model}' keeps {idle:,} weights that no level uses; choose another")
+
+    def _try(self, model: str, images: int, height: int, width: int, *, training: bool) -> list[Tensor] | None:
+        """Return the maps of some images; None where only a forward pass with data can tell.
+
+        Raises:
+            ValueError: The model refuses them.
+        """
+        self.train(training)
+        try:
+            return self(torch.empty(images, 3, height, width, device="meta"))
+        except NotImplementedError:  # an operator that has no version without data: leave it to the real forward
+            return None
+        except Exception as error:  # a model may object in any way it likes
+            raise ValueError(f"timm model '{model}' does not take images of any size; choose another") from error
+        finally:
+            self.train()
 
 
 def _options(model: str) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""What a detector is built from, and how that is read from a file that a stranger may have made."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from yolograft.parsing import parse_json
+
+GROUPS = ("backbone", "context", "neck", "head")
+DEFAULT_LOSS = "yolograft.model.losses.ciou.CIoULoss"
+
+# Far above what any model has; a description beyond them only means to fill memory.
+_MAX_CLASSES = 65_536
+_MAX_NUMBER = 65_536
+_MAX_MULTIPLIER = 64
+_MAX_TEXT = 1000
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything needed to build a detector again.
+
+    Attributes:
+        parts: For backbone, context, neck and head, the dotted `_target_` and its options.
+        scale: The fields of `Scale`.
+        nc: Number of classes.
+        names: Class names by index; their numbers where none are given.
+        loss: The `_target_` of the loss and its options.
+    """
+
+    parts: dict[str, dict[str, Any]]
+    scale: dict[str, Any]
+    nc: int
+    names: dict[int, str] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_LOSS})
+
+    def label(self, group: str) -> str:
+        """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""
+        target = str((self.loss if group == "loss" else self.parts[group])["_target_"])
+        return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
+
+    def to_json(self) -> str:
+        """Return the spec as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelSpec":
+        """Return the spec that `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not such a spec, or its numbers are beyond any model's.
+        """
+        content = parse_json(text)
+        try:
+            content["names"] = {int(index): str(name) for index, name in content["names"].items()}
+            spec = cls(**content)
+            _check(spec)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise ValueError(f"not a model's description: {error}") from error
+        return spec
+
+
+def _check(spec: ModelSpec) -> None:
+    """Refuse what is not of the right type, or too large to build."""
+    _require(isinstance(spec.nc, int) and 1 <= spec.nc <= _MAX_CLASSES, "nc is not a number of classes")
+    _require(not spec.names or sorted(spec.names) == list(range(spec.nc)), "names are not those of the nc classes")
+    for group, part in {**spec.parts, "loss": spec.loss}.items():
+        _require(group in (*GROUPS, "loss") and isinstance(part, dict), f"{group} is no part")
+        for key, value in part.items():
+            _check_option(f"{group}.{key}", value)
+    scale = spec.scale
+    _require(isinstance(scale["name"], str) and isinstance(scale["c3k"], bool), "scale has no name or no c3k")
+    for key, most in {"depth": _MAX_MULTIPLIER, "width": _MAX_MULTIPLIER, "max_channels": _MAX_NUMBER}.items():
+        _require(_is_number(scale[key]) and 0 < scale[key] <= most, f"scale.{key} is not above 0 and at most {most}")
+
+
+def _check_option(key: str, value: Any, depth: int = 0) -> None:
+    if isinstance(value, str):
+        _require(len(value) <= _MAX_TEXT, f"{key} is a text of {len(value)} letters")
+    elif _is_number(value):
+        _require(abs(value) <= _MAX_NUMBER, f"{key} is beyond {_MAX_NUMBER}")
+    elif isinstance(value, list | dict):
+        _require(depth < 3 and len(value) <= _MAX_TEXT, f"{key} holds too much")
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _check_option(key, item, depth + 1)
+    else:
+        _require(value is None or isinstance(value, bool), f"{key} is no plain value")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
