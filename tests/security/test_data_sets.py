@@ -282,7 +282,7 @@ ATTACKS: dict[str, tuple[Attack, Attack, str]] = {
     ),
     "fifo as label of WiderPerson": (wider_set, becomes("Annotations/a.jpg.txt", fifo), NO_FILE),
     "fifo as list of WiderPerson": (wider_set, becomes("train.txt", fifo), "no train.txt"),
-    "folder as image": (yolo_set, becomes("images/x.png", folder), "x.txt: labels without an image"),
+    "folder as image": (yolo_set, becomes("images/x.png", folder), ""),
     "folder as label": (yolo_set, becomes("labels/x.txt", folder), "x.txt: the label file cannot be read"),
     "image that links to itself": (yolo_set, becomes("images/x.png", itself), "symbolic links"),
     "folders that link to themselves": (yolo_set, loops, ""),
