@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"yolograft {__version__}")
         return 0
     command, rest = args[0], args[1:]
+    os.environ["YOLOGRAFT_COMMAND"] = shlex.join(["yolograft", *args])  # for run.json; every process of a sweep has it
     if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     try:

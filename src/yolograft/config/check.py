@@ -18,6 +18,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.config import resolvers, search_path
+from yolograft.config.from_run import expand
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, grid, job_of, sweep_folder
 from yolograft.config.launchers import launcher_model
@@ -68,7 +69,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """
     search_path.register()
     resolvers.register()
-    arguments = [_quoted(argument) for argument in arguments]
+    arguments = [_quoted(argument) for argument in expand(command, arguments)]
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: there is no such flag; settings are written KEY=VALUE, as epochs=3")
