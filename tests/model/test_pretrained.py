@@ -137,7 +137,9 @@ def test_weights_come_from_the_hub_once(build, tmp_path, monkeypatch):
     save_file(timm.create_model("resnet18").state_dict(), file)
     monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with hub(file.read_bytes()) as (address, asked):
-        monkeypatch.setattr(pretrained.constants, "ENDPOINT", address)
+        monkeypatch.setattr(pretrained.constants, "ENDPOINT", address)  # as HF_ENDPOINT sets both
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(pretrained.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         model = build(backbone="timm", model="resnet18", pretrained=True)
     assert any(request.startswith("GET /timm/resnet18.a1_in1k/resolve/") for request in asked)
     assert torch.equal(model.model[0].body.conv1.weight, load_file(file)["conv1.weight"])
@@ -170,6 +172,7 @@ def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
     with hub(content) as (address, asked):
         monkeypatch.setattr(downloads, "RELEASE", f"{address}/download")
         file = downloads.published_weights("yolo11n.pt")
+        assert file is not None
         assert file == tmp_path / "weights" / "yolo11n.pt"
         assert file.read_bytes() == content
         assert "GET /download/yolo11n.pt" in asked

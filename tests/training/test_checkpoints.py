@@ -66,7 +66,9 @@ def test_a_flipped_bit_is_seen_or_does_no_harm(tmp_path: Path) -> None:
     places = [chance.randrange(8 * len(whole)) for _ in range(40)]
     with zipfile.ZipFile(checkpoints.last) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
-        offsets = {info.filename: whole.index(info.filename.encode(), info.header_offset) for info in archive.infolist()}
+        offsets = {
+            info.filename: whole.index(info.filename.encode(), info.header_offset) for info in archive.infolist()
+        }
     numbers = [name for name in sizes if "/data/" in name]
     assert len(numbers) > 10
     for name in numbers:

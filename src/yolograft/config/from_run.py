@@ -22,6 +22,8 @@ from yolograft.errors import UserError
 from yolograft.files import read_text
 from yolograft.parsing import parse_json, parse_yaml
 
+_COMMAND = "train"
+
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}
 # Paths that must be there: a data set lies elsewhere on another machine.
@@ -32,14 +34,14 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     """Replace `from=FOLDER` by the overrides that make that run's settings; the person's own come after and win.
 
     Args:
-        command: A name of `schema.COMMANDS`; only `train` takes `from`.
+        command: A name of `schema.COMMANDS`; `train` alone takes `from`.
         arguments: What follows it on the command line.
 
     Raises:
         UserError: The folder holds no run, or one that cannot be repeated here; says why.
     """
     given = [argument.partition("=")[2] for argument in arguments if argument.startswith("from=")]
-    if not given or command != "train":
+    if not given or command != _COMMAND:
         return list(arguments)
     if len(given) > 1:
         raise UserError(f"from={given[1]}: one run can be started from; give one")
@@ -114,6 +116,8 @@ def _changes(
             continue
         if not re.fullmatch(r"[A-Za-z_][\w-]*", str(name)):
             raise UserError(f"from={folder}: {key!s:.80} is no key of a config")
+        if not prefix and name not in here:  # `hydra` among them, which decides where files go and what is launched
+            raise UserError(f"from={folder}: its {key} is no key of yolograft {_COMMAND}")
         if name == "_target_":
             raise UserError(
                 f"from={folder}: it takes its {prefix.rstrip('.')} from {value!s:.80}, which the option of that name "

@@ -170,7 +170,9 @@ def _collect(value: Any, refs: dict[str, TensorRef], met: set[int], depth: int) 
             _collect(item, refs, met, depth + 1)
         met.add(id(value))  # not before: what holds itself ends at the depth
     elif not (value is None or isinstance(value, str | int | float | bytes)):
-        raise ValueError(f"holds more than tensors and plain values ({getattr(value, 'name', type(value).__name__):.80})")
+        raise ValueError(
+            f"holds more than tensors and plain values ({getattr(value, 'name', type(value).__name__):.80})"
+        )
 
 
 def module_tensors(module: StandIn) -> Iterator[tuple[str, TensorRef]]:

@@ -44,8 +44,8 @@ def refuse_single_image(
     if larger := next((size for size in (64, 128) if size > imgsz and _takes_one(model, frozen, size)), None):
         advice.append(f"imgsz={larger}")
     raise UserError(
-        f"batch={batch}: the last batch of the {images} images has one, which leaves a batch norm one value per channel "
-        f"at imgsz={imgsz}; take {' or '.join(advice) or 'more training images'}"
+        f"batch={batch}: the last batch of the {images} images has one, which leaves a batch norm one value per "
+        f"channel at imgsz={imgsz}; take {' or '.join(advice) or 'more training images'}"
     )
 
 

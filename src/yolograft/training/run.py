@@ -40,8 +40,8 @@ from yolograft.training.data_sets import (
 )
 from yolograft.training.devices import Compute
 from yolograft.training.freezing import frozen_modules
-from yolograft.training.latency import latency
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
+from yolograft.training.latency import latency
 from yolograft.training.loggers import open_logger
 from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
@@ -211,7 +211,9 @@ class Run:
             return drawn or (imgsz if imgsz != config["imgsz"] else None)
 
         frozen = frozen_modules(model, config["freeze"])
-        refuse_single_image(model, frozen, len(train_set), size, min(stage.imgsz for stage in stages), compute.processes)
+        refuse_single_image(
+            model, frozen, len(train_set), size, min(stage.imgsz for stage in stages), compute.processes
+        )
         module = DetectionTraining(
             model,
             recipe,
