@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tiny import record
+from yolograft.report.collect import read_run
+from yolograft.sweep.ledger import state_of
 from yolograft.training.best_weights import lacks_weights
 
 
@@ -25,12 +27,15 @@ def test_lost_weights_are_trained_again(run, caplog) -> None:  # type: ignore[no
     assert record(folder)["weights_sha256"]
 
     best.unlink()
+    assert read_run(folder / "run.json").status == "damaged"
+    assert state_of(folder) == "stopped"  # a sweep trains it again
     caplog.clear()
     with caplog.at_level("INFO"):
         run("epochs=1")
     assert "best.safetensors is gone" in caplog.text
     assert record(folder)["status"] == "finished"
     assert record(folder)["metrics"] == told["metrics"]
+    assert read_run(folder / "run.json").status == state_of(folder) == "finished"
 
 
 @pytest.mark.parametrize(

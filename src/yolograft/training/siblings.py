@@ -36,8 +36,8 @@ def say_trained_shorter(folder: Path, config: Mapping[str, Any]) -> None:
             continue
         if isinstance(theirs, dict) and _shaping(theirs) == settings:
             log.info(
-                "%s has trained the same for %s epoch%s; another number of them is another schedule, so this run trains "
-                "anew. To start from its weights: %s",
+                "%s has trained the same for %s epoch%s; another number of them is another schedule, so this run "
+                "trains anew. To start from its weights: %s",
                 other,
                 epochs,
                 "s" * (epochs != 1),
