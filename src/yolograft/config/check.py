@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.config import resolvers, search_path
 from yolograft.config.flags import Flags, parse_flags
 from yolograft.config.folders import refuse_unwritable
+from yolograft.config.from_run import expand
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, grid, job_of, sweep_folder
@@ -79,7 +80,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
 def _checked(command: str, flags: Flags) -> CommandLine:
     search_path.register()
     resolvers.register()
-    arguments = [_quoted(argument) for argument in flags.overrides]
+    arguments = [_quoted(argument) for argument in expand(command, flags.overrides)]
     if flags.multirun and command != "train":
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):

@@ -12,6 +12,7 @@ import yaml
 
 from yolograft.config.identity import shapes_result
 from yolograft.errors import UserError
+from yolograft.training.best_weights import lacks_weights
 
 RECORD = "run.json"
 
@@ -125,6 +126,13 @@ def collect(folders: Sequence[Path]) -> list[Run]:
     return [found[path] for path in sorted(found)]
 
 
+def _status(folder: Path, content: Mapping[str, Any]) -> str:
+    """Return how a run is going; one that has finished and lost its best weights since is `damaged`."""
+    status = _text(content.get("status")) or "unknown"
+    lost = status == "finished" and "weights_sha256" in content and lacks_weights(folder, content)
+    return "damaged" if lost else status
+
+
 def read_run(record: Path) -> Run:
     """Reads one `run.json`; never raises for what stands in it."""
     try:
@@ -140,7 +148,7 @@ def read_run(record: Path) -> Run:
     return Run(
         path=record.parent,
         name=_text(content.get("name")) or record.parent.name,
-        status=_text(content.get("status")) or "unknown",
+        status=_status(record.parent, content),
         identity=_text(content.get("identity")),
         choices={group: str(value) for group, value in _mapping(content.get("choices")).items() if value is not None},
         overrides=tuple(str(item) for item in _list(content.get("overrides"))),

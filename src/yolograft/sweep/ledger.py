@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from yolograft.config.jobs import Job
 from yolograft.files import replace_file
+from yolograft.training.best_weights import lacks_weights
 from yolograft.training.claim import owner
 from yolograft.training.record import attempts, read_record
 
@@ -37,7 +38,7 @@ def state_of(folder: Path, identity: str | None = None) -> State:
     if identity and record.get("identity") != identity:
         record = {}
     status = record.get("status")
-    if status == "finished":
+    if status == "finished" and not lacks_weights(folder, record):
         return "finished"
     if owner(folder) is not None:
         return "running"
@@ -45,7 +46,7 @@ def state_of(folder: Path, identity: str | None = None) -> State:
         return "pruned"
     if status in ("failed", "stopped"):
         return "failed" if status == "failed" else "stopped"
-    return "stopped" if status == "running" else "to do"
+    return "stopped" if status in ("running", "finished") else "to do"
 
 
 def cut_off(folder: Path, identity: str) -> bool:

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -166,7 +168,7 @@ def _circumstances() -> dict[str, Any]:
         "versions": versions,
         "git_commit": _git_commit(),
         "host": platform.node(),
-        "command": " ".join(sys.argv),
+        "command": os.environ.get("YOLOGRAFT_COMMAND") or shlex.join(sys.argv),  # as typed; Hydra is given another
     }
 
 

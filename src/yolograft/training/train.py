@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.config.identity import identity
+from yolograft.config.preset import preset_line
 from yolograft.stock.training import quiet
+from yolograft.training.best_weights import lacks_weights
 from yolograft.training.build import with_absolute_path
 from yolograft.training.callbacks.console import duration
+from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.devices import Compute, resolve
@@ -16,6 +19,7 @@ from yolograft.training.distributed import launch
 from yolograft.training.loggers import check_logger
 from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.run import Run
+from yolograft.training.siblings import say_trained_shorter
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
 
@@ -53,11 +57,18 @@ def _train_claimed(
     config = with_absolute_path(config)
     fields = first_fields(folder, config, choices, overrides)
     record = Record(folder, identity(config), fields)
-    if record.finished:
+    if record.previous.get("best_epoch") and (fault := _lost(folder, record)):
+        log.warning("%s, and no checkpoint has those weights: the run is trained anew.", fault)
+        Checkpoints(folder / "checkpoints").clear()
+    elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
         return record.previous
     record.update()
+    if not record.previous:
+        say_trained_shorter(folder, config)
+    if said := preset_line(choices, config, overrides):
+        log.info("%s", said)
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
@@ -89,6 +100,15 @@ def _train_claimed(
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
     return record.fields
+
+
+def _lost(folder: Path, record: Record) -> str | None:
+    """Return what has become of a run's best weights so far; None where nothing has."""
+    if record.finished:
+        return lacks_weights(folder, record.previous)
+    # A kill between two writes leaves better weights than run.json knows of: their content proves nothing.
+    told = {key: value for key, value in record.previous.items() if key != "weights_sha256"}
+    return lacks_weights(folder, told) if Checkpoints(folder / "checkpoints").last.exists() else None
 
 
 def _say_result(record: Record, folder: Path) -> None:
