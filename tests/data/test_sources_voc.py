@@ -116,7 +116,8 @@ def test_corners_of_zero_are_not_counted_from_one(tmp_path: Path, caplog: pytest
         write(tmp_path / "a.xml", voc_xml((40, 20), [Box(0, -1, 3, 5, 5)], ["cat"]))
         voc(path=str(tmp_path))
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 1 corners are 0, so they are hardly counted from 1; dataset.one_based=false reads them from 0"
+        f"{tmp_path}: 1 corners are 0, so they are hardly counted from 1; "
+        "dataset=voc_xml dataset.one_based=false reads them from 0"
     ]
 
 

@@ -1,6 +1,7 @@
 """Which image files a split has."""
 
 import glob
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
     paths = (*spec.train, *spec.val, *spec.test)
     if any(suffix(path) == "txt" for path in paths):
         return []
-    images = [file for split in ("train", "val", "test") for file in list_images(spec, split)]
+    images = [file for split in ("train", "val") for file in list_images(spec, split)]
+    with suppress(UserError):  # training does without a test split, also where one is named
+        images += list_images(spec, "test")
     return spec.labels.stray(images, spec.labels.files(images))
 
 
@@ -64,13 +67,13 @@ def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
 
 
 def list_notes(spec: DataSpec) -> list[str]:
-    """Return what was done about lines of lists that name no file: one sentence for each list.
-
-    Raises:
-        UserError: As for `list_images`.
-    """
-    lists = [(path, split) for split in ("train", "val", "test") for path in getattr(spec, split)]
-    found = [_list(path, spec.root, split)[1] for path, split in lists if suffix(path) == "txt" and is_file(path)]
+    """Return what was done about lines of lists that name no file: one sentence for each list that can be read."""
+    found: list[str] = []
+    for split in ("train", "val", "test"):
+        for path in getattr(spec, split):
+            if suffix(path) == "txt" and is_file(path):
+                with suppress(UserError):  # said by `list_images`
+                    found.append(_list(path, spec.root, split)[1])
     return [note for note in dict.fromkeys(found) if note]
 
 
@@ -97,20 +100,22 @@ def _read_list(path: str, root: str, split: str, state: tuple[int, int]) -> tupl
     for number, line in enumerate(lines, start=1):
         if not (line := line.strip()):
             continue
-        there = _resolved(line, Path(path).parent, Path(root))
-        if not exists(there):
+        place = _resolved(line, Path(path).parent, Path(root))
+        if not exists(place):
             try:
                 tail = tails.find(line)
             except AmbiguousPathError as error:
                 raise UserError(f"{path}:{number}: {line} does not exist; {error}: write which") from None
             if tail and is_file(tail):
-                there = tail
+                place = tail
                 moved[str(tail)] = line
-        found[number] = str(there)
+        found[number] = str(place)
     if not moved:
         return tuple(found.values()), ""
     tail_, line = next(iter(moved.items()))
-    note = f"{path}: {len(moved)} of {len(found)} paths do not exist and were found by how they end: {line} as {tail_}"
+    there = Path(tail_).relative_to(root)
+    said = f"{len(moved)} of {len(found)} paths do not exist and were found by how they end: {line} as {there}"
+    note = f"{Path(path).name}: {said}"
     return tuple(found.values()), note
 
 

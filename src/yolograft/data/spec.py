@@ -65,7 +65,7 @@ class DataSpec:
         """
         said = ", ".join(f"{split} {count:,}" for split, count in images.items()) or "no split can be read"
         if self.held_out:
-            said += f"; no val split was given: {self.held_out[0]:,} of {self.held_out[1]:,} images were held out"
+            said += f"; no val split was given: held out {self.held_out[0]:,} of {self.held_out[1]:,} images"
         form = f"read as {self.form} from " if self.form else ""
         return f"{form}{self.source or self.root}: images in {said}"
 

@@ -33,6 +33,7 @@ from yolograft.training.data_sets import (
     checked,
     data_sets,
     fingerprint,
+    origin,
     refuse_other_data,
     share_images,
 )
@@ -276,6 +277,8 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
+        for line in origin(train_set, val_set):
+            log.info("%s", line)
         record.update(
             params=sum(p.numel() for p in model.parameters()),
             parts=parts_params(model),

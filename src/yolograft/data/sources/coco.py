@@ -224,7 +224,7 @@ def _somewhere_below(root: Path, document: CocoFile) -> tuple[str, str]:
             raise UserError(f"{document.file}: where is {name}? {error}; choose with {choose}") from None
         if found and is_file(found):
             folder = found.parents[len(PureWindowsPath(name).parts) - 1] if _ends_with(found, name) else found.parent
-            return str(folder), f"{document.file}: its images were found in {folder.relative_to(root)}"
+            return str(folder), f"{Path(document.file).name}: its images were found in {folder.relative_to(root)}"
     raise UserError(
         f"{document.file}: none of its images, such as {document.names[0]}, is below {root}; "
         f"put them there, or say where they are: {choose}"

@@ -53,7 +53,7 @@ def read(root: Path) -> DataSpec:
         labels=YoloLabels(beside=not in_folders),
         form="flat",
         source=str(root),
-        notes=(f"{file}: {again}",) if again else (),
+        notes=(f"{file.name}: {again}",) if again else (),
     )
 
 

@@ -61,7 +61,7 @@ def read(root: Path) -> DataSpec:
         labels=YoloLabels(beside=splits.beside),
         form="folder",
         source=str(root),
-        notes=(*notes, *([f"{file}: {again}"] if again else [])),
+        notes=(*notes, *([f"{file.name}: {again}"] if again else [])),
     )
 
 

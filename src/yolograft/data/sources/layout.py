@@ -33,13 +33,15 @@ class Splits:
 def find_splits(root: Path) -> Splits | None:
     """Return the splits that a folder's layout names, or None where it names none to train on.
 
-    The layouts are `train/images`, `images/train`, images in `train` itself, and `train.txt` with `val.txt`.
+    The layouts are `train/images`, `images/train`, images in `train` itself, and `train.txt` with `val.txt`. A folder
+    that is called train is no split where there is no other, unless it holds `images`.
     """
     inside = folder_of(root, *IMAGES)
     for base in (root, inside):
         found = split_folders(base) if base else {}
         train = found.get("train", [])
-        if train and (base == inside or train[0].name.lower() in IMAGES or any(map(_has_images, train))):
+        named = bool(train) and train[0].name.lower() in IMAGES
+        if named or (train and len(found) > 1 and (base == inside or any(map(_has_images, train)))):
             beside = base == root and train[0].parent == root
             beside = beside or (base == inside and not folder_of(root, *ANNOTATIONS))
             return Splits(found, beside, _shown(root, found))

@@ -122,7 +122,8 @@ def _listed(kit: Path, images: Path) -> dict[str, list[str]]:
 
 def _images_of(lines: list[str], images: Path) -> list[str]:
     """Return the images that the lines of a list mean: paths below the folder of images, or only names."""
-    by_path, by_name = {}, {}
+    by_path: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for name, file in files_below(images).items():
         if is_image(name):
             by_path[str(Path(name).with_suffix(""))] = file
@@ -188,7 +189,8 @@ def _names(root: Path, layout: Layout, one_based: bool) -> list[str]:
         raise UserError(f"{root}: no object is named in {len(files)} XML files")
     if one_based and int(found["zeros"]):
         log.warning(
-            "%s: %d corners are 0, so they are hardly counted from 1; dataset.one_based=false reads them from 0",
+            "%s: %d corners are 0, so they are hardly counted from 1; "
+            "dataset=voc_xml dataset.one_based=false reads them from 0",
             root,
             int(found["zeros"]),
         )

@@ -95,7 +95,7 @@ def _described(file: Path) -> DataSpec:
         channels=_whole(file, "channels", data.get("channels", 3)),
         form="yolo",
         source=str(file),
-        notes=(*paths.notes(), *([f"{file}: {again}"] if again else [])),
+        notes=(*paths.notes(), *([f"{file.name}: {again}"] if again else [])),
     )
 
 
@@ -106,8 +106,9 @@ def _parse(file: Path) -> tuple[dict[str, Any], Any]:
         data = parse_yaml(text)
         words = parse_yaml(text, as_written=True)
     except NotYamlError as error:
+        line = text.splitlines()[error.line - 1 : error.line] if error.line else []
         where = f":{error.line}" if error.line else ""
-        raise UserError(f"{file}{where}: not YAML: {error.problem}{_advice(error.problem)}") from None
+        raise UserError(f"{file}{where}: not YAML: {error.problem}{_advice(error.problem, *line)}") from None
     except (OSError, ValueError) as error:  # not UTF-8, a date that does not exist, nested too deeply
         raise UserError(f"{file}: cannot be read: {error}") from None
     if not isinstance(data, dict):
@@ -117,11 +118,11 @@ def _parse(file: Path) -> tuple[dict[str, Any], Any]:
     return data, words.get("names") if isinstance(words, dict) else None
 
 
-def _advice(problem: str) -> str:
+def _advice(problem: str, line: str = "") -> str:
     """Return what to write instead of what YAML does not allow."""
-    if "escape" in problem:
+    if '"' in line and "\\" in line:
         return "; in double quotes a backslash begins a special character: write paths with / or in single quotes"
-    return "; indent with spaces" if "'\\t'" in problem else ""
+    return "; indent with spaces, not with tabs" if line.startswith("\t") else ""
 
 
 class _Paths:
@@ -153,10 +154,10 @@ class _Paths:
         found = next((place for place in places if exists(place)), None)
         if found is None:
             self._instead = f"; path: {value} does not exist"
-            self._notes.append(f"{self._file}: path: {value} does not exist; the file's own folder is taken")
+            self._notes.append(f"{self._file.name}: path: {value} does not exist; the file's own folder is taken")
             return self._file.parent.resolve()
         if found not in places[:2]:  # ultralytics looks there, too
-            self._notes.append(f"{self._file}: path: {value} is {found}, in the working folder")
+            self._notes.append(f"{self._file.name}: path: {value} is {found}, in the working folder")
         return found
 
     def split(self, key: str) -> tuple[str, ...]:
@@ -189,7 +190,9 @@ class _Paths:
                 f"{self._instead}){self._download()}"
             )
         if missing:
-            self._notes.append(f"{self._file}: 'test' is {missing[0]}, which does not exist; training does without")
+            self._notes.append(
+                f"{self._file.name}: 'test' is {missing[0]}, which does not exist; training does without"
+            )
         return tuple(str(path) for _, path in found if exists(path))
 
     def notes(self) -> list[str]:
@@ -199,7 +202,7 @@ class _Paths:
         found, written = next(iter(self._found.items()))
         count = f"{len(self._found)} paths do" if len(self._found) > 1 else "1 path does"
         example = found.relative_to(self.root) if found.is_relative_to(self.root) else found
-        said = f"{self._file}: {count} not exist here and were found by how they end: {written} as {example}"
+        said = f"{self._file.name}: {count} not exist here and were found by how they end: {written} as {example}"
         return [*self._notes, said]
 
     def _resolve(self, key: str, item: str) -> Path:
