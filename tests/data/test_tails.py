@@ -46,7 +46,7 @@ def test_the_name_of_the_root_counts(tmp_path: Path) -> None:
 
 def test_what_could_be_two_is_not_guessed(tmp_path: Path) -> None:
     root = made(tmp_path, "one/a.png", "two/a.png")
-    with pytest.raises(AmbiguousPathError, match="it could be one/a.png or two/a.png"):
+    with pytest.raises(AmbiguousPathError, match=r"it could be one/a.png or two/a.png"):
         Tails(root).find("/home/me/a.png")
 
 

@@ -110,6 +110,7 @@ def fold(spec: DataSpec, folds: int, index: int, *, group_duplicates: bool = Fal
     return replace(
         spec,
         name=f"{spec.name}, fold {index} of {folds}",
+        held_out=None,
         train=tuple(file for file in files if draws[file] not in held),
         val=tuple(file for file in files if draws[file] in held),
     )

@@ -277,8 +277,6 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
-        for line in origin(train_set, val_set):
-            log.info("%s", line)
         record.update(
             params=sum(p.numel() for p in model.parameters()),
             parts=parts_params(model),
@@ -290,6 +288,8 @@ class Run:
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
+        for line in origin(train_set, val_set):
+            log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,

@@ -110,7 +110,8 @@ def _above(place: Path, read: Callable[[Path], DataSpec], holds: Callable[[Path]
             spec = read(folder) if holds(folder) else None
         except UserError:
             continue
-        if spec and spec.val and any(_touch(Path(path), place) for path in (*spec.train, *spec.val, *spec.test)):
+        paths = map(Path, (*spec.train, *spec.val, *spec.test)) if spec and spec.val else ()
+        if spec and (any(_touch(path, place) for path in paths) or (spec.val and place.name.lower() in ANNOTATIONS)):
             note = f"{place.name} is a part of the data set in {folder}, which is read"
             return replace(spec, notes=(note, *spec.notes))
     return None
