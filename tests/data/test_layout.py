@@ -47,13 +47,16 @@ def write_layout(root: Path, layout: str, names: str = "classes.txt") -> None:
     (root / names).write_text("cat\ndog\n")
 
 
-def splits(spec: DataSpec) -> dict[str, dict[str, list[object]]]:
-    return {split: dict(read(spec, split).boxes) for split in ("train", "val", "test") if getattr(spec, split)}
+Boxes = dict[str, list[tuple[str, float, float, float, float]]]
 
 
-def expected(layout: str) -> dict[str, dict[str, list[object]]]:
-    found = {"train": {"a.png": [CAT]}, "val": {"b.png": [CAT]}, "test": {"c.png": [CAT]}}
-    return {split: found[split] for split, where in zip(found, LAYOUTS[layout], strict=True) if where}  # type: ignore[misc]
+def splits(spec: DataSpec) -> dict[str, Boxes]:
+    return {split: read(spec, split).boxes for split in ("train", "val", "test") if getattr(spec, split)}
+
+
+def expected(layout: str) -> dict[str, Boxes]:
+    found: dict[str, Boxes] = {"train": {"a.png": [CAT]}, "val": {"b.png": [CAT]}, "test": {"c.png": [CAT]}}
+    return {split: found[split] for split, where in zip(found, LAYOUTS[layout], strict=True) if where}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
