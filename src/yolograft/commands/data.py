@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
     from yolograft.survey.reading import read
     from yolograft.survey.statistics import describe
     from yolograft.survey.table import print_tables
+    from yolograft.text import plain
     from yolograft.training.build import data_spec
 
     quiet()
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
         print(f"samples.png shows numbers for {names}: no installed font has these letters", file=sys.stderr)
     if config["format"] == "json":
         print(to_json(numbers), end="")
+        print("\n".join(map(plain, (numbers["origin"], *numbers["notes"]))), file=sys.stderr)
         print(page, file=sys.stderr)
     else:
         if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from ultralytics.data.utils import IMG_FORMATS, exif_size
 from ultralytics.utils.patches import _image_open, imread
 
-__all__ = ["IMG_FORMATS", "THUMBNAIL", "ImageFacts", "UnreadableImageError", "imread", "inspect_image"]
+__all__ = ["IMG_FORMATS", "THUMBNAIL", "ImageFacts", "UnreadableImageError", "exif_size", "imread", "inspect_image"]
 
 #: Side of the grey thumbnails by which images are compared, pixels.
 THUMBNAIL = 32

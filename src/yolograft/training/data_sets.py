@@ -10,7 +10,7 @@ from yolograft.data.checks import conversions, enforce, kinds, summary_lines
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.image_cache import image_cache
-from yolograft.data.listing import stray_labels
+from yolograft.data.listing import list_images, list_notes, stray_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -36,6 +36,18 @@ def data_sets(config: Mapping[str, Any], spec: DataSpec, batch: int) -> tuple[De
         spec, "train", hyp, batch=batch, augment=True, rect=config["rect"], fraction=config["fraction"], **common
     )
     return train, build_dataset(spec, "val", hyp, batch=batch * 2, augment=False, rect=True, **common)
+
+
+def origin(train: DetectionDataset, val: DetectionDataset) -> list[str]:
+    """Return what the sets were made from, and what was done on the way that a person may not expect, line by line."""
+    spec = train.spec
+    counts: dict[str, int] = {each.split: len(each.listed) for each in (train, val)}
+    notes = [*spec.notes, *list_notes(spec)]
+    try:
+        counts |= {"test": len(found)} if (found := list_images(spec, "test")) else {}
+    except UserError as problem:
+        notes.append(f"{problem}; training does without")
+    return [f"{spec.name}: {spec.origin(counts)}", *notes]
 
 
 def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:

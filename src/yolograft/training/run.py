@@ -35,6 +35,7 @@ from yolograft.training.data_sets import (
     checked,
     data_sets,
     fingerprint,
+    origin,
     refuse_other_data,
     share_images,
 )
@@ -304,6 +305,8 @@ class Run:
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
+        for line in origin(train_set, val_set):
+            log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,
