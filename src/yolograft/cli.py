@@ -1,7 +1,9 @@
 """The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"yolograft {__version__}")
         return 0
     command, rest = args[0], args[1:]
+    interrupts = _note_interrupts()
     if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     try:
@@ -52,12 +55,28 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as mistake:
         print(f"yolograft: {mistake}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("yolograft: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except BaseException as error:
+        if not interrupts and not isinstance(error, KeyboardInterrupt):
+            raise
+        print("yolograft: stopped", file=sys.stderr)
+        return 130
+
+
+def _note_interrupts() -> list[int]:
+    """Return a list that grows with every Ctrl-C: some imports turn KeyboardInterrupt into an error of their own."""
+    seen: list[int] = []
+
+    def interrupt(signum: int, frame: object) -> None:
+        seen.append(signum)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or somebody else's
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, interrupt)
+    return seen
 
 
 def _usage() -> str:

@@ -21,6 +21,7 @@ from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
+from yolograft.training.stopping import stoppable
 from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def main(line: CommandLine) -> int:
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
+        with stoppable():  # from here on, so that nothing that is being started is lost to a signal
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
     except BaseException as stopped:
         SweepCallback.close()
         if (code := getattr(stopped, "exit_code", None)) is None:  # all but a StoppedError

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.config import resolvers, search_path
 from yolograft.config.help import groups
-from yolograft.config.jobs import Job, grid, job_of, sweep_folder
+from yolograft.config.jobs import Job, check_folders, grid, job_of, sweep_folder, where_it_was
 from yolograft.config.launchers import launcher_model
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
@@ -27,6 +26,7 @@ from yolograft.config.search import (
     Search,
     check_folder,
     check_space,
+    holds_search,
     is_search,
     probes,
     refuse_intervals,
@@ -84,27 +84,35 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             _refuse_sweep(overrides)
             config = _container(composed)
             validate(command, config)
-            return CommandLine(list(arguments), jobs=[job_of(composed, config)] if command == "train" else [])
+            jobs = [job_of(composed, config)] if command == "train" else []
+            check_folders(jobs, None)
+            return CommandLine(list(arguments), jobs=jobs)
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
         every = [*params, *overrides]
         if seeds is not None:
             every += _parse([_seed_axis(seeds, every)])
-        folder = sweep_folder(composed, every)
+        folder, before = sweep_folder(composed, every)
         search = _search(composed, every)
         jobs = []
         for number, job in enumerate(probes(every) if search else grid(every)):
             composed = _compose(command, _parse(job))
             config = _container(composed)
             validate(command, config)
-            jobs.append(job_of(composed, config, Path(folder), number))
+            jobs.append(job_of(composed, config, folder, number))
+        check_folders(jobs, folder)
         if search:
             _refuse_for_search(composed)
-            check_folder(Path(folder), signature(search, every, jobs[0].config))
+            wanted = signature(search, every, jobs[0].config)
+            folder = before if holds_search(before, wanted) else folder
+            check_folder(folder, wanted)
             jobs = []
+        elif jobs:
+            jobs = where_it_was(jobs, before)
+            folder = jobs[0].folder.parent
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
-        added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
+        added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]
         return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
 
 

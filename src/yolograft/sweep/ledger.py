@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from yolograft.config.jobs import Job
+from yolograft.config.jobs import LEDGER, Job
 from yolograft.files import replace_file
 from yolograft.training.claim import owner
 from yolograft.training.record import attempts, read_record
 
 log = logging.getLogger(__name__)
 
-FILE = "sweep.json"
+FILE = LEDGER
 
 State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
 

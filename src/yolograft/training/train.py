@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.config.identity import identity
+from yolograft.errors import UserError
 from yolograft.stock.training import quiet
 from yolograft.training.build import with_absolute_path
 from yolograft.training.callbacks.console import duration
@@ -64,12 +65,19 @@ def _train_claimed(
         check_logger(config["logger"])
         with stoppable() as stop:
             stop.claim = claim
-            if compute.processes == 1:
-                Run(config, folder, record, compute, group, stop).train()
-            else:
-                try:
+            stop.check()
+            try:
+                if compute.processes == 1:
+                    Run(config, folder, record, compute, group, stop).train()
+                else:
                     launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
-                finally:  # the first process has kept the record, however it ended
+            except (UserError, Pruned):
+                raise
+            except Exception:  # a process that loads data, say, has died of the signal that stops this one
+                stop.check()
+                raise
+            finally:
+                if compute.processes > 1:  # the first process has kept the record, however it ended
                     record.fields = read_record(record.file) or record.fields
     except ClaimedError:
         raise  # the record is another process's now
