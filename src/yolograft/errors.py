@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake."""
+"""The exceptions that stand for a user's mistake."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The message names the file, key or value at fault and says what would be right.
     """
+
+
+class RefusedError(UserError):
+    """A mistake that was found before a training had begun: there is nothing to keep of it."""

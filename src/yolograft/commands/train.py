@@ -16,8 +16,10 @@ from yolograft.config.check import CommandLine
 from yolograft.config.jobs import Job, choices_of
 from yolograft.config.locations import conf_dir
 from yolograft.errors import UserError
+from yolograft.processes import own_names, remove_leftovers
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
+from yolograft.sweep.overview import place
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
@@ -31,24 +33,30 @@ search_path.register()
 resolvers.register()
 
 _exit_code = 0
+_made = False
+"""Whether the folder of a single run is made by this command."""
 
 
 def main(line: CommandLine) -> int:
     """Run Hydra with a checked command line and return the exit code."""
-    global _exit_code
+    global _exit_code, _made
     _exit_code = 0
     SweepCallback.reset()
+    own_names()
+    remove_leftovers()
     jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
-    if line.jobs and line.jobs[0].config["plan"]:
+    planned = bool(line.jobs) and line.jobs[0].config["plan"]
+    if line.sweep or planned:
+        from yolograft.sweep.shared import check_shared
+
+        check_shared(jobs or line.probes, line.launcher)
+    if planned:
         return _plan(line, jobs, dropped)
     if dropped and not jobs:
         job, reason = dropped[0]
         which = f"no run meets it; {job.name}" if line.sweep else "this variant"
         raise UserError(f"constraint={job.config['constraint']}: {which} has {reason}")
-    if line.sweep:
-        from yolograft.sweep.same_data import refuse_changed_data
-
-        refuse_changed_data(jobs)
+    _made = not line.sweep and not any(job.folder.exists() for job in jobs)
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:
@@ -88,6 +96,8 @@ def _task(config: DictConfig) -> float:
         overrides=list(hydra_config.overrides.task),
         group=folder.parent.name if sweep else str(config.project),
         sweep=sweep,
+        place=place(folder) if sweep else "",
+        made=_made,
     )
     if sweep and config.isolate:
         from yolograft.sweep.isolation import run_isolated

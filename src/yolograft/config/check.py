@@ -49,11 +49,15 @@ class CommandLine:
         arguments: For Hydra: as given, and for a sweep also its folder.
         sweep: Whether it asks for several runs.
         jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
+        launcher: Where a sweep's runs are done, as the word after `hydra/launcher=`.
+        probes: Of a search, jobs that have every value of its space once.
     """
 
     arguments: list[str]
     sweep: bool = False
     jobs: list[Job] = field(default_factory=list)
+    launcher: str = "basic"
+    probes: list[Job] = field(default_factory=list)
 
 
 def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
@@ -84,9 +88,9 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             _refuse_sweep(overrides)
             config = _container(composed)
             validate(command, config)
-            jobs = [job_of(composed, config)] if command == "train" else []
-            check_folders(jobs, None)
-            return CommandLine(list(arguments), jobs=jobs)
+            single = [job_of(composed, config)] if command == "train" else []
+            check_folders(single, None)
+            return CommandLine(list(arguments), jobs=single)
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
         every = [*params, *overrides]
@@ -94,7 +98,8 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             every += _parse([_seed_axis(seeds, every)])
         folder, before = sweep_folder(composed, every)
         search = _search(composed, every)
-        jobs = []
+        jobs: list[Job] = []
+        tried: list[Job] = []
         for number, job in enumerate(probes(every) if search else grid(every)):
             composed = _compose(command, _parse(job))
             config = _container(composed)
@@ -106,14 +111,16 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             wanted = signature(search, every, jobs[0].config)
             folder = before if holds_search(before, wanted) else folder
             check_folder(folder, wanted)
-            jobs = []
+            tried, jobs = jobs, []
         elif jobs:
             jobs = where_it_was(jobs, before)
             folder = jobs[0].folder.parent
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]
-        return CommandLine([*([] if multirun else ["--multirun"]), *arguments, *added], sweep=True, jobs=jobs)
+        launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
+        flag = [] if multirun else ["--multirun"]
+        return CommandLine([*flag, *arguments, *added], sweep=True, jobs=jobs, launcher=launcher, probes=tried)
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")

@@ -17,6 +17,7 @@ MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PART
 Dropped = tuple[Job, str]
 """A job that is not to be trained, and why."""
 
+
 class Constraint:
     """A condition on variants, in the words of Python: comparisons, `and`, `or`, `not`, `in`, numbers and names.
 

@@ -80,11 +80,10 @@ def _context() -> Any:
     """Return how processes are started; a fork server runs afterwards where there can be one."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver, resource_tracker
+    from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["yolograft.sweep.fork_server"])
-    resource_tracker.ensure_running()  # here: it would let the signals through, which the fork server must not get
     with held_back(*_HELD_BACK):
         forkserver.ensure_running()
     return context

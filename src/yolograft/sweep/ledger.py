@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from yolograft.config.jobs import LEDGER, Job
-from yolograft.files import replace_file
+from yolograft.files import remove_abandoned, replace_file
 from yolograft.training.claim import owner
 from yolograft.training.record import attempts, read_record
 
@@ -76,6 +76,7 @@ class Ledger:
     ) -> "Ledger":
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder)
         Ledger.current = ledger = cls(folder, [], list(dropped))
         known = read(folder)
         left_out = {job.name for job, _ in dropped}

@@ -21,7 +21,6 @@ from yolograft.errors import UserError
 from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 from yolograft.training.trial import Pruned
 
-
 _ASKING = (signal.SIGINT, signal.SIGTERM)
 
 

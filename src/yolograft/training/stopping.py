@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: finish the step, write the checkpoint, say how it ended.
 
-Contexts that listen (`stoppable`) may lie within one another: a sweep, the launcher that it uses, a run. Whichever hears
-a signal first, all know of it.
+Contexts that listen (`stoppable`) may lie within one another: a sweep, the launcher that it uses, a run. Whichever
+hears a signal first, all know of it.
 """
 
 import signal
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 from yolograft.training.claim import Claim, ClaimedError
@@ -54,7 +55,7 @@ class StopRequest:
         self.signum: int | None = outer.signum if outer else None
         self.silent = silent
         self.outer = outer
-        self._asked = outer._asked if outer else 0.0
+        self._asked: float = outer._asked if outer else 0.0
         self.claim: Claim | None = None
 
     def check_claim(self) -> None:
@@ -142,6 +143,7 @@ def held_back(*signals: int) -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # Python 3.11 starts it when it is first needed, and lets signals through then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
