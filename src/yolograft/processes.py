@@ -75,8 +75,12 @@ def remove_leftovers() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"yolograft-{_mark()}-*"):
         if (pid := _abandoned(folder, rf"yolograft-{named}")) is not None:
             shutil.rmtree(folder, ignore_errors=True)
-            for left in _SHARED_MEMORY.glob(f"*loky-{pid}-*"):  # joblib's, of the command that the folder was of
+            # joblib names its own after the command that the folder was of.
+            for left in _SHARED_MEMORY.glob(f"sem.loky-{pid}-*"):
                 _remove(left)
+            for place in (_SHARED_MEMORY, folder.parent):
+                for left in place.glob(f"joblib_memmapping_folder_{pid}_*"):
+                    shutil.rmtree(left, ignore_errors=True)
     for semaphore in _SHARED_MEMORY.glob(f"sem.yg{_mark()}-*"):
         if _abandoned(semaphore, rf"sem\.yg{named}") is not None:
             _remove(semaphore)

@@ -23,7 +23,7 @@ from yolograft.sweep.overview import place
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
-from yolograft.training.stopping import stoppable
+from yolograft.training.stopping import StoppedError, StopRequest, stoppable
 from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -38,18 +38,30 @@ _made = False
 
 
 def main(line: CommandLine) -> int:
-    """Run Hydra with a checked command line and return the exit code."""
+    """Do what a checked command line asks for, and return the exit code."""
+    # From here on, so that nothing that is being started or imported is lost to a signal.
+    with stoppable() as stop:
+        try:
+            return _main(line, stop)
+        except StoppedError as stopped:
+            return stopped.exit_code
+
+
+def _main(line: CommandLine, stop: StopRequest) -> int:
     global _exit_code, _made
     _exit_code = 0
     SweepCallback.reset()
     own_names()
     remove_leftovers()
     jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
+    stop.check()
     planned = bool(line.jobs) and line.jobs[0].config["plan"]
     if line.sweep or planned:
         from yolograft.sweep.shared import check_shared
 
+        stop.check()
         check_shared(jobs or line.probes, line.launcher)
+        stop.check()
     if planned:
         return _plan(line, jobs, dropped)
     if dropped and not jobs:
@@ -60,13 +72,10 @@ def main(line: CommandLine) -> int:
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:
-        with stoppable():  # from here on, so that nothing that is being started is lost to a signal
-            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
-    except BaseException as stopped:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
+    except BaseException:
         SweepCallback.close()
-        if (code := getattr(stopped, "exit_code", None)) is None:  # all but a StoppedError
-            raise
-        return int(code)
+        raise
     return SweepCallback.close() or _exit_code
 
 

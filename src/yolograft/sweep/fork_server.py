@@ -5,4 +5,23 @@ their checkpoints then (it leaves when the process that started it is gone). So 
 back (`isolation`), from its first instruction on, and leaves them so; a run lets them through as soon as it listens.
 """
 
-import yolograft.training.train  # noqa: F401
+import os
+import threading
+
+_starter, _imported = os.getppid(), threading.Event()
+
+
+def _leave_with_starter() -> None:
+    """End while importing, too: Python's fork server looks only afterwards."""
+    while not _imported.wait(0.2):
+        if os.getppid() != _starter:
+            os._exit(0)
+
+
+_watch = threading.Thread(target=_leave_with_starter)
+_watch.start()
+try:
+    import yolograft.training.train  # noqa: F401
+finally:
+    _imported.set()
+    _watch.join()  # nothing else runs where processes are forked

@@ -46,6 +46,7 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
         StoppedError: After Ctrl-C or SIGTERM in this process; the run's process was stopped first.
     """
     with stoppable(silent=True) as stop:
+        stop.check()
         context = _context()
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
