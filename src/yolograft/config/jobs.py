@@ -90,7 +90,7 @@ def grid(overrides: Sequence[Override]) -> Iterable[list[str]]:
 
 
 def sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> tuple[Path, Path]:
-    """Return the folder of a sweep, which the same command finds again, and the one that it had before version 0.2.
+    """Return the folder of a sweep, which the same command finds again, and the one that it had by an earlier rule.
 
     A sweep that has no name of its own is named after what is swept, and by a hash of the settings beside that: so
     more values or seeds join it, and other settings have a folder of their own.
