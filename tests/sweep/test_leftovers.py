@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,9 +69,16 @@ def test_files_half_written_by_a_killed_process(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([new, other])
 
 
-def test_a_killed_sweep_leaves_nothing_after_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A temporary folder with a path as short as usual: that of a test's own leaves no room for a socket's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_killed_sweep_leaves_nothing_after_the_next_start(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(scratch))
     arguments = command(tmp_path, "killed", "epochs=200", seeds=2)
     process = start(tmp_path, arguments)
