@@ -192,6 +192,15 @@ def check_folder(folder: Path, wanted: Mapping[str, Any]) -> None:
             raise UserError(f"{folder} holds a search {said} {text}; give this one a folder of its own: name=NAME")
 
 
+def holds_search(folder: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether a folder holds this very search, begun earlier."""
+    try:
+        held = json.loads((folder / RESULT).read_text(encoding="utf-8"))["search"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(held == wanted)
+
+
 def refuse_intervals(overrides: Iterable[Override]) -> None:
     """Refuse, for a grid, what only a search can draw from.
 

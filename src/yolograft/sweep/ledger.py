@@ -12,15 +12,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from yolograft.config.jobs import Job
-from yolograft.files import replace_file
+from yolograft.config.jobs import LEDGER, Job
+from yolograft.files import remove_abandoned, replace_file
 from yolograft.training.best_weights import lacks_weights
 from yolograft.training.claim import owner
 from yolograft.training.record import attempts, read_record
 
 log = logging.getLogger(__name__)
 
-FILE = "sweep.json"
+FILE = LEDGER
 
 State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
 
@@ -77,6 +77,7 @@ class Ledger:
     ) -> "Ledger":
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder)
         Ledger.current = ledger = cls(folder, [], list(dropped))
         known = read(folder)
         left_out = {job.name for job, _ in dropped}

@@ -15,7 +15,7 @@ from yolograft.files import replace_file
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
-from yolograft.training.callbacks.console import duration
+from yolograft.times import duration
 from yolograft.training.record import read_record
 
 #: A validation's share of the work that a training step does on an image: it goes forward only.

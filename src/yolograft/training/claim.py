@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import threading
 import time
 import uuid
@@ -22,6 +21,7 @@ import psutil
 
 from yolograft.errors import UserError
 from yolograft.files import replace_file
+from yolograft.processes import machine
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Claim:
     def __init__(self, folder: Path) -> None:
         self.file = folder / LOCK
         process = psutil.Process()
-        self.owner = Owner(_machine(), process.pid, process.create_time(), uuid.uuid4().hex)
+        self.owner = Owner(machine(), process.pid, process.create_time(), uuid.uuid4().hex)
         self.lost = False
         self._content = (json.dumps(asdict(self.owner)) + "\n").encode()
         self._released = threading.Event()
@@ -150,21 +150,13 @@ class Claim:
                     log.error("%s: another process has taken this run over", self.file.parent)
                     return
                 os.utime(self.file)
-            except OSError as problem:  # a network disk that is away for a moment
+            except (OSError, UserError) as problem:  # a network disk that is away for a moment, a folder that is gone
                 log.debug("%s: not renewed: %s", self.file, problem)
 
 
 def _right_to_replace(lock: Path, content: bytes) -> Path:
     """Return the file that who makes it may replace this very lock, and no later one: it is named after the content."""
     return lock.with_name(f"{LOCK}.{hashlib.sha256(content).hexdigest()[:12]}")
-
-
-def _machine() -> str:
-    """Name this machine, and the space of its process numbers: containers may share a machine's name."""
-    try:
-        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()
 
 
 def _read(file: Path) -> tuple[bytes, float] | None:
@@ -186,7 +178,7 @@ def _parse(content: bytes) -> Owner | None:
 
 def _alive(content: bytes, renewed: float, file: Path) -> bool:
     holder = _parse(content)
-    if holder is not None and holder.host == _machine():
+    if holder is not None and holder.host == machine():
         try:
             process = psutil.Process(holder.pid)
             if process.status() == psutil.STATUS_ZOMBIE:

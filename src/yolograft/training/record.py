@@ -33,6 +33,10 @@ class Record:
         fields: What is known at the start: name, choices, overrides, seed, epochs.
         writes: Of several processes that train together only one writes.
 
+    Attributes:
+        previous: What run.json said before; empty for a new run.
+        began: Whether this start has come as far as its first step.
+
     Raises:
         UserError: If the folder holds another run.
     """
@@ -46,6 +50,7 @@ class Record:
                 "choose another folder with name=… or remove that one"
             )
         self.previous = previous or {}
+        self.began = False
         self._seconds_before = float(self.previous.get("seconds") or 0.0)
         self._began = time.monotonic()
         self.fields: dict[str, Any] = {
@@ -75,6 +80,18 @@ class Record:
         """Seconds of work on this run, over all the times it was started."""
         return self._seconds_before + time.monotonic() - self._began
 
+    def check_there(self) -> None:
+        """Raise where somebody has removed the run's folder in the middle of the training.
+
+        Raises:
+            UserError: It is gone; what would be written now would lack its config and its first epochs.
+        """
+        if not self.file.exists():
+            raise UserError(
+                f"{self.file.parent} was removed while this run was training: nothing more is written; "
+                "the same command trains it anew"
+            )
+
     def update(self, **fields: Any) -> None:
         """Add or replace fields and write the file."""
         self.fields.update(fields, seconds=round(self.seconds, 3))
@@ -83,8 +100,16 @@ class Record:
         replace_file(self.file, _text(self.fields))
 
     def end(self, status: str, error: BaseException | None = None) -> None:
-        """Write how the run ended: `finished`, `failed` or `stopped`."""
+        """Write how the run ended: `finished`, `failed` or `stopped`.
+
+        Raises:
+            UserError: It has finished and somebody has removed its folder.
+        """
+        if status == "finished":
+            self.check_there()
         details = None if error is None else _details(error)
+        if not self.file.parent.is_dir():  # removed, and said
+            return
         if status == "failed":
             self.fields["attempts"] += 1
         try:

@@ -164,8 +164,6 @@ class Run:
         config, compute, plots = self.config, self.compute, self.folder / "plots"
         spec = data_spec(config)
         model = build_detector(model_spec(config, spec), trust=own_packages(config))
-        if (source := getattr(model.model[0], "pretrained_from", "")) and not state:
-            log.info("Pretrained backbone: %s", source)
         if config["weights"] and not state:
             self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
@@ -173,6 +171,7 @@ class Run:
         if state:
             refuse_other_data(self.folder, self.record.previous, fingerprint(train_set, val_set))
         self._describe(model, spec, train_set, val_set, size)
+        self.stop.check()
         share_images(config, train_set, val_set)
 
         start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
@@ -356,6 +355,7 @@ class Run:
 
     def _measure(self, checkpoints: Checkpoints, val_set: DetectionDataset, batch: int, plots: Path) -> None:
         """Measure the best weights as they lie on disk, and draw."""
+        self.record.check_there()
         config = self.config
         best, _ = load_detector(checkpoints.best, trust=own_packages(config))
         loader = val_loader(val_set, batch, self.compute.workers)

@@ -7,10 +7,12 @@ from typing import Any
 
 from yolograft.config.identity import identity
 from yolograft.config.preset import preset_line
+from yolograft.errors import RefusedError, UserError
+from yolograft.files import remove_abandoned
 from yolograft.stock.training import quiet
+from yolograft.times import duration
 from yolograft.training.best_weights import lacks_weights
 from yolograft.training.build import with_absolute_path
-from yolograft.training.callbacks.console import duration
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
@@ -42,12 +44,16 @@ def train(
         The content of run.json.
 
     Raises:
-        UserError: For a mistake in data or settings; run.json says `failed` and why.
+        UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
+            before the first step of a new run.
         ClaimedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Claim(folder) as claim:
+        remove_abandoned(folder, silent=0)  # nobody else writes here now
+        for left in [*(folder / "checkpoints").glob("*.tmp"), *(folder / "checkpoints").glob("*.partial")]:
+            left.unlink(missing_ok=True)
         return _train_claimed(claim, config, folder, choices, overrides, group)
 
 
@@ -75,12 +81,20 @@ def _train_claimed(
         check_logger(config["logger"])
         with stoppable() as stop:
             stop.claim = claim
-            if compute.processes == 1:
-                Run(config, folder, record, compute, group, stop).train()
-            else:
-                try:
+            stop.check()
+            try:
+                if compute.processes == 1:
+                    Run(config, folder, record, compute, group, stop).train()
+                else:
+                    record.began = True  # what the processes find out is theirs to tell
                     launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
-                finally:  # the first process has kept the record, however it ended
+            except (UserError, Pruned):
+                raise
+            except Exception:  # a process that loads data, say, has died of the signal that stops this one
+                stop.check()
+                raise
+            finally:
+                if compute.processes > 1:  # the first process has kept the record, however it ended
                     record.fields = read_record(record.file) or record.fields
     except ClaimedError:
         raise  # the record is another process's now
@@ -94,6 +108,8 @@ def _train_claimed(
         return record.fields
     except BaseException as error:
         record.end("failed", error)
+        if isinstance(error, UserError) and not record.began and not record.previous:
+            raise RefusedError(str(error)) from error
         raise
     record.end("finished")
     _say_result(record, folder)

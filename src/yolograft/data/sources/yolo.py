@@ -4,6 +4,7 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
+from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.places import entries, exists, given_path, is_file, is_image
 from yolograft.data.sources.class_names import repeated
 from yolograft.data.sources.layout import settle
