@@ -1,6 +1,7 @@
 """The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -19,7 +20,10 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
     from yolograft.errors import UserError
+    from yolograft.text import plain_lines
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = list(sys.argv[1:] if arguments is None else arguments)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_usage())
@@ -50,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         module = importlib.import_module(f"yolograft.commands.{command}")
         return int(module.main(line if command == "train" else line.arguments))
     except UserError as mistake:
-        print(f"yolograft: {mistake}", file=sys.stderr)
+        print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("yolograft: stopped", file=sys.stderr)
