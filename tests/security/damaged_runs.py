@@ -1,5 +1,6 @@
 """Run folders as no training leaves them: copies of made runs with a file changed, cut, flipped or replaced."""
 
+import copy
 import json
 import os
 import random
@@ -10,18 +11,22 @@ from typing import Any
 
 import yaml
 
+from yolograft.parsing import parse_json, parse_yaml
+
 FILES = ("run.json", "config.yaml", "predictions.json", "metrics.csv", "run.lock")
 
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1e18, -1e308, 1e308, float("nan"), float("inf"), 10**400, 2**63, "", "x", "1", "nan",
-    "9" * 5000, "a" * 1_000_000, "\ud800", "\x1b[31m", "\x0b\x01\x00", "[/red]x", "=1+1", "$\\frac{", "<b>&", "\u202e", "../../..",
-    "/dev/zero", [], {}, [[]], [None], {"": ""}, {"a": {"a": {"a": 1}}}, [1e308] * 3, ["x"] * 3000, {str(n): n for n in range(3000)},
+    "9" * 5000, "a" * 1_000_000, "\ud800", "\x1b[31m", "\x0b\x01\x00", "[/red]x", "=1+1", "$\\frac{", "<b>&", "\u202e",
+    "../../..", "/dev/zero", [], {}, [[]], [None], {"": ""}, {"a": {"a": {"a": 1}}}, [1e308] * 3, ["x"] * 3000,
+    {str(n): n for n in range(3000)},
 )  # fmt: skip
 """Values that stand where others are meant."""
 
 TEXTS = (
     b"", b"\x00", b"\xff\xfe", b"null", b"[]", b"{}", b'"x"', b"[" * 100_000, b'{"a":' * 100_000, b"&a [*a]",
-    b"a: &a {b: *a}", b"a0: &a [x,x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 12)),
+    b"a: &a {b: *a}",
+    b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40)),
     b"epoch,metrics/mAP50-95\n1e18,1\n", b"epoch\n" + b"1\n" * 1000, b"epoch,train/x\n1," + b"9" * 200_000 + b"\n",
 )  # fmt: skip
 """Whole files."""
@@ -67,8 +72,8 @@ def _swap(file: Path, draw: random.Random) -> None:
     """Put other values, and other names, into a document that stays one; into a table other cells."""
     try:
         text = _content(file).decode()
-        document = yaml.safe_load(text) if file.suffix == ".yaml" else json.loads(text)
-    except (ValueError, yaml.YAMLError, RecursionError):
+        document = copy.deepcopy(parse_yaml(text) if file.suffix == ".yaml" else parse_json(text))
+    except ValueError:
         lines = [line.split(b",") for line in _content(file).splitlines()]
         for _ in range(draw.choice((1, 4)) if lines else 0):
             line = draw.choice(lines)
@@ -80,7 +85,7 @@ def _swap(file: Path, draw: random.Random) -> None:
         if not places:
             break
         holder, key = draw.choice(places)
-        odd = draw.choice(ODD)
+        odd = copy.deepcopy(draw.choice(ODD))
         if isinstance(holder, dict) and isinstance(odd, str) and draw.random() < 0.4:
             holder[odd] = holder.pop(key)
         elif draw.random() < 0.1:

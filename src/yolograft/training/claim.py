@@ -100,17 +100,17 @@ class Claim:
         self._released = threading.Event()
 
     def __enter__(self) -> "Claim":
-        while not self._create():
-            try:
+        try:
+            while not self._create():
                 seen = _read(self.file)
-            except OSError as error:
-                raise UserError(f"{self.file}: {error.strerror}; remove it, no lock of a run is like that") from error
-            if seen is None:
-                continue  # released in between
-            if _alive(*seen, self.file):
-                holder = _parse(seen[0])
-                raise ClaimedError(f"{self.file.parent} is being trained by {holder or 'another process'}")
-            self._take_over(seen[0])
+                if seen is None:
+                    continue  # released in between
+                if _alive(*seen, self.file):
+                    holder = _parse(seen[0])
+                    raise ClaimedError(f"{self.file.parent} is being trained by {holder or 'another process'}")
+                self._take_over(seen[0])
+        except OSError as error:  # a folder, a FIFO, something huge
+            raise UserError(f"{self.file}: is no lock of a run ({error.strerror}); remove it") from error
         threading.Thread(target=self._renew, name=f"claim on {self.file.parent.name}", daemon=True).start()
         return self
 
