@@ -47,7 +47,8 @@ def test_no_damaged_run_costs_the_report_of_the_others(made: Path, tmp_path: Pat
     done = 0
     while done < count:
         sweep = tmp_path / f"sweep{done}"
-        (sweep.mkdir(), (sweep / "multirun.yaml").touch())
+        sweep.mkdir()
+        (sweep / "multirun.yaml").touch()
         hows = []
         for number in range(min(count, 50)):
             run = sweep / f"run{number}"
@@ -60,8 +61,8 @@ def test_no_damaged_run_costs_the_report_of_the_others(made: Path, tmp_path: Pat
         try:
             runs = collect([sweep])
             found = {run.path.name: run for run in runs}
-            for run in runs:
-                read_record(run.path / "run.json")
+            for one in runs:
+                read_record(one.path / "run.json")
             metrics = json.loads((sources[0] / "run.json").read_text())["metrics"]
             assert found[sound].metrics["mAP50-95"] == metrics["mAP50-95"]
             shown = table(compare(runs))

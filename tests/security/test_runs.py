@@ -69,7 +69,8 @@ def special(file: Path, kind: str) -> None:
 @pytest.fixture
 def sweep(tmp_path: Path) -> Path:
     folder = tmp_path / "sweep"
-    (folder.mkdir(), (folder / "multirun.yaml").touch())
+    folder.mkdir()
+    (folder / "multirun.yaml").touch()
     return make_sweep(folder, backbones=("yolo11", "effv1"), necks=("conv",), seeds=1, epochs=3, images=1)
 
 
@@ -222,7 +223,7 @@ def test_long_texts_and_lists_are_cut(sweep: Path) -> None:
     bad = runs_of(sweep)[0]
     change(bad, name="a" * 1_000_000, overrides=["x"] * 1_000_000, choices={"backbone": "b" * 1_000_000})
     run = read_run(bad / "run.json")
-    assert (len(run.name), len(run.overrides), len(run.choices["backbone"])) == (1000, 2000, 1000)
+    assert (len(run.name), len(run.overrides), len(run.choices["backbone"])) == (1000, 1000, 1000)
 
 
 # ---- values of a wrong type or range

@@ -189,7 +189,7 @@ def _records(folder: Path) -> Iterator[str]:
 
 _BLOCK = ("seed", "dataset.fold")
 _CONDITIONS = ("device", "precision", "batch")
-_FEW, _MANY = 100, 2000
+_FEW, _MANY = 100, 1000
 """Choices, parts and packages that are read of a run, and settings and overrides."""
 
 

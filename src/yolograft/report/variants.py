@@ -141,7 +141,10 @@ def variants(runs: Sequence[Run]) -> Variants:
     # An option alone (`width=0.5`) says little: name its part with it.
     parts = {key.split(".")[0] for key in varied} & set(GROUPS) & choices
     shown = _order({*shown, *parts}) or [group for group in ("backbone", "neck") if group in choices]
-    naming = {group: tuple(k for k in varied if k != group and _group(k, choices) == group) for group in shown}
+    grouped: dict[str, list[str]] = {}
+    for key in varied:
+        grouped.setdefault(_group(key, choices), []).append(key)
+    naming = {group: tuple(key for key in grouped.get(group, ()) if key != group) for group in shown}
     columns, marks = _columns(shown, naming, known, choices)
 
     split: dict[tuple[object, ...], list[int]] = {}
