@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import shlex
 import signal
@@ -22,7 +23,10 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
     from yolograft.errors import UserError, machine_fault
+    from yolograft.text import plain_lines
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = list(sys.argv[1:] if arguments is None else arguments)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_usage())
@@ -37,9 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(args[0], args[1:])
     except UserError as mistake:
-        from yolograft.text import plain
-
-        print(f"yolograft: {plain(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
+        print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

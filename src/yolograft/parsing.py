@@ -6,7 +6,9 @@ from typing import Any
 MAX_DEPTH = 100
 """Levels of nesting; deeper ones end a C parser's stack, and with it the process."""
 MAX_NODES = 1_000_000
-"""Values of a YAML document with its aliases written out."""
+"""Values of a YAML document with its aliases written out; a long text counts as several."""
+_LETTERS = 64
+"""Letters of a text that count as one value more."""
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -19,6 +21,11 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("is nested too deep") from None
+
+
+def json_document(content: Any) -> bytes:
+    """Return values as a JSON file; a lone surrogate, of a path that is no Unicode, as JSON's own escape of it."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 class NotYamlError(ValueError):
@@ -88,9 +95,10 @@ def _refuse_bombs(text: str, loader: Any) -> None:
             if anchor_:
                 values_of[anchor_] = count - before
         elif isinstance(event, yaml.ScalarEvent):
-            count += 1
+            weight = 1 + len(event.value) // _LETTERS
+            count += weight
             if event.anchor:
-                values_of[event.anchor] = 1
+                values_of[event.anchor] = weight
         if len(opened) > MAX_DEPTH:
             raise ValueError("is nested too deep")
         if count > MAX_NODES:

@@ -120,4 +120,4 @@ def _task(config: DictConfig) -> float:
             if not sweep:
                 say_what_waits(folder)
     metrics = (read_record(folder / "run.json") or {}).get("metrics") or {}
-    return float(metrics["mAP50-95"]) if not _exit_code and metrics else math.nan
+    return math.nan if _exit_code else float(metrics.get("mAP50-95", math.nan))

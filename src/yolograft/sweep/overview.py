@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -118,19 +119,25 @@ def _look(folder: Path, starting: str | None = None) -> Overview:
         state = "running" if name == starting else ledger.state_of(folder / name, identity)
         counts[state] += 1
         record = read_record(folder / name / "run.json") or {}
-        if (file := folder / name / "run.json").exists():
-            written.append(file.stat().st_mtime)
+        with suppress(OSError, ValueError):
+            written.append((folder / name / "run.json").stat().st_mtime)
         share = _share(record)
         if state == "finished":
             took.append(float(record.get("seconds") or 0))
         elif state in ("running", "stopped", "to do"):
             left += 1 - share
             if share:
-                epochs.append(float(record["seconds"]) / share)
+                epochs.append(float(record.get("seconds") or 0) / share)
     each = fmean(took) if took else fmean(epochs) if epochs else None
     seconds = 0.0 if not left else None if each is None else left * each / max(counts["running"], 1)
-    changed = datetime.fromtimestamp(max(written), timezone.utc) if written else None
-    return Overview(folder, counts, seconds, changed, str(content.get("command", "")))
+    return Overview(folder, counts, seconds, _moment(written), content.get("command", ""))
+
+
+def _moment(written: list[float]) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(max(written), timezone.utc)
+    except (ValueError, OverflowError, OSError):  # none, or a clock beyond any calendar
+        return None
 
 
 def _share(record: dict[str, Any]) -> float:

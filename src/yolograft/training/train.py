@@ -10,6 +10,7 @@ from yolograft.config.preset import preset_line
 from yolograft.errors import RefusedError, UserError
 from yolograft.files import remove_abandoned
 from yolograft.stock.training import quiet
+from yolograft.text import PlainFormatter
 from yolograft.times import duration
 from yolograft.training.best_weights import lacks_weights
 from yolograft.training.build import with_absolute_path
@@ -70,6 +71,8 @@ def _train_claimed(
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
         return record.previous
+    if record.flaw:
+        log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
     if not record.previous:
         say_trained_shorter(folder, config)
@@ -143,7 +146,9 @@ def _train_rank(
     rank: int, config: dict[str, Any], folder: Path, fields: dict[str, Any], compute: Compute, group: str
 ) -> None:
     """Be one of several processes that train together; the first writes the run's folder and speaks."""
-    logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])
     quiet()
     record = Record(folder, identity(config), fields, writes=rank == 0)
     with stoppable() as stop:
