@@ -1,7 +1,11 @@
 """The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
 
+import contextlib
 import importlib
+import io
 import os
+import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -19,7 +23,10 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
     from yolograft.errors import UserError, machine_fault
+    from yolograft.text import plain_lines
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = list(sys.argv[1:] if arguments is None else arguments)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_usage())
@@ -29,20 +36,20 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"yolograft {__version__}")
         return 0
+    os.environ["YOLOGRAFT_COMMAND"] = shlex.join(["yolograft", *args])  # for run.json; every process of a sweep has it
+    interrupts = _note_interrupts()
     try:
         return _run(args[0], args[1:])
     except UserError as mistake:
-        from yolograft.text import plain
-
-        print(f"yolograft: {plain(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
+        print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
-    except KeyboardInterrupt:
-        print("yolograft: stopped", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except BaseException as error:
+        if interrupts or isinstance(error, KeyboardInterrupt):
+            print("yolograft: stopped", file=sys.stderr)
+            return 130
         if (reason := machine_fault(error)) is None:
             raise
         print(f"yolograft: {reason}", file=sys.stderr)
@@ -78,6 +85,20 @@ def _run(command: str, rest: list[str]) -> int:
         return 0
     module = importlib.import_module(f"yolograft.commands.{command}")
     return int(module.main(line if command == "train" else line.arguments))
+
+
+def _note_interrupts() -> list[int]:
+    """Return a list that grows with every Ctrl-C: some imports turn KeyboardInterrupt into an error of their own."""
+    seen: list[int] = []
+
+    def interrupt(signum: int, frame: object) -> None:
+        seen.append(signum)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or somebody else's
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, interrupt)
+    return seen
 
 
 def _usage() -> str:

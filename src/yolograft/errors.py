@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class RefusedError(UserError):
+    """A mistake that was found before a training had begun: there is nothing to keep of it."""
+
+
 _MACHINE = {
     errno.EACCES,
     errno.EDQUOT,

@@ -1,8 +1,11 @@
 """Files that a reader never sees half written, and reading of files that a stranger may have made."""
 
+import contextlib
 import errno
 import os
+import re
 import stat
+import time
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -35,6 +38,20 @@ def replace_file(path: Path, content: bytes | bytearray) -> Path:
     finally:
         scratch.unlink(missing_ok=True)
     return path
+
+
+def remove_abandoned(folder: Path, silent: float = 60.0) -> None:
+    """Remove what killed processes have left of `replace_file` in a folder.
+
+    Args:
+        folder: Where to look, not below it.
+        silent: Seconds since they were written; writing one takes a moment, and other machines write here too.
+    """
+    for file in folder.glob("*.tmp"):
+        if re.search(r"\.\d+-[0-9a-f]{8}\.tmp$", file.name):
+            with contextlib.suppress(OSError):
+                if time.time() - file.lstat().st_mtime > silent:
+                    file.unlink()
 
 
 def open_regular(path: Path | str) -> BinaryIO:

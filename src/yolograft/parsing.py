@@ -6,7 +6,9 @@ from typing import Any
 MAX_DEPTH = 100
 """Levels of nesting; deeper ones end a C parser's stack, and with it the process."""
 MAX_NODES = 1_000_000
-"""Values of a YAML document with its aliases written out."""
+"""Values of a YAML document with its aliases written out; a long text counts as several."""
+_LETTERS = 64
+"""Letters of a text that count as one value more."""
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -21,25 +23,50 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("is nested too deep") from None
 
 
-def parse_yaml(text: str) -> Any:
+def json_document(content: Any) -> bytes:
+    """Return values as a JSON file; a lone surrogate, of a path that is no Unicode, as JSON's own escape of it."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+class NotYamlError(ValueError):
+    """Text that breaks YAML's grammar.
+
+    Attributes:
+        problem: What is wrong.
+        line: Where, counted from 1; None where that is not known.
+    """
+
+    def __init__(self, problem: str, line: int | None) -> None:
+        super().__init__(f"is not YAML: {problem}" + (f", line {line}" if line else ""))
+        self.problem = problem
+        self.line = line
+
+
+def parse_yaml(text: str, *, as_written: bool = False) -> Any:
     """Return the values of a YAML text of plain types (`yaml.safe_load`).
 
     Aliases are counted before anything is built: nine lines of them stand for a thousand million values.
 
+    Args:
+        text: The document.
+        as_written: Leave every value the text that it is: `yes` is not taken for true, nor `007` for 7.
+
     Raises:
-        ValueError: It is not YAML of plain types, nested too deep, or stands for too many values. One line.
+        ValueError: It is not YAML of plain types, nested too deep, or stands for too many values. One line. A
+            `NotYamlError` where its grammar is broken.
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+    kind = "BaseLoader" if as_written else "SafeLoader"
+    loader = getattr(yaml, f"C{kind}", getattr(yaml, kind))  # ten times as fast, where PyYAML was built with it
     try:
         _refuse_bombs(text, loader)
         return yaml.load(text, loader)
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ValueError(f"is not YAML: {error.problem or error.context}{line}") from None
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise NotYamlError(" ".join(str(error.problem or error.context).split()), line) from None
     except yaml.YAMLError as error:
-        raise ValueError(f"is not YAML: {' '.join(str(error).split())}") from None
+        raise NotYamlError(" ".join(str(error).split()), None) from None
     except ValueError:
         raise
     except (RecursionError, ArithmeticError, AttributeError, KeyError, TypeError, IndexError) as error:
@@ -68,9 +95,10 @@ def _refuse_bombs(text: str, loader: Any) -> None:
             if anchor_:
                 values_of[anchor_] = count - before
         elif isinstance(event, yaml.ScalarEvent):
-            count += 1
+            weight = 1 + len(event.value) // _LETTERS
+            count += weight
             if event.anchor:
-                values_of[event.anchor] = 1
+                values_of[event.anchor] = weight
         if len(opened) > MAX_DEPTH:
             raise ValueError("is nested too deep")
         if count > MAX_NODES:

@@ -4,6 +4,8 @@ HTML needs none of its own: Jinja's autoescape does it. LaTeX and Markdown have 
 (`report/forms/`), on top of `plain`.
 """
 
+import logging
+
 
 def plain(text: str) -> str:
     """Return one line of text for any output: line breaks, control characters and lone surrogates are written out.
@@ -11,6 +13,19 @@ def plain(text: str) -> str:
     So no class name moves a terminal's cursor, ends an XML document or fails to be encoded.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def plain_lines(text: str) -> str:
+    """Return text of several lines, such as a traceback or a message, each of them `plain`."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+class PlainFormatter(logging.Formatter):
+    """Writes log lines that move no terminal's cursor, whatever the names and messages in them hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's lines, each of them `plain`."""
+        return plain_lines(super().format(record))
 
 
 def markup(text: str) -> str:

@@ -30,7 +30,8 @@ VALUES = (
     "{a", "'x", '"', "'a b'", "${seed}", "${nope}", "${env:HOME}", "${oc.env:NOPE}", "${run_folder:}", "${", "???",
     "range(1,3)", "choice(a,b)", "interval(0,1)", "glob(*)", "sort(1,2)", "shuffle(1,2)", "int('x')", "x" * 300, "..",
     "../x", "/", "/dev/null", "/dev/null/x", "~", "~nouser/x", "数据 集", "\udcff", "\x1b[31m", "a\nb", "yolo11",
-    "effv1", "timm", "resnet18", "conv,gsconv", "root.yaml", "n", "9" * 400, "=", "a=b", "(", ")", "$(x)", "`x`", "%s", "\\",
+    "effv1", "timm", "resnet18", "conv,gsconv", "root.yaml", "n", "9" * 400, "=", "a=b", "(", ")", "$(x)", "`x`",
+    "%s", "\\",
     "C:\\data\\x", "optuna", "joblib", "grid", "MULTIRUN", "'a' * 99999999999 == neck", "params<3e6",
     "[[[[[[[[1]]]]]]]]",
 )  # fmt: skip

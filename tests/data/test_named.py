@@ -17,6 +17,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from yolograft import network
 from yolograft.data.dataset import build_dataset
 from yolograft.data.sources import named as module
 from yolograft.data.sources.named import named
@@ -181,7 +182,7 @@ def test_a_network_that_swallows_everything(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(requests, "get", hang)
     start = time.perf_counter()
-    assert module._unreachable("https://example.org/a.zip", 0.3) == (
+    assert network.unreachable("https://example.org/a.zip", 0.3) == (
         "https://example.org does not answer within 0.3 s; is there a network?"
     )
     assert time.perf_counter() - start < 1
@@ -196,7 +197,7 @@ def test_a_folder_without_images_is_not_overwritten(cache: Path, served: str, mo
 
 
 def test_sets_that_are_there_need_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_unreachable", lambda *_: pytest.fail("asked for the network"))
+    monkeypatch.setattr(module, "unreachable", lambda *_: pytest.fail("asked for the network"))
     for year in ("train2012", "train2007", "val2012", "val2007", "test2007"):
         (tmp_path / "VOC" / "images" / year).mkdir(parents=True)
     spec = named(name="VOC", root=str(tmp_path))

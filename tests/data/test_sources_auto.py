@@ -1,6 +1,5 @@
 """A data set is recognised by looking, in a documented order, and the choice is said where there is one."""
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -31,15 +30,12 @@ READ_AS = {"yaml": "yolo", "folder": "folder", "coco": "coco", "voc": "voc", "la
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_recognised_and_said(
-    form: str, tmp_path: Path, labelled: LabelledSet, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_form_is_recognised_and_said(form: str, tmp_path: Path, labelled: LabelledSet) -> None:
     write_form(form, tmp_path / form, labelled)
-    with caplog.at_level(logging.INFO):
-        spec = auto(path=str(tmp_path / form))
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 1
-    assert said[0].startswith(f"{tmp_path / form}: read as {READ_AS[form.partition('-')[0]]} (it has ")
+    spec = auto(path=str(tmp_path / form))
+    source = tmp_path / form / ("data.yaml" if form.startswith("yaml") else "")
+    assert (spec.form, spec.source, spec.notes) == (READ_AS[form.partition("-")[0]], str(source), ())
+    assert spec.origin({"train": 2}) == f"read as {spec.form} from {source}: images in train 2"
     assert read(spec).boxes["a.png"] == [("cat", 4, 6, 8, 10)]
 
 
@@ -52,26 +48,20 @@ def test_a_file_says_its_form_by_its_suffix(tmp_path: Path, labelled: LabelledSe
         auto(path=str(tmp_path / "made" / "a.png"))
 
 
-def test_of_several_forms_the_first_is_taken_unless_another_is_named(
-    tmp_path: Path, labelled: LabelledSet, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_of_several_forms_the_first_is_taken_unless_another_is_named(tmp_path: Path, labelled: LabelledSet) -> None:
     root = tmp_path / "set"
     write_form("folder", root, labelled)
     (tmp_path / "other").mkdir()
     write_form("coco-roboflow", tmp_path / "other" / "coco", labelled)
     (tmp_path / "other" / "coco" / "train" / "_annotations.coco.json").rename(root / "train.json")
     (root / "data.yaml").write_text("train: train/images\nval: val/images\nnames: [ocelot]\n")
-    with caplog.at_level(logging.WARNING):
-        assert auto(path=str(root)).names == {0: "ocelot"}
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{root}: could be read as folder (train/images and train/labels), coco (train.json), too; "
-        "dataset.format=folder does"
-    ]
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        assert auto(path=str(root), format="folder").names == {0: "cat"}
-        assert auto(path=str(root), format="coco").names == {0: "cat"}
-    assert not caplog.records
+    spec = auto(path=str(root))
+    assert spec.names == {0: "ocelot"}
+    assert spec.notes == ("could be read as coco (train.json), too; dataset.format=coco does",)
+    assert auto(path=str(root), format="folder").names == {0: "cat"}
+    assert auto(path=str(root), format="coco").names == {0: "cat"}
+    (root / "train.json").write_text('{"images": [], "annotations": [], "categories": 3}')
+    assert auto(path=str(root)).notes == (), "what would be refused is not advised"
     with pytest.raises(UserError, match="no images with Pascal VOC XML"):
         auto(path=str(root), format="voc")
 

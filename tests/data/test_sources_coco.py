@@ -110,15 +110,21 @@ def test_splits_and_images_can_be_named(tmp_path: Path) -> None:
     write_image(tmp_path / "pictures" / "of animals" / "a.png")
     write_image(tmp_path / "pictures" / "of animals" / "b.png")
     with pytest.raises(
-        UserError, match=r"several COCO JSON files for train: one.json, two.json; choose with dataset.train="
+        UserError,
+        match=r"for train: one.json, two.json; choose with dataset=coco_json dataset.path=.* dataset.train=FILE",
     ):
         coco(path=str(tmp_path))
     spec = coco(path=str(tmp_path), train="one.json", test="two.json", images="pictures/of animals")
     assert (len(spec.train), spec.val, len(spec.test)) == (1, (), 1)
     with pytest.raises(UserError, match=r"dataset.images: folder .*nowhere does not exist"):
         coco(path=str(tmp_path), train="one.json", images="nowhere")
+    spec = coco(path=str(tmp_path), train="one.json")
+    assert spec.train == (str(tmp_path / "pictures" / "of animals" / "a.png"),)
+    assert spec.notes == (f"one.json: its images were found in {Path('pictures', 'of animals')}",)
+    (tmp_path / "pictures" / "of animals" / "a.png").rename(tmp_path / "pictures" / "c.png")
     with pytest.raises(
-        UserError, match=r"one.json: none of its images is found, such as a.png; .*dataset.images=FOLDER"
+        UserError,
+        match=r"one.json: none of its images, such as a.png, is below .*; put them there, or .* dataset.images=",
     ):
         coco(path=str(tmp_path), train="one.json")
 

@@ -1,6 +1,7 @@
 """Splits made here: reproducible, disjoint, complete, and near-duplicates on one side when asked for."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from yolograft.data.listing import list_images
 from yolograft.data.spec import DataSpec
-from yolograft.data.splitting import fold, hold_out
+from yolograft.data.splitting import fold, held_files, hold_out
 from yolograft.errors import UserError
 
 
@@ -77,7 +78,61 @@ def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None
 def test_what_cannot_be_split_is_refused(pool: DataSpec) -> None:
     with pytest.raises(UserError, match=r"dataset.split=0.8: pool has a val split already"):
         hold_out(hold_out(pool, 0.8), 0.8)
-    with pytest.raises(UserError, match=r"of the 50 images of pool 50 would be left to train on and 0 to validate on"):
-        hold_out(pool, 0.9999)
     with pytest.raises(UserError, match=r"dataset.folds=51: pool has only 50 images to deal out"):
         fold(pool, 51, 0)
+
+
+def test_at_least_one_image_is_on_each_side(pool: DataSpec) -> None:
+    assert hold_out(pool, 0.9999).held_out == (1, 50)
+    files = list_images(pool, "train")
+    for count in (2, 3, 4, 5):
+        few = replace(pool, train=tuple(files[:count]))
+        split = hold_out(few, 0.8)
+        assert (len(split.train), len(split.val), split.held_out) == (count - 1, 1, (1, count))
+    with pytest.raises(UserError, match=r"pool: no image can be held out .* it has only one image; add some, or give"):
+        hold_out(replace(pool, train=tuple(files[:1])), 0.8)
+    with pytest.raises(UserError, match=r"all nearly the same; dataset.group_duplicates=false parts them"):
+        hold_out(replace(pool, train=tuple(files[:2])), 0.8, group_duplicates=True)
+    assert hold_out(replace(pool, train=tuple(files[:2])), 0.8, group_duplicates=False).held_out == (1, 2)
+
+
+def draws(*numbers: float) -> dict[str, float]:
+    return {f"{place}": number for place, number in enumerate(numbers)}
+
+
+def nothing(numbers: dict[str, float]) -> dict[str, set[int]]:
+    return {file: set() for file in numbers}
+
+
+def test_a_share_that_is_near_stays_and_one_that_is_far_is_brought_to_the_goal() -> None:
+    near = draws(*(n / 100 for n in range(0, 100, 2)))  # 50 images, 10 of them from 0.8
+    assert held_files(near, nothing(near), 0.8) == {str(n) for n in range(40, 50)}
+    eight = {**near, "40": 0.1, "41": 0.1001}
+    assert held_files(eight, nothing(eight), 0.8) == {str(n) for n in range(42, 50)}, "off by a fifth"
+    six = {**eight, "42": 0.1002, "43": 0.1003}
+    held = held_files(six, nothing(six), 0.8)
+    assert held == {str(n) for n in [*range(36, 40), *range(44, 50)]}, "off by more than a third: the highest draws"
+    fourteen = draws(*(n / 20 for n in range(14)), 0.9)
+    assert held_files(fourteen, nothing(fourteen), 0.8) == {"14", "13", "12"}
+
+
+def test_a_class_is_on_both_sides_where_it_can_be() -> None:
+    numbers = draws(0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.85, 0.9)
+    shown = {file: {0} for file in numbers}
+    assert held_files(numbers, shown, 0.8) == {"6", "7"}
+    assert held_files(numbers, {**shown, "1": {1}, "4": {1}}, 0.8) == {"4", "6", "7"}, "the higher draw of the two"
+    assert held_files(numbers, {**shown, "1": {1}}, 0.8) == {"6", "7"}, "a class of one image is trained on"
+    assert held_files(numbers, {**shown, "7": {1}}, 0.8) == {"6"}
+    assert held_files(numbers, {**shown, "6": {1}, "7": {0, 1}}, 0.8) == {"7"}, "the lower draw of the two"
+    assert held_files(numbers, {**shown, "1": {1, 2}, "4": {1}}, 0.8) == {"4", "6", "7"}, "2 has but one image"
+
+
+def test_classes_are_read_from_labels_of_any_form(pool: DataSpec) -> None:
+    labels = Path(pool.train[0]).with_name("labels")
+    labels.mkdir()
+    rare = sorted(names(hold_out(replace(pool, names={0: "a", 1: "b"}), 0.8).train))[:2]
+    for name in (Path(file).name for file in list_images(pool, "train")):
+        (labels / name).with_suffix(".txt").write_text(f"{int(name in rare)} 0.5 0.5 0.5 0.5\n")
+    split = hold_out(replace(pool, names={0: "a", 1: "b"}), 0.8)
+    assert len(names(split.val) & set(rare)) == 1
+    assert len(split.val) == 9

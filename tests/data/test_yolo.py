@@ -69,8 +69,12 @@ def test_the_only_yaml_file_that_names_images_is_taken(root: Path) -> None:
     file = write(root, "train: images/train\nnames: [cat]\n", "pets.yml")
     assert yolo(path=str(root)) == yolo(path=file)
     write(root, "train: images/val\nnames: [cat]\n", "other.yaml")
-    with pytest.raises(UserError, match=r"holds no data.yaml; dataset.path names the file"):
+    with pytest.raises(UserError) as caught:
         yolo(path=str(root))
+    assert str(caught.value) == (
+        f"{root}: several YAML files describe a data set: other.yaml, pets.yml; "
+        f"dataset.path={root / 'other.yaml'} takes one"
+    )
     write(root, "train: images/val\nnames: [cat]\n")
     assert yolo(path=str(root)).train == (str(root / "images" / "val"),)
 
@@ -102,6 +106,29 @@ def test_names_may_be_left_to_nc(root: Path) -> None:
     assert yolo(path=write(root, "train: images/train\nval: images/val\nnc: 2\n")).names == {0: "class_0", 1: "class_1"}
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[yes, no, On]", ["yes", "no", "On"]),
+        ("{0: true, 1: 'null'}", ["true", "null"]),
+        ("[007, 1e3, 1_000, 2.50]", ["007", "1e3", "1_000", "2.50"]),
+        ("['1': a]", None),
+    ],
+)
+def test_names_are_as_they_are_written(root: Path, text: str, names: list[str] | None) -> None:
+    file = write(root, f"train: images/train\nval: images/val\nnames: {text}\n")
+    if names is None:
+        with pytest.raises(UserError, match="each of 'names' must be text"):
+            yolo(path=file)
+    else:
+        assert list(yolo(path=file).names.values()) == names
+
+
+def test_equal_names_are_said(root: Path) -> None:
+    spec = yolo(path=write(root, "train: images/train\nval: images/val\nnames: [a, b, a]\n"))
+    assert spec.notes == ("data.yaml: the classes 0 and 2 have the same name, 'a'; both are kept",)
+
+
 def test_what_exports_of_roboflow_write(root: Path) -> None:
     file = write(root, "train: ../images/train\nvalidation: ../images/val\nnames: [cat]\n")
     assert yolo(path=file).val == (str(root / "images" / "val"),)
@@ -111,13 +138,13 @@ def test_ultralytics_own_folders_are_never_looked_at(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "datasets" / "pets" / "images" / "train").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "datasets")  # where ultralytics would find `path: pets`
-    file = write(root, "path: pets\ntrain: images/train\nval: images/train\nnames: [cat]\n")
+    monkeypatch.chdir(tmp_path)  # ultralytics' own folder for data sets is `datasets` in it or beside it
+    file = write(root, "path: pets\ntrain: images/elsewhere\nval: images/train\nnames: [cat]\n")
     with pytest.raises(UserError) as caught:
         yolo(path=file)
-    wrong = root / "pets" / "images" / "train"
-    assert (
-        str(caught.value) == f"{file}: 'train' is {wrong}, which does not exist (paths are relative to {root / 'pets'})"
+    wrong = root / "images" / "elsewhere"
+    assert str(caught.value) == (
+        f"{file}: 'train' is {wrong}, which does not exist (paths are relative to {root}; path: pets does not exist)"
     )
 
 
@@ -140,7 +167,20 @@ GOOD = {"train": "train: images/train\n", "val": "val: images/val\n", "names": "
         ({"names": "names: []\n"}, "'names' is missing"),
         ({"names": "names: {1: cat, 2: dog}\n"}, r"keys of 'names' must be 0 to 1, each once, not \[1, 2\]"),
         ({"names": "names: {cat: 0}\n"}, "keys of 'names' must be class numbers"),
-        ({"names": "names: [cat]\nnc: 3\n"}, "'nc' is 3, but 'names' has 1 classes"),
+        ({"names": "names: [cat]\nnc: 3\n"}, "'nc' is 3, but 'names' has 1 classes; name all of them, or"),
+        ({"names": "names: person\n"}, r"'names' must be a list; for one class write names: \[person\]"),
+        ({"names": "names: [cat, null]\n"}, r"class 1 has no name; if 'null' is meant, put it in quotes"),
+        ({"names": "names:\n\t0: cat\n"}, r"data.yaml:4: not YAML.*; indent with spaces, not with tabs"),
+        ({"path": 'path: "C:\\Users\\me\\set"\n'}, r"data.yaml:4: not YAML.* write paths with / or in single quotes"),
+        (
+            {"path": 'path: "C:\\new\\table"\n'},
+            r"'path' is .*: in double quotes .* write paths with / or in single quotes",
+        ),
+        ({"train": 'train: "C:\\new\\table"\n'}, r"'train' is .*: in double quotes .* write paths with / or in single"),
+        (
+            {"train": "train: nowhere\ndownload: https://example.com/x.zip\n"},
+            r"'download' \('https.*\) is not followed: fetch",
+        ),
         ({"names": "nc: many\n"}, "'nc' must be a whole number from 1, not 'many'"),
         ({"names": "nc: 1000000000000\n"}, "'nc' must be a whole number from 1, not 1000000000000"),
         ({"names": "names: [cat, [dog]]\n"}, r"each of 'names' must be text, not \['dog'\]"),

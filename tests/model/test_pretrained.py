@@ -1,15 +1,24 @@
-"""Weights with timm's names in the backbones that are built of timm's blocks. Downloads are not tried here."""
+"""Weights with timm's names in the backbones that are built of timm's blocks. Downloads come from this machine."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from yolograft.errors import UserError
 from yolograft.model.backbones import pretrained
 from yolograft.model.backbones.effv1 import EffV1
 from yolograft.model.detector import parts_params
 from yolograft.model.features import Scale
+from yolograft.model.weights import load_weights
+from yolograft.stock import downloads
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,7 @@ def test_true_asks_timm_for_the_variant(build, monkeypatch):
 
     whole = Scale("whole", 1.0, 1.0, 1024, False)
     monkeypatch.setattr(pretrained.timm, "create_model", create_model)
+    monkeypatch.setattr(pretrained, "unreachable", lambda address: None)
     torch.manual_seed(0)
     model = build(backbone="effv1", pretrained=True, width=1, depth=1)
     assert asked == [("tf_efficientnet_b0", True)]
@@ -75,6 +85,7 @@ def test_a_failed_download_is_one_line(build, monkeypatch):
         raise OSError("no route to host\nmore")
 
     monkeypatch.setattr(pretrained.timm, "create_model", create_model)
+    monkeypatch.setattr(pretrained, "unreachable", lambda address: None)
     with pytest.raises(UserError, match=r"no weights for timm's 'tf_efficientnet_b0' \(no route to host\)"):
         build(backbone="effv1", pretrained=True, width=1, depth=1)
 
@@ -88,3 +99,85 @@ def test_a_file_that_does_not_fit(build, tmp_path):
     torch.save({"model": torch.nn.Conv2d(1, 1, 1)}, tmp_path / "m.pt")
     with pytest.raises(UserError, match="holds more than tensors"):
         build(backbone="effv1", pretrained=str(tmp_path / "m.pt"))
+
+
+@contextmanager
+def hub(content: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A hub on this machine that has one file for every name; yields its address and what was asked of it."""
+    asked = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            for key, value in {"Content-Length": len(content), "ETag": '"one"', "X-Repo-Commit": "a" * 40}.items():
+                self.send_header(key, str(value))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_weights_come_from_the_hub_once(build, tmp_path, monkeypatch):
+    """timm's and huggingface_hub's own code downloads; the second time, without a network, the cache has them."""
+    file = tmp_path / "w.safetensors"
+    save_file(timm.create_model("resnet18").state_dict(), file)
+    monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with hub(file.read_bytes()) as (address, asked):
+        monkeypatch.setattr(pretrained.constants, "ENDPOINT", address)  # as HF_ENDPOINT sets both
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(pretrained.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        model = build(backbone="timm", model="resnet18", pretrained=True)
+    assert any(request.startswith("GET /timm/resnet18.a1_in1k/resolve/") for request in asked)
+    assert torch.equal(model.model[0].body.conv1.weight, load_file(file)["conv1.weight"])
+    began = time.monotonic()
+    again = build(backbone="timm", model="resnet18", pretrained=True)  # the hub is gone
+    assert time.monotonic() - began < 10
+    assert torch.equal(again.model[0].body.conv1.weight, load_file(file)["conv1.weight"])
+
+
+def test_without_a_network_it_is_one_line_at_once(build, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path))
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setattr(pretrained.constants, "ENDPOINT", nobody)
+    began = time.monotonic()
+    with caplog.at_level("INFO"), pytest.raises(UserError) as refused:
+        build(backbone="timm", model="resnet18", pretrained=True)
+    assert time.monotonic() - began < 10  # 92 s, with 46 lines, before
+    assert str(refused.value) == (
+        f"backbone 'timm': pretrained=true: no weights for timm's 'resnet18' ({nobody} cannot be reached; is there a "
+        f"network?); download them from {nobody}/timm/resnet18.a1_in1k and give the file: backbone.pretrained=FILE"
+    )
+    assert not caplog.records
+    assert pretrained.constants.HF_HUB_OFFLINE is False
+
+
+def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
+    content = b"PK" + bytes(200_000)
+    monkeypatch.setattr(downloads, "cache_dir", lambda: tmp_path)
+    with hub(content) as (address, asked):
+        monkeypatch.setattr(downloads, "RELEASE", f"{address}/download")
+        file = downloads.published_weights("yolo11n.pt")
+        assert file is not None
+        assert file == tmp_path / "weights" / "yolo11n.pt"
+        assert file.read_bytes() == content
+        assert "GET /download/yolo11n.pt" in asked
+    assert downloads.published_weights("yolo11n.pt") == file  # the server is gone
+    assert downloads.published_weights("mine.pt") is None
+    assert downloads.published_weights("../yolo11n.pt") is None
+    with pytest.raises(UserError, match=rf"^yolo11s\.pt cannot be downloaded: .*; put .*/yolo11s\.pt into {tmp_path}"):
+        load_weights("yolo11s.pt")

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 import pytest
 import yaml
 
 from yolograft import __version__
 from yolograft.report.collect import Run, collect
 from yolograft.report.comparison import Comparison, Row, compare
+from yolograft.training import claim
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {
@@ -101,7 +103,10 @@ def sweep(tmp_path: Path, write_run: WriteRun) -> Path:
     error = {"type": "OutOfMemoryError", "message": "no room for | 2 GiB\nsecond line", "traceback": "…"}
     unended: dict[str, Any] = {"metrics": {}, "images_per_second": None, "best_epoch": None}
     write_run(folder / "mbv3_gsconv_n", "mbv3", "gsconv", status="failed", error=error, epochs_done=2, **unended)
-    write_run(folder / "effv2_conv_n", "effv2", "conv", status="running", epochs_done=3, **unended)
+    running = write_run(folder / "effv2_conv_n", "effv2", "conv", status="running", epochs_done=3, **unended)
+    process = psutil.Process()  # without a living owner a run is not running
+    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    (running / claim.LOCK).write_text(json.dumps(told), encoding="utf-8")
     damaged = write_run(folder / "effv2_gsconv_n", "effv2", "gsconv")
     (damaged / "run.json").write_text('{"status": "fini', encoding="utf-8")
     return folder

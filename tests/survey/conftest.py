@@ -57,6 +57,7 @@ def faulty(tmp_path: Path) -> Path:
     add(root, "val", "brighter.png", brighter, "0 0.5 0.5 0.5 0.5\n")
     yaml = _yaml(root, NAMES)
     yaml.write_text(yaml.read_text(encoding="utf-8") + "test: none.txt\n", encoding="utf-8")
+    (root / "none.txt").write_text("notes of somebody\n")  # a split that cannot be read
     return yaml
 
 

@@ -44,6 +44,7 @@ def test_the_table_names_the_first_fault_of_each_kind_also_in_a_narrow_log(fault
     assert done.returncode == 0, done.stderr  # the person said that faults are no reason to stop
     assert f"{faulty.parent / 'labels' / 'train' / 'range.txt'}:2: class 7 is out of range" in done.stdout
     assert "test cannot be read" in done.stdout
+    assert f"read as yolo from {faulty}: images in train " in done.stdout
     assert "\\u7ea2\\u7ec6\\u80de" in done.stdout  # a class name that the output's encoding does not have
     assert "Traceback" not in done.stderr
 

@@ -87,7 +87,7 @@ def test_the_page_names_every_fault_with_file_and_line(reading: Reading) -> None
         "images/train/broken.png",
         "in val, but the same image is in train: images/train/image 0.png",
         "test cannot be read:",
-        "none.txt does not exist",
+        "none.txt (looked for",
     ):
         assert words in elements.text
     details = {detail["id"]: "open" in detail for detail in elements.all("details")}

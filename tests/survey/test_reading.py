@@ -1,7 +1,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from yolograft.data.sources.auto import auto
 from yolograft.data.sources.yolo import yolo
+from yolograft.data.splitting import hold_out
 from yolograft.survey.page import to_json
 from yolograft.survey.reading import read
 from yolograft.survey.statistics import describe
@@ -60,9 +65,26 @@ def test_the_document_says_what_was_found(faulty: Path) -> None:
         "within": {"train": 1, "val": 0},
         "across": {"same": 1, "nearly_the_same": 1},
     }
-    assert "none.txt does not exist" in document["unreadable_splits"]["test"]
+    assert "none.txt (looked for" in document["unreadable_splits"]["test"]
     assert document["falsified"] is True
     assert document["kinds"]["leak"] == 1
     (wrong,) = [fault for fault in document["faults"] if fault["kind"] == "class-range"]
     assert (wrong["line"], wrong["split"], wrong["effect"]) == (2, "train", "falsifies")
     assert Path(wrong["file"]).name == "range.txt"
+
+
+def test_what_was_read_and_held_out_is_in_the_document(tmp_path: Path) -> None:
+    for number in range(14):
+        picture = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (tmp_path / "classes.txt").write_text("cat\ncat\n")
+    spec = hold_out(auto(path=str(tmp_path)), 0.8)
+    document = describe(read(spec), 640)
+    count = document["held_out"]["images"]
+    assert (document["form"], document["source"], document["held_out"]["of"]) == ("flat", str(tmp_path), 14)
+    assert abs(count - 2.8) <= 1
+    assert (document["splits"]["train"]["images"], document["splits"]["val"]["images"]) == (14 - count, count)
+    said = f"images in train {14 - count}, val {count}; no val split was given: held out {count} of 14 images"
+    assert document["origin"] == f"read as flat from {tmp_path}: {said}"
+    assert document["notes"] == ["classes.txt: the classes 0 and 1 have the same name, 'cat'; both are kept"]

@@ -1,8 +1,11 @@
 """What a constraint says, and what it refuses to do."""
 
+import time
+
 import pytest
 
 from yolograft.errors import UserError
+from yolograft.report.condition import Condition
 from yolograft.sweep.constraint import Constraint
 
 VALUES = {
@@ -77,3 +80,39 @@ def test_it_knows_whether_a_variant_must_be_built() -> None:
 
 def test_a_drop_is_explained_by_what_the_variant_has() -> None:
     assert Constraint("params<2e6 and scale == 'n'").reason(VALUES) == "params=2,590,620, scale=n"
+
+
+HUGE = [
+    "'a' * 99999999999 == scale",
+    "99999999999 * 'a' == scale",
+    "['a'] * 99999999999 == scale",
+    "9**9**9 > params",
+    "1 << 99999999999 > params",
+    "'a' + 'b' == scale",
+    "-" * 900 + "params > 1",
+    "(" * 300 + "params" + ")" * 300 + " > 1",
+    "not " * 240 + "params",
+    "+".join(["params"] * 130) + " > 1",
+    "params > " + "9" * 5000,
+    "params.a" + ".a" * 400,
+    "params > 1 or " * 100 + "params",
+]
+
+
+@pytest.mark.parametrize("text", HUGE)
+def test_what_would_grow_without_end_is_refused_at_once_in_one_line(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UserError) as refused:
+        Constraint(text).holds(VALUES)
+    assert time.monotonic() - began < 1
+    assert "\n" not in str(refused.value)
+    with pytest.raises(UserError):
+        Condition("filter", text).holds(VALUES.get)
+
+
+def test_large_numbers_overflow_into_one_line() -> None:
+    with pytest.raises(UserError, match="too large"):
+        Constraint(f"{'9' * 400} / 3 > params").holds(VALUES)
+    assert Constraint(f"{'9' * 400} > params").holds(VALUES)
+    with pytest.raises(UserError, match="is no number"):
+        Condition("filter", f"{'9' * 400} > params").holds(VALUES.get)

@@ -24,7 +24,7 @@ def write_run(folder: Path, **fields: Any) -> Path:
 
 def hold(folder: Path) -> None:
     process = psutil.Process(os.getppid())
-    told = {"host": claim._machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
     (folder / claim.LOCK).write_text(json.dumps(told))
 
 

@@ -12,6 +12,9 @@ from tiny import TINY
 from yolograft.config import resolvers, search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
+from yolograft.data.spec import DataSpec
+from yolograft.model.detector import Detector, build_detector
+from yolograft.training.build import model_spec
 from yolograft.training.train import train
 
 Trained = tuple[dict[str, Any], Path]
@@ -21,6 +24,22 @@ Trained = tuple[dict[str, Any], Path]
 def one_thread() -> None:
     """Small tensors gain nothing by threads, and other tests run beside this one."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def build() -> Callable[..., Detector]:
+    """Build a detector with a backbone, its options, a scale and a number of classes."""
+
+    def _build(*, backbone: str = "yolo11", scale: str = "n", nc: int = 2, **options: Any) -> Detector:
+        changed = [f"backbone={backbone}", f"scale={scale}", *(f"backbone.{key}={v}" for key, v in options.items())]
+        search_path.register()
+        resolvers.register()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+            config = resolvers.job_config(compose("train", changed, return_hydra_config=True))
+        names = {index: str(index) for index in range(nc)}
+        return build_detector(model_spec(config, DataSpec("none", (), (), (), names, "")))
+
+    return _build
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from yolograft.training.claim import EXPIRES_AFTER, LOCK, Claim, ClaimedError, o
 def write_lock(folder: Path, silent: float = 0.0, **changes: Any) -> Path:
     """Leave a lock as another process would, renewed so many seconds ago."""
     process = psutil.Process()
-    told = {"host": claims._machine(), "pid": process.pid, "started": process.create_time(), "token": "theirs"}
+    told = {"host": claims.machine(), "pid": process.pid, "started": process.create_time(), "token": "theirs"}
     file = folder / LOCK
     file.write_text(json.dumps({**told, **changes}))
     os.utime(file, (time.time() - silent, time.time() - silent))

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from tiny import TINY, record
 from yolograft.errors import UserError
 from yolograft.training.module import DetectionTraining
+from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -191,3 +193,60 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     cut, uncut = only(tmp_path, "cut"), only(tmp_path, "whole")
     assert (cut / "metrics.csv").read_text() == (uncut / "metrics.csv").read_text()
     assert same(cut, uncut)
+
+
+def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(run, monkeypatch, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+    to_input = DetectionTraining.to_input
+
+    def remove(self, batch, size=None):  # type: ignore[no-untyped-def]
+        if self.epoch == 1:
+            shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        return to_input(self, batch, size)
+
+    monkeypatch.setattr(DetectionTraining, "to_input", remove)
+    with pytest.raises(UserError, match=r"run was removed while this run was training: nothing more is written"):
+        run("epochs=3")
+    assert not (tmp_path / "run").exists()
+    assert "cannot be written" not in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    to_input = DetectionTraining.to_input
+
+    def die(self, batch, size=None):  # type: ignore[no-untyped-def]
+        if self.epoch == 1:
+            signal.raise_signal(signal.SIGTERM)
+            raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")
+        return to_input(self, batch, size)
+
+    monkeypatch.setattr(DetectionTraining, "to_input", die)
+    with pytest.raises(StoppedError):
+        run("epochs=3")
+    told = record(tmp_path / "run")
+    assert (told["status"], told["epochs_done"], told["attempts"]) == ("stopped", 1, 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_whoever_hears_a_signal_all_around_know_of_it() -> None:
+    with stoppable(silent=True) as outer:
+        with stoppable(silent=True) as inner:
+            signal.raise_signal(signal.SIGTERM)
+            assert (inner.signum, outer.signum, asked()) == (signal.SIGTERM, signal.SIGTERM, signal.SIGTERM)
+        with stoppable(silent=True) as later, pytest.raises(StoppedError):
+            later.check()
+    assert asked() is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals cannot be held back there")
+def test_a_process_that_is_started_gets_its_signals_when_it_listens() -> None:
+    program = (
+        "import os, signal, sys; from yolograft.training.stopping import let_through, stoppable\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "with stoppable(silent=True) as stop, let_through(signal.SIGTERM):\n"
+        "    sys.exit(int(stop.signum or 0))"
+    )
+    with held_back(signal.SIGTERM):
+        process = subprocess.Popen([sys.executable, "-c", program])
+    assert process.wait(60) == signal.SIGTERM
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

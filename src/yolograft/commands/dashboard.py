@@ -1,12 +1,12 @@
 """`yolograft dashboard`: the saved workspace and the report of a sweep in W&B."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
 from yolograft.files import replace_file
+from yolograft.parsing import json_document
 
 
 def main(arguments: list[str]) -> int:
@@ -31,9 +31,8 @@ def main(arguments: list[str]) -> int:
         file = Path(config["file"]).expanduser()
         if not file.parent.is_dir():
             raise UserError(f"file={file}: there is no folder {file.parent}")
-        content = json.dumps(specification(made), indent=2, ensure_ascii=False) + "\n"
         try:
-            print(replace_file(file, content.encode()))
+            print(replace_file(file, json_document(specification(made))))
         except OSError as error:
             raise UserError(f"file={file}: cannot be written: {error.strerror}") from error
         return 0

@@ -1,10 +1,10 @@
 """`yolograft data`: what is in a data set, and what is wrong with it."""
 
-import io
 import sys
 from pathlib import Path
 
 from yolograft.commands.app import config_of
+from yolograft.text import plain
 
 
 def main(arguments: list[str]) -> int:
@@ -24,18 +24,17 @@ def main(arguments: list[str]) -> int:
     from yolograft.training.build import data_spec
 
     quiet()
-    reading = read(data_spec(config), say=lambda line: print(line, file=sys.stderr))
+    reading = read(data_spec(config), say=lambda line: print(plain(line), file=sys.stderr))
     numbers = describe(reading, config["imgsz"])
     page, missing = write(reading, numbers, Path(config["out"]).expanduser())
     if missing:
-        names = ", ".join(missing[:3])
+        names = plain(", ".join(missing[:3]))
         print(f"samples.png shows numbers for {names}: no installed font has these letters", file=sys.stderr)
     if config["format"] == "json":
         print(to_json(numbers), end="")
+        print("\n".join(map(plain, (numbers["origin"], *numbers["notes"]))), file=sys.stderr)
         print(page, file=sys.stderr)
     else:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
-            sys.stdout.reconfigure(errors="backslashreplace")
         print_tables(numbers, Console(soft_wrap=not sys.stdout.isatty()))
         print(page)
     return int(reading.falsified and config["dataset"]["check"] == "strict")

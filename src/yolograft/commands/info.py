@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yolograft.commands.app import config_of
+from yolograft.text import markup
 
 
 def main(arguments: list[str]) -> int:
@@ -40,15 +41,17 @@ def describe(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    table = Table(title=" ".join(f"{k}={v}" for k, v in answer["choices"].items()), title_justify="left")
+    title = " ".join(f"{k}={v}" for k, v in answer["choices"].items())
+    table = Table(title=markup(title), title_justify="left")
     table.add_column("part")
     table.add_column("parameters", justify="right")
     table.add_column("share", justify="right")
     for part, params in answer["parts"].items():
-        table.add_row(part, f"{params:,}", f"{params / answer['params']:.0%}")
+        table.add_row(markup(part), f"{params:,}", f"{params / answer['params']:.0%}")
     table.add_section()
     table.add_row("all", f"{answer['params']:,}", "")
     console = Console()
     console.print(table)
     levels = ", ".join(f"{n} {f['channels']} channels at 1/{f['stride']}" for n, f in answer["levels"].items())
-    console.print(f"{answer['gflops']} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes; backbone gives {levels}")
+    size = f"{answer['gflops']} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"
+    console.print(markup(f"{size}; backbone gives {levels}"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
+from yolograft.text import plain
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
         # Who wants a form on standard output does not wait for pictures.
         files = write(table(comparison if usual else compare(runs)), folders[0], page=config["format"] == "table")
     for file in files:
-        print(file, file=sys.stderr)
+        print(plain(str(file)), file=sys.stderr)
     return 0
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from yolograft.commands.app import config_of
 from yolograft.report.columns import duration
 from yolograft.sweep.overview import Overview, overview
+from yolograft.text import markup
 
 _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropped")
 
@@ -53,7 +54,7 @@ def _print(found: Sequence[Overview]) -> None:
     for one in found:
         left = "?" if one.seconds_left is None else duration(one.seconds_left) if one.seconds_left else ""
         counts = [str(one.counts[state] or "") for state in shown]
-        table.add_row(one.path.as_posix(), str(one.runs), *counts, left, _ago(one.changed))
+        table.add_row(markup(one.path.as_posix()), str(one.runs), *counts, left, _ago(one.changed))
     console.print(table)
 
 

@@ -16,11 +16,14 @@ from yolograft.config.check import CommandLine
 from yolograft.config.jobs import Job, choices_of
 from yolograft.config.locations import conf_dir
 from yolograft.errors import UserError
+from yolograft.processes import own_names, remove_leftovers
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
+from yolograft.sweep.overview import place
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
 from yolograft.training.record import read_record
+from yolograft.training.stopping import StoppedError, StopRequest, stoppable
 from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -30,33 +33,49 @@ search_path.register()
 resolvers.register()
 
 _exit_code = 0
+_made = False
+"""Whether the folder of a single run is made by this command."""
 
 
 def main(line: CommandLine) -> int:
-    """Run Hydra with a checked command line and return the exit code."""
-    global _exit_code
+    """Do what a checked command line asks for, and return the exit code."""
+    # From here on, so that nothing that is being started or imported is lost to a signal.
+    with stoppable() as stop:
+        try:
+            return _main(line, stop)
+        except StoppedError as stopped:
+            return stopped.exit_code
+
+
+def _main(line: CommandLine, stop: StopRequest) -> int:
+    global _exit_code, _made
     _exit_code = 0
     SweepCallback.reset()
+    own_names()
+    remove_leftovers()
     jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
-    if line.jobs and line.jobs[0].config["plan"]:
+    stop.check()
+    planned = bool(line.jobs) and line.jobs[0].config["plan"]
+    if line.sweep or planned:
+        from yolograft.sweep.shared import check_shared
+
+        stop.check()
+        check_shared(jobs or line.probes, line.launcher)
+        stop.check()
+    if planned:
         return _plan(line, jobs, dropped)
     if dropped and not jobs:
         job, reason = dropped[0]
         which = f"no run meets it; {job.name}" if line.sweep else "this variant"
         raise UserError(f"constraint={job.config['constraint']}: {which} has {reason}")
-    if line.sweep:
-        from yolograft.sweep.same_data import refuse_changed_data
-
-        refuse_changed_data(jobs)
+    _made = not line.sweep and not any(job.folder.exists() for job in jobs)
     GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
     sys.argv = ["yolograft train", *line.arguments]
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
-    except BaseException as stopped:
+    except BaseException:
         SweepCallback.close()
-        if (code := getattr(stopped, "exit_code", None)) is None:  # all but a StoppedError
-            raise
-        return int(code)
+        raise
     return SweepCallback.close() or _exit_code
 
 
@@ -86,6 +105,8 @@ def _task(config: DictConfig) -> float:
         overrides=list(hydra_config.overrides.task),
         group=folder.parent.name if sweep else str(config.project),
         sweep=sweep,
+        place=place(folder) if sweep else "",
+        made=_made,
     )
     if sweep and config.isolate:
         from yolograft.sweep.isolation import run_isolated
@@ -99,4 +120,4 @@ def _task(config: DictConfig) -> float:
             if not sweep:
                 say_what_waits(folder)
     metrics = (read_record(folder / "run.json") or {}).get("metrics") or {}
-    return float(metrics["mAP50-95"]) if not _exit_code and metrics else math.nan
+    return math.nan if _exit_code else float(metrics.get("mAP50-95", math.nan))

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
-from yolograft.text import markup
+from yolograft.text import markup, plain
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +75,7 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
     if settings["check"] != "off":
         for line in summary_lines(dataset.scan.faults, 10):
-            print(line, file=sys.stderr)
+            print(plain(line), file=sys.stderr)
     enforce(settings["check"], dataset.scan.faults)
     loader = val_loader(dataset, config["batch"], compute.workers)
     folder = _plots_folder(weights, f"{spec.name}-{config['split']}")
@@ -97,6 +97,6 @@ def _print(answer: dict[str, Any]) -> None:
     columns = ("precision", "recall", "mAP50", "mAP50-95")
     for name in ("class", *columns):
         table.add_column(name, justify="left" if name == "class" else "right")
-    for name, values in {"all": answer, **answer["per_class"]}.items():
+    for name, values in [("all", answer), *answer["per_class"].items()]:  # a class may be called so too
         table.add_row(markup(name), *(f"{values[c]:.4f}" for c in columns))
     Console().print(table)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.config import resolvers, search_path
 from yolograft.config.flags import Flags, parse_flags
 from yolograft.config.folders import refuse_unwritable
+from yolograft.config.from_run import expand
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
-from yolograft.config.jobs import Job, grid, job_of, sweep_folder
+from yolograft.config.jobs import Job, check_folders, grid, job_of, sweep_folder, where_it_was
 from yolograft.config.launchers import launcher_model
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
@@ -29,6 +29,7 @@ from yolograft.config.search import (
     Search,
     check_folder,
     check_space,
+    holds_search,
     is_search,
     probes,
     refuse_intervals,
@@ -52,12 +53,16 @@ class CommandLine:
         sweep: Whether it asks for several runs.
         jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
+        launcher: Where a sweep's runs are done, as the word after `hydra/launcher=`.
+        probes: Of a search, jobs that have every value of its space once.
     """
 
     arguments: list[str]
     sweep: bool = False
     jobs: list[Job] = field(default_factory=list)
     shown: str | None = None
+    launcher: str = "basic"
+    probes: list[Job] = field(default_factory=list)
 
 
 def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
@@ -79,7 +84,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
 def _checked(command: str, flags: Flags) -> CommandLine:
     search_path.register()
     resolvers.register()
-    arguments = [_quoted(argument) for argument in flags.overrides]
+    arguments = [_quoted(argument) for argument in expand(command, flags.overrides)]
     if flags.multirun and command != "train":
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
@@ -94,33 +99,43 @@ def _checked(command: str, flags: Flags) -> CommandLine:
             validate(command, config)
             if flags.cfg:
                 return CommandLine(list(arguments), shown=_shown(composed, flags))
-            jobs = [job_of(composed, config)] if command == "train" else []
-            refuse_unwritable(jobs)
-            return CommandLine(list(arguments), jobs=jobs)
+            single = [job_of(composed, config)] if command == "train" else []
+            refuse_unwritable(single)
+            check_folders(single, None)
+            return CommandLine(list(arguments), jobs=single)
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
         every = [*params, *overrides]
         if seeds is not None:
             every += _parse([_seed_axis(seeds, every)])
-        folder = sweep_folder(composed, every)
+        folder, before = sweep_folder(composed, every)
         search = _search(composed, every)
-        jobs = []
+        jobs: list[Job] = []
+        tried: list[Job] = []
         for number, job in enumerate(probes(every) if search else grid(every)):
             composed = _compose(command, _parse(job))
             config = _container(composed)
             validate(command, config)
-            jobs.append(job_of(composed, config, Path(folder), number))
+            jobs.append(job_of(composed, config, folder, number))
             if flags.cfg:  # of several runs the first
                 return CommandLine(list(arguments), shown=_shown(composed, flags))
         refuse_unwritable(jobs, sweep=True)
+        check_folders(jobs, folder)
         if search:
             _refuse_for_search(composed)
-            check_folder(Path(folder), signature(search, every, jobs[0].config))
-            jobs = []
+            wanted = signature(search, every, jobs[0].config)
+            folder = before if holds_search(before, wanted) else folder
+            check_folder(folder, wanted)
+            tried, jobs = jobs, []
+        elif jobs:
+            jobs = where_it_was(jobs, before)
+            folder = jobs[0].folder.parent
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
-        added = [f"hydra.sweep.dir={folder}", *(["hydra/sweeper=grid"] if basic else [])]
-        return CommandLine(["--multirun", *arguments, *added], sweep=True, jobs=jobs)
+        added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]
+        launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
+        told = ["--multirun", *arguments, *added]
+        return CommandLine(told, sweep=True, jobs=jobs, launcher=launcher, probes=tried)
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")

@@ -57,6 +57,7 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
         lines += [
             "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
             "A whole experiment:                  yolograft train experiments=smoke",
+            "A run again, or from its settings:   yolograft train from=RUN_FOLDER epochs=50",
         ]
     if command == "data":
         lines += [

@@ -1,15 +1,26 @@
 """What a sweep's command line means: its runs, composed once."""
 
+import hashlib
 import itertools
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from yolograft.config.identity import identity
+from yolograft.config.identity import identity, shapes_result
+from yolograft.errors import UserError
+from yolograft.files import read_text
+from yolograft.parsing import parse_json
+
+LEDGER = "sweep.json"
+"""A sweep's list of its runs, in its folder."""
+_SWEEPS = Path("multirun")
+_LONGEST_NAME = 100
+"""Characters of a folder's name that is made of words of the command line."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +89,81 @@ def grid(overrides: Sequence[Override]) -> Iterable[list[str]]:
         yield list(job)
 
 
-def sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> str:
-    """Return the folder of a sweep: the same command finds the same folder again."""
+def sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> tuple[Path, Path]:
+    """Return the folder of a sweep, which the same command finds again, and the one that it had by an earlier rule.
+
+    A sweep that has no name of its own is named after what is swept, and by a hash of the settings beside that: so
+    more values or seeds join it, and other settings have a folder of their own.
+    """
     given = [o for o in overrides if o.key_or_group == "hydra.sweep.dir"]
     if given:
-        return str(given[-1].value())
-    experiment = config.hydra.runtime.choices.get("/experiments") or config.hydra.runtime.choices.get("experiments")
-    swept = [o.key_or_group.rsplit(".", 1)[-1] for o in overrides if o.is_sweep_override()]
-    name = config.get("name") or experiment or "-".join(dict.fromkeys(swept)) or "sweep"
-    return (Path("multirun") / str(name)).as_posix()
+        return Path(str(given[-1].value())), Path(str(given[-1].value()))
+    choices = config.hydra.runtime.choices
+    named = config.get("name") or choices.get("/experiments") or choices.get("experiments")
+    if named:
+        return _SWEEPS / str(named), _SWEEPS / str(named)
+    swept = {o.key_or_group: o.key_or_group.rsplit(".", 1)[-1] for o in overrides if o.is_sweep_override()}
+    settings = {o.get_key_element(): o.get_value_string() for o in overrides if not o.is_sweep_override()}
+    shaping = [key for key in settings if key not in swept and not key.startswith("hydra") and shapes_result(key)]
+    fixed = sorted(f"{key}={settings[key]}" for key in shaping)
+    name = before = "-".join(dict.fromkeys(swept.values())) or "sweep"
+    if fixed or len(name) > _LONGEST_NAME:
+        digest = hashlib.sha256("\n".join([*swept, *fixed]).encode()).hexdigest()[:6]
+        name = f"{name[:_LONGEST_NAME]}-{digest}"
+    return _SWEEPS / name, _SWEEPS / before
+
+
+def where_it_was(jobs: Sequence[Job], before: Path) -> list[Job]:
+    """Return the jobs in the folder that their sweep had before, where some of them are there: they go on there."""
+    if not jobs or before == (folder := jobs[0].folder.parent) or (folder / LEDGER).exists():
+        return list(jobs)
+    try:
+        runs = parse_json(read_text(before / LEDGER))["runs"]
+        known = {run["identity"] for run in runs}
+    except (OSError, ValueError, LookupError, TypeError):
+        return list(jobs)
+    if known.isdisjoint(job.identity for job in jobs):
+        return list(jobs)
+    return [replace(job, folder=before / job.name) for job in jobs]
+
+
+def check_folders(jobs: Sequence[Job], sweep: Path | None) -> None:
+    """Refuse folders in which the runs could not be told apart, or that cannot be made.
+
+    Args:
+        jobs: The runs.
+        sweep: The sweep's folder; None for a single run.
+
+    Raises:
+        UserError: Naming the key that makes the folder.
+    """
+    key = "hydra.run.dir" if sweep is None else "hydra.sweep.subdir"
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        named = next((k for k in ("name", "project") if len(str(job.config.get(k))) > _LONGEST_NAME), None)
+        said = f"{named}={job.config[named]}" if named else f"{key}={job.folder}"
+        try:
+            (job.folder / "checkpoints" / "best.safetensors").stat()
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as problem:  # too long, a character that no name may have, a file in the way
+            why = getattr(problem, "strerror", None) or str(problem)
+            raise UserError(f"{said}: {why[0].lower()}{why[1:]}; a run's folder cannot be called so") from None
+        if sweep is None:
+            continue
+        if job.folder.parent != sweep or job.name in ("", ".."):
+            raise UserError(
+                f"{key}={_below(job.folder, sweep)}: every run needs a folder of its own right below the sweep's; "
+                f"leave out {key}"
+            )
+        other = taken.setdefault(os.path.normcase(job.folder), job)
+        if other.identity != job.identity:
+            different = [o for o in job.overrides if o not in other.overrides]
+            raise UserError(
+                f"{key}={job.name}: runs with other settings ({', '.join(different)}) would share this folder; "
+                f"leave out {key}"
+            )
+
+
+def _below(folder: Path, sweep: Path) -> str:
+    return folder.relative_to(sweep).as_posix() if folder.is_relative_to(sweep) else folder.as_posix()

@@ -1,6 +1,5 @@
 """What a search may be asked for: objectives, and ranges in Hydra's own words. Neither optuna nor torch is needed."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from yolograft.config.identity import identity
 from yolograft.errors import UserError
+from yolograft.files import read_text
+from yolograft.parsing import parse_json
 
 #: What a search has found so far, in the sweep's folder.
 RESULT = "optuna.json"
@@ -182,14 +183,25 @@ def check_folder(folder: Path, wanted: Mapping[str, Any]) -> None:
         UserError: Naming what differs.
     """
     try:
-        held = json.loads((folder / RESULT).read_text(encoding="utf-8"))["search"]
+        held = parse_json(read_text(folder / RESULT))["search"]
     except (OSError, ValueError, KeyError, TypeError):
+        return
+    if not isinstance(held, dict):
         return
     for what, said in (("objectives", "for"), ("space", "in"), ("rest", "with other settings, identity")):
         if held.get(what) != wanted[what]:
             found = held.get(what)
             text = " ".join(f"{k}={v}" for k, v in found.items()) if isinstance(found, dict) else found
             raise UserError(f"{folder} holds a search {said} {text}; give this one a folder of its own: name=NAME")
+
+
+def holds_search(folder: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether a folder holds this very search, begun earlier."""
+    try:
+        held = parse_json(read_text(folder / RESULT))["search"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(held == wanted)
 
 
 def refuse_intervals(overrides: Iterable[Override]) -> None:

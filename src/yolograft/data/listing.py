@@ -1,11 +1,14 @@
 """Which image files a split has."""
 
 import unicodedata
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from yolograft.data.checks import Fault
-from yolograft.data.places import exists, files_below, is_folder, lines_of
+from yolograft.data.places import exists, files_below, is_file, is_folder, lines_of
 from yolograft.data.spec import DataSpec
+from yolograft.data.tails import AmbiguousPathError, Tails
 from yolograft.errors import UserError
 from yolograft.stock.images import IMG_FORMATS
 
@@ -41,7 +44,9 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
     """
     paths = (*spec.train, *spec.val, *spec.test)
-    images = [file for split in ("train", "val", "test") for file in list_images(spec, split)]
+    images = [file for split in ("train", "val") for file in list_images(spec, split)]
+    with suppress(UserError):  # training does without a test split, also where one is named
+        images += list_images(spec, "test")
     unread = [
         Fault(file, None, f"{suffix(file)} images are not read; convert it to png or jpg", "unreadable-image")
         for path in dict.fromkeys(paths)
@@ -80,11 +85,59 @@ def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
         raise UserError(f"{split}: {path} does not exist; a split is a folder of images or a .txt list of them")
     if suffix(path) != "txt":
         raise UserError(f"{split}: {path} is neither a folder of images nor a .txt list of them")
-    lines = lines_of(place, "a list of images", MAX_IMAGES)
-    return [str(_resolved(line.strip(), place.parent, Path(spec.root))) for line in lines if line.strip()]
+    return list(_list(path, spec.root, split)[0])
+
+
+def list_notes(spec: DataSpec) -> list[str]:
+    """Return what was done about lines of lists that name no file: one sentence for each list that can be read."""
+    found: list[str] = []
+    for split in ("train", "val", "test"):
+        for path in getattr(spec, split):
+            if suffix(path) == "txt" and is_file(path):
+                with suppress(UserError):  # said by `list_images`
+                    found.append(_list(path, spec.root, split)[1])
+    return [note for note in dict.fromkeys(found) if note]
+
+
+def _list(path: str, root: str, split: str) -> tuple[tuple[str, ...], str]:
+    try:
+        state = Path(path).stat()
+        return _read_list(path, root, split, (state.st_size, state.st_mtime_ns))
+    except OSError as error:
+        raise UserError(f"{split}: {path} cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=16)  # asked for several times in a run, and each line is looked for on disk
+def _read_list(path: str, root: str, split: str, state: tuple[int, int]) -> tuple[tuple[str, ...], str]:
+    """Return the images that a list names, and what was done about lines that name no file."""
+    lines = lines_of(Path(path), "a list of images", MAX_IMAGES)
+    tails = Tails(root)
+    found: dict[int, str] = {}
+    moved: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not (line := line.strip()):
+            continue
+        place = _resolved(line, Path(path).parent, Path(root))
+        if not exists(place):
+            try:
+                tail = tails.find(line)
+            except AmbiguousPathError as error:
+                raise UserError(f"{path}:{number}: {line} does not exist; {error}: write which") from None
+            if tail and is_file(tail):
+                place = tail
+                moved[str(tail)] = line
+        found[number] = str(place)
+    if not moved:
+        return tuple(found.values()), ""
+    tail_, line = next(iter(moved.items()))
+    there = Path(tail_).relative_to(root)
+    said = f"{len(moved)} of {len(found)} paths do not exist and were found by how they end: {line} as {there}"
+    note = f"{Path(path).name}: {said}"
+    return tuple(found.values()), note
 
 
 def _resolved(line: str, folder: Path, root: Path) -> Path:
     """Return the path that a line of a list means: beside the list, or in the data set's folder."""
-    beside, below_root = folder / line, root / line
-    return below_root if not exists(beside) and exists(below_root) else beside
+    ways = dict.fromkeys((line, line.replace("\\", "/")))
+    places = [place / way for way in ways for place in (folder, root)]
+    return next((place for place in places if exists(place)), places[0])

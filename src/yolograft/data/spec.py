@@ -1,5 +1,6 @@
 """What a source of data ends in: which images each split has, where their labels are, what the classes are called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,10 @@ class DataSpec:
         channels: channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
         labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
         range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
+        form: what it was read as, such as `yolo` or `coco`.
+        source: absolute path of the file or folder that says what it holds; the name of one that is made or downloaded.
+        notes: what was done that a person may not expect, in sentences.
+        held_out: images that were held out for validation, and of how many; None where the val split was given.
     """
 
     name: str
@@ -34,6 +39,10 @@ class DataSpec:
     channels: int = 3
     labels: LabelReader = field(default_factory=YoloLabels)
     range: ValueRange | None = None
+    form: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    held_out: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse images that no model here can take.
@@ -50,6 +59,18 @@ class DataSpec:
     def nc(self) -> int:
         """Number of classes."""
         return len(self.names)
+
+    def origin(self, images: Mapping[str, int]) -> str:
+        """Return one line: what was read, as what form, which splits it has, and what was held out.
+
+        Args:
+            images: how many images each split has, by its name.
+        """
+        said = ", ".join(f"{split} {count:,}" for split, count in images.items()) or "no split can be read"
+        if self.held_out:
+            said += f"; no val split was given: held out {self.held_out[0]:,} of {self.held_out[1]:,} images"
+        form = f"read as {self.form} from " if self.form else ""
+        return f"{form}{self.source or self.root}: images in {said}"
 
     def as_ultralytics(self) -> dict[str, Any]:
         """Return the `data` dictionary that ultralytics' datasets, validators and plots expect."""

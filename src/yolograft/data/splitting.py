@@ -3,9 +3,11 @@
 import hashlib
 import math
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from yolograft.data.classes_seen import classes_seen
 from yolograft.data.duplicates import groups
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan
@@ -17,9 +19,7 @@ SHARE = 0.8
 
 
 def hold_out(spec: DataSpec, share: float, *, group_duplicates: bool = False) -> DataSpec:
-    """Split the images of a data set without val split, by the hash of each file's name.
-
-    An image stays on its side when others are added or removed.
+    """Split the images of a data set without val split, by the hash of each file's name; see `held_files`.
 
     Args:
         spec: the data set; `train` holds all its images.
@@ -27,7 +27,7 @@ def hold_out(spec: DataSpec, share: float, *, group_duplicates: bool = False) ->
         group_duplicates: images that are nearly the same come on one side.
 
     Raises:
-        UserError: it has a val split, or a side would be empty.
+        UserError: it has a val split, or fewer than two images that can be told apart.
     """
     if spec.val:
         raise UserError(
@@ -36,14 +36,57 @@ def hold_out(spec: DataSpec, share: float, *, group_duplicates: bool = False) ->
         )
     files = list_images(spec, "train")
     draws = _draws(spec, files, group_duplicates)
-    train = tuple(file for file in files if draws[file] < share)
-    val = tuple(file for file in files if draws[file] >= share)
-    if not train or not val:
-        raise UserError(
-            f"dataset.split={share}: of the {len(files)} images of {spec.name} {len(train)} would be left to train on "
-            f"and {len(val)} to validate on; choose another share"
-        )
-    return replace(spec, train=train, val=val)
+    if len(set(draws.values())) < 2:
+        alike = "its images are all nearly the same; dataset.group_duplicates=false parts them"
+        few = "it has only one image; add some, or give it a val split"
+        reason = alike if len(files) > 1 else few
+        raise UserError(f"{spec.name}: no image can be held out to validate on: {reason}")
+    held = held_files(draws, dict(zip(files, classes_seen(spec, files), strict=True)), share)
+    train = tuple(file for file in files if file not in held)
+    val = tuple(file for file in files if file in held)
+    return replace(spec, train=train, val=val, held_out=(len(val), len(files)))
+
+
+def held_files(draws: Mapping[str, float], classes: Mapping[str, Collection[int]], share: float) -> set[str]:
+    """Return the files to hold out: those that draw `share` or more, corrected where that does not do what is meant.
+
+    Where their number is off by more than a third (and more than one image), the nearest number is taken, by the
+    highest draws; a class that has two images or more is then brought to both sides, moving one image that no other
+    class needs where it is. So an image stays on its side when others come and go, unless one of these rules moves it.
+
+    Args:
+        draws: a number in 0 … 1 for each file; files with one number stay together. At least two numbers.
+        classes: the classes that each file shows.
+        share: of the files to train on.
+    """
+    units: dict[float, list[str]] = {}
+    for file, draw in draws.items():
+        units.setdefault(draw, []).append(file)
+    order = sorted(units, reverse=True)
+    sizes = [len(units[unit]) for unit in order]
+    goal = (1 - share) * len(draws)
+    first = sum(unit >= share for unit in order)
+    if not 0 < first < len(order) or abs(sum(sizes[:first]) - goal) > max(1, goal / 3):
+        first = min(range(1, len(order)), key=lambda count: abs(sum(sizes[:count]) - goal))
+    held, kept = set(order[:first]), set(order[first:])
+    shows = {unit: {cls for file in files for cls in classes[file]} for unit, files in units.items()}
+    owners: dict[int, list[float]] = {}
+    for unit in order:
+        for cls in shows[unit]:
+            owners.setdefault(cls, []).append(unit)
+    for cls in sorted(owners, key=lambda cls: (len(owners[cls]), cls)):  # the rarest first
+        if kept.isdisjoint(owners[cls]):
+            source, target, candidates = held, kept, owners[cls][::-1]  # the draws nearest to the other side first
+        elif held.isdisjoint(owners[cls]) and len(owners[cls]) > 1:
+            source, target, candidates = kept, held, owners[cls]
+        else:
+            continue
+        for unit in candidates if len(source) > 1 else ():
+            if all(len(source.intersection(owners[other])) > 1 for other in shows[unit] - {cls}):
+                source.remove(unit)
+                target.add(unit)
+                break
+    return {file for unit in held for file in units[unit]}
 
 
 def fold(spec: DataSpec, folds: int, index: int, *, group_duplicates: bool = False) -> DataSpec:
@@ -67,6 +110,7 @@ def fold(spec: DataSpec, folds: int, index: int, *, group_duplicates: bool = Fal
     return replace(
         spec,
         name=f"{spec.name}, fold {index} of {folds}",
+        held_out=None,
         train=tuple(file for file in files if draws[file] not in held),
         val=tuple(file for file in files if draws[file] in held),
     )

@@ -116,6 +116,69 @@ def read_tensors(path: Path, choose: Callable[[Any], Mapping[str, TensorRef]]) -
             raise ValueError(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
+def read_values(path: Path) -> Any:
+    """Read dictionaries, lists and tuples of tensors and plain values from a file of `torch.save`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What was saved, its tensors on the CPU.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+        ValueError: It is no such file, is damaged, claims more than it holds, or holds other objects.
+    """
+    refs: dict[str, TensorRef] = {}
+    made: dict[int, Any] = {}
+    tree: Any = None
+
+    def choose(found: Any) -> Mapping[str, TensorRef]:
+        nonlocal tree
+        tree = found
+        _collect(found, refs, set(), 0)
+        return refs
+
+    tensors = read_tensors(path, choose)
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, TensorRef):
+            return tensors[str(id(value))]
+        if isinstance(value, dict | list | tuple):
+            if id(value) not in made:
+                made[id(value)] = (
+                    {key: filled(item) for key, item in value.items()}
+                    if isinstance(value, dict)
+                    else type(value)(filled(item) for item in value)
+                )
+            return made[id(value)]
+        return value
+
+    return filled(tree)
+
+
+def _collect(value: Any, refs: dict[str, TensorRef], met: set[int], depth: int) -> None:
+    """Gather the tensors below a value, each container once.
+
+    Raises:
+        ValueError: There are objects of other kinds, or containers that hold themselves.
+    """
+    if isinstance(value, TensorRef):
+        refs[str(id(value))] = value
+    elif isinstance(value, dict | list | tuple):
+        if depth > 50:
+            raise ValueError("is nested too deep")
+        if id(value) in met:
+            return
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _collect(item, refs, met, depth + 1)
+        met.add(id(value))  # not before: what holds itself ends at the depth
+    elif not (value is None or isinstance(value, str | int | float | bytes)):
+        raise ValueError(
+            f"holds more than tensors and plain values ({getattr(value, 'name', type(value).__name__):.80})"
+        )
+
+
 def module_tensors(module: StandIn) -> Iterator[tuple[str, TensorRef]]:
     """Yield the tensors of a pickled `nn.Module` under the names and in the order of its `state_dict()`.
 

@@ -19,6 +19,7 @@ from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
 from yolograft.parsing import parse_json
+from yolograft.stock.downloads import published_weights
 from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect
 from yolograft.text import plain
 
@@ -141,7 +142,8 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     """Read weights to start from: a `.safetensors` of ours, a plain state dict, or a `.pt` that ultralytics saved.
 
     Args:
-        path: The file.
+        path: The file; a run's folder, for its best weights; or a name under which ultralytics publishes weights, such
+            as `yolo11n.pt`, which are downloaded once.
 
     Returns:
         Tensors by name, on the CPU; `transfer` puts them into a detector.
@@ -149,7 +151,11 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UserError: There is no such file, it cannot be read, or it would have to be unpickled to be read.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
+    if path.is_dir():
+        path = path / "checkpoints" / "best.safetensors"
+    elif not path.exists():
+        path = published_weights(str(path)) or path
     try:
         return read_state(path, modules=True)
     except NoTensorsError as error:

@@ -1,22 +1,29 @@
 """Runs as their folders tell of them: finished, failed, running and damaged alike."""
 
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from yolograft.config.identity import shapes_result
 from yolograft.errors import UserError
+from yolograft.files import read_text
+from yolograft.parsing import parse_json, parse_yaml
+from yolograft.text import plain_lines
+from yolograft.training.best_weights import lacks_weights
+from yolograft.training.record import MAX_RECORD, status_of
+from yolograft.typed import entries, items, mapping, number, share, text, whole, written
 
 RECORD = "run.json"
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
-
+_MAX_CONFIG = 4 * 2**20
+"""Bytes of a config.yaml that are read."""
+_MAX_TRACEBACK = 50_000
+"""Letters of a traceback that are kept, from its end."""
+_DEEPEST = 40
+"""Folders below each other in which runs are looked for."""
 
 Block = tuple[int | None, int | None]
 """Seed and fold: what runs are paired by."""
@@ -24,13 +31,15 @@ Block = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from its `run.json`. What the record does not tell, or tells in the wrong type, is None.
+    """One run, read from its `run.json`. What the record does not tell, or tells in a wrong type or range, is None.
+
+    All text is harmless in any output: one line, without control characters, of bounded length.
 
     Attributes:
         path: The run's folder.
         name: The run's name; the folder's where the record has none.
-        status: `running`, `finished`, `failed` or `stopped`; `damaged` where the record cannot be read, `unknown`
-            where it does not say.
+        status: `running`, `finished`, `failed` or `stopped` (also where its process is gone); `damaged` where the
+            record cannot be read, `unknown` where it does not say.
         identity: Hash of what decides the result.
         choices: Chosen value by config group, such as `{"backbone": "yolo11", "neck": "conv"}`.
         overrides: The command line's overrides, such as `("backbone=effv1", "backbone.variant=b1")`.
@@ -125,76 +134,89 @@ def collect(folders: Sequence[Path]) -> list[Run]:
     return [found[path] for path in sorted(found)]
 
 
+def _status(folder: Path, content: Mapping[str, Any]) -> str:
+    """Return how a run is going; one that has finished and lost its best weights since is `damaged`."""
+    status = text(status_of(folder, content)) or "unknown"
+    lost = status == "finished" and "weights_sha256" in content and lacks_weights(folder, content, by_digest=False)
+    return "damaged" if lost else status
+
+
 def read_run(record: Path) -> Run:
     """Reads one `run.json`; never raises for what stands in it."""
     try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(read_text(record, MAX_RECORD))
+    except (OSError, ValueError) as error:
         # str(OSError) repeats the path, which the run has already
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return _damaged(record, reason or type(error).__name__)
     if not isinstance(content, dict):
         return _damaged(record, "not a JSON object")
     config = _config(record.with_name("config.yaml"))
-    metrics = _mapping(content.get("metrics"))
+    metrics = mapping(content.get("metrics"))
     return Run(
         path=record.parent,
-        name=_text(content.get("name")) or record.parent.name,
-        status=_text(content.get("status")) or "unknown",
-        identity=_text(content.get("identity")),
-        choices={group: str(value) for group, value in _mapping(content.get("choices")).items() if value is not None},
-        overrides=tuple(str(item) for item in _list(content.get("overrides"))),
-        config={key: str(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
-        seed=_whole(content.get("seed")),
-        fold=_whole(config.get("dataset.fold")),
-        params=_whole(content.get("params")),
-        parts=_numbers(content.get("parts"), _whole),
-        gflops=_number(content.get("gflops")),
-        metrics=_numbers(metrics, _number),
-        per_class={name: _numbers(values, _number) for name, values in _mapping(metrics.get("per_class")).items()},
+        name=text(content.get("name")) or written(record.parent.name),
+        status=_status(record.parent, content),
+        identity=text(content.get("identity")),
+        choices={k: written(v) for k, v in mapping(content.get("choices"), _FEW).items() if v is not None},
+        overrides=tuple(written(item) for item in items(content.get("overrides"), _MANY)),
+        config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
+        seed=whole(content.get("seed")),
+        fold=whole(config.get("dataset.fold")),
+        params=whole(content.get("params")),
+        parts=entries(content.get("parts"), whole, _FEW),
+        gflops=number(content.get("gflops")),
+        metrics=entries(metrics, share),
+        per_class={name: entries(values, share) for name, values in mapping(metrics.get("per_class")).items()},
         size=_size(record.parent / "checkpoints" / "best.safetensors"),
-        latency=_number(content.get("latency")),
-        images_per_second=_number(content.get("images_per_second")),
-        seconds=_number(content.get("seconds")),
-        best_epoch=_whole(content.get("best_epoch")),
-        epochs_done=_whole(content.get("epochs_done")),
-        epochs=_whole(content.get("epochs")),
-        fingerprint=_text(_mapping(content.get("data")).get("fingerprint")),
-        versions={name: str(value) for name, value in _mapping(content.get("versions")).items()},
-        conditions={name: str(content[name]) for name in _CONDITIONS if content.get(name) is not None},
+        latency=number(content.get("latency")),
+        images_per_second=number(content.get("images_per_second")),
+        seconds=number(content.get("seconds")),
+        best_epoch=whole(content.get("best_epoch")),
+        epochs_done=whole(content.get("epochs_done")),
+        epochs=whole(content.get("epochs")),
+        fingerprint=text(mapping(content.get("data")).get("fingerprint")),
+        versions={name: written(value) for name, value in mapping(content.get("versions"), _FEW).items()},
+        conditions={name: written(content[name]) for name in _CONDITIONS if content.get(name) is not None},
         error=_error(content.get("error")),
-        traceback=_text(_mapping(content.get("error")).get("traceback")),
+        traceback=_traceback(mapping(content.get("error")).get("traceback")),
     )
 
 
 def _records(folder: Path) -> Iterator[str]:
     """Yields the records below a folder; looks into no hidden folder and no run's own folders."""
-    for parent, below, files in os.walk(folder):
+    above = len(folder.parts)
+    for parent, below, files in os.walk(folder):  # follows no link
         if RECORD in files:
             yield os.path.join(parent, RECORD)  # noqa: PTH118 (os.walk speaks in strings)
             below.clear()
         below[:] = [name for name in below if not name.startswith(".")]
+        if len(Path(parent).parts) - above >= _DEEPEST:
+            below.clear()
 
 
 _BLOCK = ("seed", "dataset.fold")
 _CONDITIONS = ("device", "precision", "batch")
+_FEW, _MANY = 100, 1000
+"""Choices, parts and packages that are read of a run, and settings and overrides."""
 
 
 def _config(file: Path) -> dict[str, Any]:
     """The settings of a `config.yaml` by dotted key; none where it cannot be read."""
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        content = parse_yaml(read_text(file, _MAX_CONFIG))
+    except (OSError, ValueError):
         return {}
-    return dict(_flat(content)) if isinstance(content, dict) else {}
+    return dict(islice(_flat(content), _MANY)) if isinstance(content, dict) else {}
 
 
 def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in content.items():
+        name = written(f"{prefix}{key}" if isinstance(key, str) else f"{prefix}{written(key)}")
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flat(value, f"{name}.")
         else:
-            yield f"{prefix}{key}", value
+            yield name, value
 
 
 def _size(file: Path) -> int | None:
@@ -205,46 +227,18 @@ def _size(file: Path) -> int | None:
 
 
 def _damaged(record: Path, reason: str) -> Run:
-    return Run(path=record.parent, name=record.parent.name, status="damaged", error=f"{RECORD}: {reason}")
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, else None: Python's JSON reads NaN, which no comparison survives."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # an integer beyond any float
-        return None
-
-
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number.is_integer() else None
-
-
-def _numbers(value: Any, read: Any) -> dict[str, Any]:
-    """The entries that are numbers; nested ones (`per_class`) are left to who needs them."""
-    numbers = {key: read(entry) for key, entry in _mapping(value).items()}
-    return {key: number for key, number in numbers.items() if number is not None}
+    name = written(record.parent.name)
+    return Run(path=record.parent, name=name, status="damaged", error=f"{RECORD}: {written(reason)}")
 
 
 def _error(value: Any) -> str | None:
     """`Type: first line of the message` of an error as `run.json` holds it."""
     if isinstance(value, dict):
-        kind, message = _text(value.get("type")), _text(value.get("message"))
-        value = ": ".join(part for part in (kind, message) if part)
+        kind, message = value.get("type"), value.get("message")
+        value = ": ".join(part for part in (kind, message) if isinstance(part, str) and part)
     lines = value.strip().splitlines() if isinstance(value, str) else []
-    return lines[0] if lines else None
+    return text(lines[0]) if lines else None
+
+
+def _traceback(value: Any) -> str | None:
+    return plain_lines(value[-_MAX_TRACEBACK:]) if isinstance(value, str) and value else None

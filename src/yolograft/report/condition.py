@@ -1,25 +1,14 @@
 """`filter="neck == 'gsconv' and params < 3e6"`: a condition on the columns of a table, read without running it."""
 
 import ast
-import operator
 import re
 from collections.abc import Callable
 from typing import Any
 
+from yolograft import expression
 from yolograft.errors import UserError
+from yolograft.expression import SIGNS
 
-_SIGNS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
 _HYPHENATED = "mAP50-95", "mAP50__95"
 """The one name that Python would take for a subtraction, and what it is read as."""
 
@@ -42,12 +31,12 @@ class Condition:
 
     def __init__(self, key: str, text: str) -> None:
         self._shown = f"{key}={text}"
+        readable = re.sub(rf"\b{_HYPHENATED[0]}\b", _HYPHENATED[1], text)
         try:
-            self._tree = ast.parse(re.sub(rf"\b{_HYPHENATED[0]}\b", _HYPHENATED[1], text).strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self._refused("cannot be read; write it as \"neck == 'gsconv' and params < 3e6\"") from None
-        self.names: list[str] = []
-        self._check(self._tree)
+            self._tree = expression.read(readable, "\"neck == 'gsconv' and params < 3e6\"", dotted=True)
+        except ValueError as error:
+            raise self._refused(str(error)) from None
+        self.names = _names_in(self._tree)
         if not self.names:
             raise self._refused("names no column")
 
@@ -62,29 +51,6 @@ class Condition:
         """
         return bool(self._value(self._tree, value_of))
 
-    def _check(self, node: ast.expr) -> None:
-        match node:
-            case ast.Name() | ast.Attribute():
-                self.names.append(_name(node))
-                return
-            case ast.Constant(value=bool() | int() | float() | str() | None):
-                return
-            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-                pass
-            case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-                parts = [operand]
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
-                parts = [left, right]
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(
-                type(op) in _SIGNS or isinstance(op, ast.In | ast.NotIn) for op in ops
-            ):
-                parts = [left, *others]
-            case _:
-                shown = ast.unparse(node)
-                raise self._refused(f"{shown} is not allowed; only comparisons, and, or, not, + - * /, numbers, names")
-        for part in parts:
-            self._check(part)
-
     def _value(self, node: ast.expr, value_of: Callable[[str], Any]) -> Any:
         match node:
             case ast.BoolOp(op=op, values=parts):
@@ -93,9 +59,9 @@ class Condition:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return not self._value(operand, value_of)
             case ast.UnaryOp(operand=operand):
-                return self._applied(operator.mul, -1, self._value(operand, value_of))
+                return self._applied(SIGNS[ast.Mult], -1, self._value(operand, value_of))
             case ast.BinOp(left=left, op=op, right=right):
-                return self._applied(_SIGNS[type(op)], self._value(left, value_of), self._value(right, value_of))
+                return self._applied(SIGNS[type(op)], self._value(left, value_of), self._value(right, value_of))
             case ast.Compare(left=left, ops=ops, comparators=others):
                 sides = [self._value(side, value_of) for side in (left, *others)]
                 return all(self._met(op, *pair) for op, *pair in zip(ops, sides[:-1], sides[1:], strict=True))
@@ -117,7 +83,7 @@ class Condition:
                 return any(str(a) in str(b) for a in _names(left) for b in _names(right))
             case ast.Eq():
                 return any(_equal(a, b) for a in _names(left) for b in _names(right))
-        return any(self._applied(_SIGNS[type(op)], a, b) for a in _names(left) for b in _names(right))
+        return any(self._applied(SIGNS[type(op)], a, b) for a in _names(left) for b in _names(right))
 
     def _applied(self, sign: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
         numbers = [_number(side) for side in (left, right)]
@@ -133,6 +99,13 @@ class Condition:
 
     def _refused(self, why: str) -> UserError:
         return UserError(f"{self._shown}: {why}")
+
+
+def _names_in(node: ast.AST) -> list[str]:
+    """The names in a tree, in their order; `optim.lr0` is one."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        return [_name(node)]
+    return [name for part in ast.iter_child_nodes(node) for name in _names_in(part)]
 
 
 def _name(node: ast.expr) -> str:
@@ -153,5 +126,5 @@ def _number(value: Any) -> float | None:
     """A number, also one that is the text of a setting."""
     try:
         return None if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -1,13 +1,23 @@
 """What a run found in a few validation images, as it kept it at its end."""
 
-import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from yolograft.files import read_text
+from yolograft.parsing import parse_json
+from yolograft.typed import number, share, whole, written
+
+T = TypeVar("T")
 
 PREDICTIONS = "predictions.json"
+
+_MAX_FILE = 32 * 2**20
+"""Bytes of a file that are read: the counts of 4,000 classes."""
+_MOST_IMAGES, _MOST_BOXES = 100, 1000
+"""Images, and boxes of one, that are taken from a file; a run keeps a dozen images and 100 found boxes of each."""
+_LONGEST_NAME = 200
+"""Letters of a class name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -59,26 +69,37 @@ class Predictions:
 
 
 def read_predictions(folder: Path) -> Predictions | None:
-    """Reads a run's `predictions.json`; None where there is none that can be read."""
+    """Reads a run's `predictions.json`; None where there is none that can be read and is sound."""
     try:
-        content = json.loads((folder / PREDICTIONS).read_text(encoding="utf-8"))
-        names = tuple(str(name) for name in content["names"])
-        confusion = tuple(tuple(float(count) for count in row) for row in content["confusion"])
-        images = tuple(
-            Image(str(one["file"]), _boxes(one["labelled"]), _boxes(one["found"])) for one in content["images"]
-        )
-        confidence = float(content["confidence"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        content = parse_json(read_text(folder / PREDICTIONS, _MAX_FILE))
+        names = tuple(written(name, _LONGEST_NAME) for name in content["names"])
+        images = tuple(_image(one, len(names)) for one in content["images"][:_MOST_IMAGES])
+        confidence = _known(share(content["confidence"]))
+        confusion = tuple(tuple(_known(number(count)) for count in row) for row in content["confusion"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     square = len(confusion) == len(names) + 1 and all(len(row) == len(confusion) for row in confusion)
-    finite = all(math.isfinite(count) for row in confusion for count in row)
-    return Predictions(names, images, confidence, confusion if square and finite else ())
+    return Predictions(names, images, confidence, confusion if square else ())
 
 
-def _boxes(rows: Sequence[Sequence[Any]]) -> tuple[Found, ...]:
+def _image(one: Any, classes: int) -> Image:
+    file, labelled, found = one["file"], one["labelled"], one["found"]
+    if not isinstance(file, str) or "\0" in file:
+        raise TypeError
+    return Image(file, _boxes(labelled, classes), _boxes(found, classes))
+
+
+def _boxes(rows: Any, classes: int) -> tuple[Found, ...]:
     """Boxes from `[class, left, top, right, bottom]`, and the confidence where they were found."""
     boxes = []
-    for label, left, top, right, bottom, *confidence in rows:
-        corners = (float(left), float(top), float(right), float(bottom))
-        boxes.append(Found(int(label), corners, float(confidence[0]) if confidence else None))
+    for label, left, top, right, bottom, *confidence in rows[:_MOST_BOXES]:
+        corners = (_known(share(left)), _known(share(top)), _known(share(right)), _known(share(bottom)))
+        known = _known(share(confidence[0])) if confidence else None
+        boxes.append(Found(_known(whole(label, 0, classes - 1)), corners, known))
     return tuple(boxes)
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise ValueError
+    return value

@@ -113,7 +113,7 @@ def write(shown: Table, folder: Path, *, page: bool = True) -> list[Path]:
     written = []
     for name, form in _TEXTS.items():
         try:
-            written.append(replace_file(folder / name, form(shown).encode("utf-8")))
+            written.append(replace_file(folder / name, form(shown).encode("utf-8", "backslashreplace")))
         except OSError as error:
             log.warning("%s not written: %s", folder / name, error.strerror or error)
     if page:

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from yolograft.config.identity import shapes_result
 from yolograft.report.collect import Run
+from yolograft.text import plain
 
 GROUPS = ("backbone", "context", "neck", "head", "scale", "loss", "dataset")
 """The order in which groups are named; others follow by name."""
@@ -140,7 +141,10 @@ def variants(runs: Sequence[Run]) -> Variants:
     # An option alone (`width=0.5`) says little: name its part with it.
     parts = {key.split(".")[0] for key in varied} & set(GROUPS) & choices
     shown = _order({*shown, *parts}) or [group for group in ("backbone", "neck") if group in choices]
-    naming = {group: tuple(k for k in varied if k != group and _group(k, choices) == group) for group in shown}
+    grouped: dict[str, list[str]] = {}
+    for key in varied:
+        grouped.setdefault(_group(key, choices), []).append(key)
+    naming = {group: tuple(key for key in grouped.get(group, ()) if key != group) for group in shown}
     columns, marks = _columns(shown, naming, known, choices)
 
     split: dict[tuple[object, ...], list[int]] = {}
@@ -153,7 +157,7 @@ def variants(runs: Sequence[Run]) -> Variants:
         cells = {heading: values[places[0]] for heading, values in columns.items()}
         label = _label(cells, columns) if one else ""
         for folder, members in _folders([runs[place] for place in places]):
-            name = label or members[0].name
+            folder, name = plain(folder), label or members[0].name
             made.append(Variant(name + (f" ({folder})" if folder else ""), cells, one, tuple(members), folder))
     headings = dict(zip(columns, [*_column_keys(columns, shown, naming, choices)], strict=True))
     return Variants(tuple(columns), headings, tuple(_told_apart(made)), marks)
@@ -325,7 +329,7 @@ def _told_apart(made: Sequence[Variant]) -> Iterable[Variant]:
     labels = Counter(variant.label for variant in made)
     for variant in made:
         path = variant.runs[0].path
-        folder = f"{path.parent.name}/{path.name}"
+        folder = plain(f"{path.parent.name}/{path.name}")
         alone = labels[variant.label] == 1
         yield variant if alone else replace(variant, label=f"{variant.label} ({folder})", folder=folder)
 

@@ -27,6 +27,8 @@ __all__ = [
     "ImageFacts",
     "UnreadableImageError",
     "ValueRange",
+    "exif_size",
+    "imread",
     "inspect_image",
     "opened_image",
     "read_image",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import get_data_path
+from matplotlib import get_data_path, rcParams
 from torch import nn
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.detect.val import DetectionValidator
@@ -17,6 +17,7 @@ from ultralytics.utils.plotting import plot_images, plot_labels
 from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 
 from yolograft.files import replace_file
+from yolograft.text import plain
 
 __all__ = [
     "EarlyStopping",
@@ -33,6 +34,7 @@ __all__ = [
 def quiet() -> None:
     """Show only ultralytics' errors: what it would say is said by us, once and in our words."""
     LOGGER.setLevel("ERROR")
+    rcParams["text.parse_math"] = False  # class names may hold a $
     provide_fonts()
 
 
@@ -106,6 +108,7 @@ class Evaluator:
         self.validator = DetectionValidator(loader, save_dir=folder, args=args)
         self.validator._check_max_det(self.validator.args, {"val": loader.dataset})
         self._seen_batches = 0
+        self._names: Mapping[int, str] = {}
 
     def begin(self, model: nn.Module, device: torch.device) -> None:
         """Forget what was seen before.
@@ -117,6 +120,9 @@ class Evaluator:
         validator = self.validator
         validator.device, validator.data = device, {"val": ""}
         validator.init_metrics(model)
+        self._names = validator.names
+        # In pictures: no font takes a lone surrogate.
+        validator.names = validator.metrics.names = validator.confusion_matrix.names = _drawn(validator.names)
         self._seen_batches = 0
 
     def preprocess(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +162,7 @@ class Evaluator:
         names = ("precision", "recall", "mAP50", "mAP50-95")
         overall: dict[str, Any] = dict(zip(names, map(float, np.nan_to_num(metrics.mean_results())), strict=True))
         overall["per_class"] = {
-            metrics.names[int(c)]: dict(zip(names, map(float, metrics.class_result(i)), strict=True))
+            self._names[int(c)]: dict(zip(names, map(float, metrics.class_result(i)), strict=True))
             for i, c in enumerate(metrics.ap_class_index)
         }
         return overall
@@ -164,11 +170,16 @@ class Evaluator:
 
 def draw_batch(batch: Mapping[str, Any], file: Path, names: Mapping[int, str]) -> None:
     """Draw the images of a batch with their boxes into one picture."""
-    plot_images(labels=dict(batch), paths=batch["im_file"], fname=file, names=dict(names), threaded=False)
+    plot_images(labels=dict(batch), paths=batch["im_file"], fname=file, names=_drawn(names), threaded=False)
 
 
 def draw_labels(labels: list[dict[str, Any]], names: Mapping[int, str], folder: Path) -> None:
     """Draw `labels.jpg`: classes, positions and sizes of a data set's boxes."""
     boxes = np.concatenate([label["bboxes"] for label in labels], 0)
     classes = np.concatenate([label["cls"] for label in labels], 0).squeeze(-1)
-    plot_labels(boxes, classes, names=dict(names), save_dir=folder)
+    plot_labels(boxes, classes, names=_drawn(names), save_dir=folder)
+
+
+def _drawn(names: Mapping[int, str]) -> dict[int, str]:
+    """Return class names as pictures show them."""
+    return {number: plain(name) for number, name in names.items()}

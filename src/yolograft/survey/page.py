@@ -11,9 +11,10 @@ from yolograft import __version__
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import ALIKE
 from yolograft.errors import UserError
-from yolograft.files import replace_file
+from yolograft.files import read_text, replace_file
 from yolograft.pages.colours import palette
 from yolograft.pages.template import data_address, render_page
+from yolograft.parsing import parse_json
 from yolograft.survey.figures import centres_png, even_ticks, histogram_svg
 from yolograft.survey.reading import Reading
 from yolograft.survey.samples import Picture, faulty, pairs, samples
@@ -64,7 +65,7 @@ def folder_of(numbers: Mapping[str, Any], out: Path) -> Path:
     name = "".join(c if c.isalnum() or c in "._-=+" else "-" for c in numbers["dataset"])[:80].strip(".") or "data"
     folder = out / name
     try:
-        other = json.loads((folder / "data.json").read_text(encoding="utf-8"))["root"] != numbers["root"]
+        other = parse_json(read_text(folder / "data.json"))["root"] != numbers["root"]
     except (OSError, ValueError, KeyError, TypeError):
         other = False
     return out / f"{name}-{hashlib.sha256(numbers['root'].encode()).hexdigest()[:6]}" if other else folder

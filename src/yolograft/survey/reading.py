@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import across, within
-from yolograft.data.listing import list_images, stray_labels
+from yolograft.data.listing import list_images, list_notes, stray_labels
 from yolograft.data.scan import PROGRESS_FROM, Scan, scan_split
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -22,12 +22,14 @@ class Reading:
         splits: by name, the images of each split that can be read and what reading their labels found.
         errors: by name, why a split cannot be read at all.
         faults: what is wrong, each with the split that it is in; "" where it is between splits or in none.
+        notes: what was done about lists of images that a person may not expect, in sentences.
     """
 
     spec: DataSpec
     splits: dict[str, tuple[list[str], Scan]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def falsified(self) -> bool:
@@ -57,6 +59,7 @@ def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading
     between = across(reading.splits)
     if not reading.errors:  # the labels of a split that is not known would seem to belong to no image
         between += stray_labels(spec)
+        reading.notes = list_notes(spec)
     reading.faults += [("", fault) for fault in between]
     order = list(KINDS)
     reading.faults.sort(key=lambda item: order.index(item[1].kind))

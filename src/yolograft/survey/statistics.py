@@ -50,6 +50,11 @@ def describe(reading: Reading, imgsz: int) -> dict[str, Any]:
     return {
         "dataset": reading.spec.name,
         "root": reading.spec.root,
+        "form": reading.spec.form or None,
+        "source": reading.spec.source or reading.spec.root,
+        "held_out": dict(zip(("images", "of"), reading.spec.held_out, strict=True)) if reading.spec.held_out else None,
+        "origin": reading.spec.origin({name: len(images) for name, (images, _) in reading.splits.items()}),
+        "notes": [*reading.spec.notes, *reading.notes],
         "imgsz": imgsz,
         "names": {str(number): name for number, name in names.items()},
         "falsified": reading.falsified,

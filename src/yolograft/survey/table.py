@@ -24,6 +24,8 @@ def print_tables(numbers: Mapping[str, Any], console: Console) -> None:
     """
     splits = numbers["splits"]
     console.print(Text(plain(f"{numbers['dataset']}: {numbers['root']}"), "bold"), soft_wrap=True)
+    for line in (numbers["origin"], *numbers["notes"]):
+        console.print(Text(plain(line)), soft_wrap=True)
     for name, error in numbers["unreadable_splits"].items():
         console.print(Text(plain(f"{name} cannot be read: {error}"), "red"), soft_wrap=True)
     if splits:

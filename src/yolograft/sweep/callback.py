@@ -10,8 +10,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from yolograft.config.jobs import Job
+from yolograft.files import read_regular
 from yolograft.sweep.ledger import Ledger, renew
 from yolograft.sweep.tracking import log_tables, say_what_waits
+from yolograft.text import plain
 from yolograft.training.record import read_record
 
 log = logging.getLogger(__name__)
@@ -39,9 +41,9 @@ class SweepCallback(Callback):
         folder = Path(config.hydra.runtime.output_dir).parent
         if (folder / "sweep.json").exists():
             renew(folder)
-            from yolograft.report.render import page_is_due, render
+            from yolograft.report.render import page_is_due
 
-            render(folder, page=page_is_due(folder))
+            _render(folder, page=page_is_due(folder))
 
     @classmethod
     def close(cls) -> int:
@@ -55,12 +57,9 @@ class SweepCallback(Callback):
             return 0
         renew(ledger.folder)
         if any(ledger.folder.glob("*/run.json")):
-            from yolograft.report.render import render, show
-
-            show(ledger.folder)
-            files = render(ledger.folder)
+            files = _render(ledger.folder, shown=True)
             for file in files:
-                sys.stderr.write(f"{file}\n")
+                sys.stderr.write(f"{plain(str(file))}\n")
             log_tables(ledger.folder, files)
             say_what_waits(ledger.folder)
         left = ledger.unfinished()
@@ -72,6 +71,20 @@ class SweepCallback(Callback):
         if waiting := [job.name for job, state in left if state == "to do"]:
             log.error("%s not begun: %s", len(waiting), ", ".join(waiting[:3]) + (", …" if len(waiting) > 3 else ""))
         return int(any(state != "running" for _, state in left))
+
+
+def _render(folder: Path, *, page: bool = True, shown: bool = False) -> list[Path]:
+    """Write a sweep's report, and show its table first; what goes wrong in it is said, and ends no sweep."""
+    from yolograft.report.render import render, show
+
+    try:
+        if shown:
+            show(folder)
+        return render(folder, page=page)
+    except Exception as error:
+        log.warning("%s: no report, because of %s: %s", folder, type(error).__name__, error)
+        log.debug("", exc_info=True)
+        return []
 
 
 def _reason(job: Job, state: str) -> str:
@@ -91,7 +104,7 @@ def _reason(job: Job, state: str) -> str:
 def _last_lines(file: Path) -> list[str]:
     """Return how a log ends, or where the crash that it ends with was."""
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(file).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     crashes = [number for number, line in enumerate(lines) if line.startswith(_CRASH)]

@@ -1,13 +1,14 @@
 """`constraint="params<3e6 and gflops<7"`: which variants are worth a training."""
 
 import ast
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from yolograft import expression
 from yolograft.config.jobs import Job
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
+from yolograft.expression import SIGNS
 
 PARTS = ("backbone", "context", "neck", "head")
 MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PARTS))
@@ -15,23 +16,6 @@ MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PART
 
 Dropped = tuple[Job, str]
 """A job that is not to be trained, and why."""
-
-_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.USub: operator.neg,
-    ast.Not: operator.not_,
-}
 
 
 class Constraint:
@@ -50,11 +34,10 @@ class Constraint:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self._refused('cannot be read; write it as "params<3e6 and gflops<7"') from None
+            self._tree = expression.read(text, '"params<3e6 and gflops<7"')
+        except ValueError as error:
+            raise self._refused(str(error)) from None
         self.names = {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)}
-        self._check(self._tree)
         if not self.names:
             raise self._refused("names nothing that a variant has, such as params")
 
@@ -91,45 +74,43 @@ class Constraint:
     def _refused(self, why: str) -> UserError:
         return UserError(f"constraint={self.text}: {why}")
 
-    def _check(self, node: ast.expr) -> None:
-        match node:
-            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-                pass
-            case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-                parts = [operand]
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right):
-                parts = [left, right]
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _OPERATORS for op in ops):
-                parts = [left, *others]
-            case ast.Name() | ast.Constant(value=bool() | int() | float() | str() | None):
-                return
-            case _:
-                shown = ast.unparse(node)
-                raise self._refused(f"{shown} is not allowed; only comparisons, and, or, not, + - * /, numbers, names")
-        for part in parts:
-            self._check(part)
-
     def _value(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
         match node:
             case ast.BoolOp(op=ast.And(), values=parts):
                 return all(self._value(part, values) for part in parts)
             case ast.BoolOp(values=parts):
                 return any(self._value(part, values) for part in parts)
-            case ast.UnaryOp(op=op, operand=operand):
-                return _OPERATORS[type(op)](self._value(operand, values))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self._value(operand, values)
+            case ast.UnaryOp(operand=operand):
+                return -self._number(operand, values)
             case ast.BinOp(left=left, op=op, right=right):
-                return _OPERATORS[type(op)](self._value(left, values), self._value(right, values))
+                return SIGNS[type(op)](self._number(left, values), self._number(right, values))
             case ast.Compare(left=left, ops=ops, comparators=others):
                 sides = [self._value(side, values) for side in (left, *others)]
-                pairs = zip(ops, sides[:-1], sides[1:], strict=True)
-                return all(_OPERATORS[type(op)](a, b) for op, a, b in pairs)
+                return all(_met(op, *pair) for op, *pair in zip(ops, sides[:-1], sides[1:], strict=True))
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return [self._value(part, values) for part in parts]
             case ast.Name(id=name):
                 return values[name]
             case ast.Constant(value=value):
                 return value
-        raise AssertionError(ast.dump(node))  # _check lets nothing else through
+        raise AssertionError(ast.dump(node))  # nothing else is read
+
+    def _number(self, node: ast.expr, values: Mapping[str, Any]) -> float:
+        value = self._value(node, values)
+        if not isinstance(value, int | float):
+            raise self._refused(f"{ast.unparse(node)} is no number to calculate with")
+        return value
+
+
+def _met(op: ast.cmpop, left: Any, right: Any) -> bool:
+    match op:
+        case ast.In():
+            return left in right
+        case ast.NotIn():
+            return left not in right
+    return bool(SIGNS[type(op)](left, right))
 
 
 def select(jobs: Sequence[Job]) -> tuple[list[Job], list[Dropped]]:

@@ -1,13 +1,27 @@
 """Imported by the process that runs are forked from: what they all need, once.
 
-A scheduler that ends a job tells every process of it. This one must outlive the runs that are writing their checkpoints
-then (it leaves when the process that started it is gone), and neither it nor they may die of the signal by which
-submitit announces the end.
+Ctrl-C, and a scheduler that ends a job, reach every process of it. This one must outlive the runs that are writing
+their checkpoints then (it leaves when the process that started it is gone). So it is started with those signals held
+back (`isolation`), from its first instruction on, and leaves them so; a run lets them through as soon as it listens.
 """
 
-import signal
+import os
+import threading
 
-import yolograft.training.train  # noqa: F401
+_starter, _imported = os.getppid(), threading.Event()
 
-for name in ("SIGTERM", "SIGUSR2"):
-    signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+def _leave_with_starter() -> None:
+    """End while importing, too: Python's fork server looks only afterwards."""
+    while not _imported.wait(0.2):
+        if os.getppid() != _starter:
+            os._exit(0)
+
+
+_watch = threading.Thread(target=_leave_with_starter)
+_watch.start()
+try:
+    import yolograft.training.train  # noqa: F401
+finally:
+    _imported.set()
+    _watch.join()  # nothing else runs where processes are forked

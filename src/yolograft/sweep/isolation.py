@@ -17,13 +17,15 @@ from typing import Any
 import psutil
 
 from yolograft.training.record import record_death
-from yolograft.training.stopping import StoppedError, StopRequest, stoppable
+from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
 
 _LEAVES_WITHIN = 60
 """Seconds that a process has for leaving after its training has ended."""
+_HELD_BACK = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
+"""Signals that the fork server never gets."""
 
 
 class Killed(Exception):  # noqa: N818 (what run.json calls it)
@@ -43,23 +45,27 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
     Raises:
         StoppedError: After Ctrl-C or SIGTERM in this process; the run's process was stopped first.
     """
-    methods = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["yolograft.sweep.fork_server"])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
     with stoppable(silent=True) as stop:
+        stop.check()
+        context = _context()
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
+        stop.check()
         try:
             process.start()
             sender.close()
             kind, value = _wait(process, receiver, stop)
+        except (OSError, EOFError):  # the fork server has died
+            stop.grace()
+            stop.check()
+            raise
         finally:
-            if process.is_alive():  # asked twice to stop, or it hangs on its way out
+            if process.ident is not None and process.is_alive():  # asked twice to stop, or it hangs on its way out
                 process.kill()
                 process.join()
-    if stop.signum is not None:
-        raise StoppedError(stop.signum)
+        if kind == "stopped" or (kind == "died" and process.exitcode in (-signal.SIGINT, -signal.SIGTERM)):
+            stop.grace()
+    stop.check()
     if kind == "ended":
         return value
     if kind == "stopped":
@@ -69,6 +75,19 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
     if record_death(task.folder, task.identity, task.fields, death):
         log.error("%s failed: %s", task.folder.name, death)
     return 1
+
+
+def _context() -> Any:
+    """Return how processes are started; a fork server runs afterwards where there can be one."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["yolograft.sweep.fork_server"])
+    with held_back(*_HELD_BACK):
+        forkserver.ensure_running()
+    return context
 
 
 def _wait(process: Any, receiver: Connection, stop: StopRequest) -> tuple[str, int]:
@@ -81,24 +100,25 @@ def _wait(process: Any, receiver: Connection, stop: StopRequest) -> tuple[str, i
                 process.terminate()
     try:
         answer: tuple[str, int] = receiver.recv() if receiver.poll() else ("died", 0)
-    except EOFError:
+    except (OSError, EOFError):
         answer = ("died", 0)
     process.join(_LEAVES_WITHIN)
     return answer
 
 
 def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: dict[str, str]) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the fork server ignores it
-    os.environ.update(environment)  # the fork server has that of its own start
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.config.dictConfig(logs)
-    faulthandler.enable(
-        (task.folder / "train.log").open("a"), all_threads=False
-    )  # a segmentation fault says where, too
-    try:
-        answer = ("ended", task.run())
-    except StoppedError as stopped:
-        answer = ("stopped", stopped.signum)
+    if hasattr(signal, "SIGUSR2"):  # submitit announces the end by it; the process that waits for this one acts
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    with stoppable(), let_through(*_HELD_BACK):
+        os.environ.update(environment)  # the fork server has that of its own start
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        logging.config.dictConfig(logs)
+        # A segmentation fault says where, too.
+        faulthandler.enable((task.folder / "train.log").open("a"), all_threads=False)
+        try:
+            answer = ("ended", task.run())
+        except StoppedError as stopped:
+            answer = ("stopped", stopped.signum)
     logging.shutdown()
     sender.send(answer)
 

@@ -4,7 +4,6 @@ How a run is going always comes from the run's own folder. So of several process
 or on many, it does not matter which was last.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from yolograft.config.jobs import Job
-from yolograft.files import replace_file
+from yolograft.config.jobs import LEDGER, Job
+from yolograft.files import read_text, remove_abandoned, replace_file
+from yolograft.parsing import json_document, parse_json
+from yolograft.training.best_weights import lacks_weights
 from yolograft.training.claim import owner
-from yolograft.training.record import attempts, read_record
+from yolograft.training.record import attempts, read_record, status_of
+from yolograft.typed import items, mapping, text
 
 log = logging.getLogger(__name__)
 
-FILE = "sweep.json"
+FILE = LEDGER
+_MOST = 100_000
+"""Runs that are read of a ledger."""
 
 State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
 
@@ -36,16 +40,12 @@ def state_of(folder: Path, identity: str | None = None) -> State:
     record = read_record(folder / "run.json") or {}
     if identity and record.get("identity") != identity:
         record = {}
-    status = record.get("status")
-    if status == "finished":
-        return "finished"
-    if owner(folder) is not None:
-        return "running"
-    if status == "stopped" and (record.get("error") or {}).get("type") == "Pruned":
+    status = status_of(folder, record)
+    if status == "finished" and lacks_weights(folder, record):
+        return "stopped" if owner(folder) is None else "running"
+    if status == "stopped" and mapping(record.get("error")).get("type") == "Pruned":
         return "pruned"
-    if status in ("failed", "stopped"):
-        return "failed" if status == "failed" else "stopped"
-    return "stopped" if status == "running" else "to do"
+    return status if status in ("finished", "running", "failed", "stopped") else "to do"
 
 
 def cut_off(folder: Path, identity: str) -> bool:
@@ -76,6 +76,7 @@ class Ledger:
     ) -> "Ledger":
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder)
         Ledger.current = ledger = cls(folder, [], list(dropped))
         known = read(folder)
         left_out = {job.name for job, _ in dropped}
@@ -107,10 +108,21 @@ class Ledger:
 def read(folder: Path) -> dict[str, Any]:
     """Return a sweep's ledger; empty where there is none that can be read."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = parse_json(read_text(folder / FILE))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) and isinstance(content.get("runs", []), list) else {}
+    if not isinstance(content, dict):
+        return {}
+    # A name that is a path would be looked for, and written to, outside the sweep's folder.
+    runs = [run for run in items(content.get("runs"), _MOST) if isinstance(run, dict) and _is_name(run.get("name"))]
+    runs = [run | {"identity": str(run.get("identity"))} for run in runs]
+    dropped = [one for one in items(content.get("dropped"), _MOST) if isinstance(one, dict)]
+    return content | {"command": text(content.get("command")) or "", "runs": runs, "dropped": dropped}
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a folder of that name may lie in the sweep's."""
+    return isinstance(value, str) and value == Path(value).name and value not in ("", "..") and "\0" not in value
 
 
 def renew(folder: Path) -> None:
@@ -140,7 +152,7 @@ def exhausted(job: Job) -> bool:
 def _write(folder: Path, content: dict[str, Any]) -> None:
     content["updated"] = _now()
     try:
-        replace_file(folder / FILE, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(folder / FILE, json_document(content))
     except OSError as problem:  # the runs' own records tell the same
         log.warning("%s: cannot be written: %s", folder / FILE, problem)
 

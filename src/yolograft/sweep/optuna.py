@@ -8,7 +8,6 @@ All that must survive is in the sweep's folder: `optuna.journal`, Optuna's own r
 which trials are told. A run that returned, one that died and one on another machine are thus treated alike.
 """
 
-import json
 import math
 import sys
 import warnings
@@ -32,8 +31,10 @@ from yolograft.config.resolvers import job_config
 from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
 from yolograft.errors import UserError
 from yolograft.files import replace_file
+from yolograft.parsing import json_document
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
 from yolograft.sweep.sweeper import launch
+from yolograft.text import markup, plain
 from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.record import read_record
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
@@ -98,7 +99,7 @@ class OptunaSweeper(Sweeper):
                 _print_best(result)
         except UserError as mistake:  # Hydra would show a traceback
             hint = ": one command at a time carries on a search" if isinstance(mistake, ClaimedError) else ""
-            sys.stderr.write(f"yolograft: {mistake}{hint}\n")
+            sys.stderr.write(f"yolograft: {plain(str(mistake))}{hint}\n")
             raise SystemExit(2) from None
 
     def _open(self, arguments: Sequence[str]) -> None:
@@ -241,7 +242,7 @@ class OptunaSweeper(Sweeper):
         else:
             said = f"{status or 'not started'}; the same command goes on with it"
         tried = " ".join(f"{key}={value}" for key, value in proposal.params.items())
-        sys.stderr.write(f"Trial {number + 1}, {tried}: {said}\n")
+        sys.stderr.write(plain(f"Trial {number + 1}, {tried}: {said}") + "\n")
         return status is not None
 
     def _repeat_failed(self) -> None:
@@ -318,7 +319,10 @@ class OptunaSweeper(Sweeper):
             ],
             "search": self.signature,
         }
-        replace_file(self.folder / RESULT, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(
+            self.folder / RESULT,
+            json_document(result),
+        )
         return result
 
 
@@ -345,11 +349,12 @@ def _print_best(result: dict[str, Any]) -> None:
     title = "Best trial" if len(result["objectives"]) == 1 else f"Pareto set: {len(best)} of {total} trials"
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     for column in ("trial", *result["objectives"], *best[0]["params"]):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(markup(column), justify="right", no_wrap=True)
     table.add_column("run", overflow="fold")
     for found in best:
         values = map(_shown, found["values"].values())
-        table.add_row(str(found["trial"] + 1), *values, *map(str, found["params"].values()), found["run"])
+        params = [markup(str(value)) for value in found["params"].values()]
+        table.add_row(str(found["trial"] + 1), *values, *params, markup(found["run"]))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 

@@ -3,14 +3,19 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from yolograft.config.search import RESULT
 from yolograft.errors import UserError
+from yolograft.files import read_text
+from yolograft.parsing import parse_json
 from yolograft.sweep import ledger
+from yolograft.times import duration
 from yolograft.training.record import read_record
 
 
@@ -51,6 +56,37 @@ def overview(root: Path) -> list[Overview]:
     return sorted(found, key=lambda one: one.changed or never, reverse=True)
 
 
+def place(run: Path) -> str:
+    """Say which of its sweep's runs one is that is about to start, and how long they may take: `run 3 of 16, 2h left`.
+
+    Args:
+        run: The run's folder.
+    """
+    content = ledger.read(run.parent)
+    names = [planned["name"] for planned in content.get("runs", [])]
+    if run.name not in names:
+        return ""
+    seconds = _look(run.parent, starting=run.name).seconds_left
+    # A search plans its runs as it goes; how many it may have stands in its settings.
+    total = max(len(names), _trials(run.parent))
+    if seconds is not None:
+        seconds *= 1 + (total - len(names)) / max(sum(_is_left(run.parent / name) for name in names), 1)
+    left = f", about {duration(seconds)} left" if seconds else ""
+    return f"run {names.index(run.name) + 1} of {total}{left}"
+
+
+def _trials(sweep: Path) -> int:
+    try:
+        trials = parse_json(read_text(sweep / RESULT))["n_trials"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
+    return trials if isinstance(trials, int) else 0
+
+
+def _is_left(run: Path) -> bool:
+    return ledger.state_of(run) in ("running", "stopped", "to do")
+
+
 def _sweeps(root: Path) -> Iterator[Path]:
     """Yield the folders that have a ledger, or runs right below them (made before there were ledgers)."""
     for parent, below, files in os.walk(root):
@@ -63,7 +99,13 @@ def _sweeps(root: Path) -> Iterator[Path]:
             yield folder
 
 
-def _look(folder: Path) -> Overview:
+def _look(folder: Path, starting: str | None = None) -> Overview:
+    """Look at a sweep.
+
+    Args:
+        folder: Its folder.
+        starting: A run that is about to start counts as running.
+    """
     content = ledger.read(folder)
     planned = {run["name"]: run["identity"] for run in content.get("runs", [])}
     if not content:
@@ -74,22 +116,28 @@ def _look(folder: Path) -> Overview:
     left = 0.0  # in runs
     written: list[float] = []
     for name, identity in planned.items():
-        state = ledger.state_of(folder / name, identity)
+        state = "running" if name == starting else ledger.state_of(folder / name, identity)
         counts[state] += 1
         record = read_record(folder / name / "run.json") or {}
-        if (file := folder / name / "run.json").exists():
-            written.append(file.stat().st_mtime)
+        with suppress(OSError, ValueError):
+            written.append((folder / name / "run.json").stat().st_mtime)
         share = _share(record)
         if state == "finished":
             took.append(float(record.get("seconds") or 0))
         elif state in ("running", "stopped", "to do"):
             left += 1 - share
             if share:
-                epochs.append(float(record["seconds"]) / share)
+                epochs.append(float(record.get("seconds") or 0) / share)
     each = fmean(took) if took else fmean(epochs) if epochs else None
     seconds = 0.0 if not left else None if each is None else left * each / max(counts["running"], 1)
-    changed = datetime.fromtimestamp(max(written), timezone.utc) if written else None
-    return Overview(folder, counts, seconds, changed, str(content.get("command", "")))
+    return Overview(folder, counts, seconds, _moment(written), content.get("command", ""))
+
+
+def _moment(written: list[float]) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(max(written), timezone.utc)
+    except (ValueError, OverflowError, OSError):  # none, or a clock beyond any calendar
+        return None
 
 
 def _share(record: dict[str, Any]) -> float:

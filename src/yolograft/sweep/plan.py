@@ -1,6 +1,5 @@
 """`plan=true`: what a command would do, what each run costs, and what is done already."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,10 +11,12 @@ from rich.table import Table
 
 from yolograft.config.jobs import Job
 from yolograft.files import replace_file
+from yolograft.parsing import json_document
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
-from yolograft.training.callbacks.console import duration
+from yolograft.text import markup
+from yolograft.times import duration
 from yolograft.training.record import read_record
 
 #: A validation's share of the work that a training step does on an image: it goes forward only.
@@ -63,7 +64,7 @@ class Plan:
         """Write the plan as JSON."""
         content = {"estimated_from": self.basis, "runs": [asdict(run) for run in self.runs]}
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        replace_file(file, json_document(content))
 
     def print(self) -> None:
         """Print the plan as a table."""
@@ -79,12 +80,13 @@ class Plan:
             weights = (f"{run.variant.params:,}", f"{run.variant.gflops:.1f}", f"{run.variant.memory_gb:.1f} GB")
             time = duration(run.seconds) if run.seconds else "?" if run.seconds is None else ""
             state = f"{run.state}: {run.reason}" if run.reason else _WORDS.get(run.state, run.state)
-            table.add_row(run.name, *weights, time, state, style="dim" if run.state in ("finished", "dropped") else "")
+            style = "dim" if run.state in ("finished", "dropped") else ""
+            table.add_row(markup(run.name), *weights, time, markup(state), style=style)
         console.print(table)
         left = [run for run in self.runs if run.state not in ("finished", "dropped") and not run.reason]
         known = [run.seconds for run in left if run.seconds is not None]
         total = f"about {duration(sum(known))} one after the other" if len(known) == len(left) else "time unknown"
-        console.print(f"{len(left)} of {len(self.runs)} runs to train, {total}. {self.basis}")
+        console.print(markup(f"{len(left)} of {len(self.runs)} runs to train, {total}. {self.basis}"))
 
 
 def make_plan(jobs: Sequence[Job], dropped: Sequence[Dropped]) -> Plan:

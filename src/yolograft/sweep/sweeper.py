@@ -18,6 +18,7 @@ from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
 from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
 from yolograft.training.record import first_fields, read_record, record_death
+from yolograft.training.stopping import StoppedError, asked
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +93,18 @@ def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
 
     Returns:
         What the jobs returned, in their order, None for one that did not; how they ended is in their run.json.
+
+    Raises:
+        StoppedError: The command was asked to stop.
     """
     if not jobs:
         return []
+    _check_asked()
     try:
         returns = launcher.launch([job.overrides for job in jobs], initial_job_idx=first)
+        _check_asked()
     except (Exception, SystemExit) as error:  # of the launcher's own: what happens in a job stays in it
+        _check_asked()
         log.error("%s: %s", _names(jobs), _line(error))
         log.debug("", exc_info=error)
         for job in jobs:
@@ -112,6 +119,16 @@ def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
             _record_lost(job, returned._return_value)
         values.append(returned.return_value if ended else None)
     return values
+
+
+def _check_asked() -> None:
+    """Raise where the command was asked to stop: what has broken since then has broken of that.
+
+    Raises:
+        StoppedError: It was.
+    """
+    if (signum := asked()) is not None:
+        raise StoppedError(signum)
 
 
 def _record_lost(job: Job, error: BaseException) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from yolograft.files import replace_file
+from yolograft.files import read_text, replace_file
+from yolograft.parsing import parse_json, parse_yaml
 from yolograft.training.wandb_server import upload_command
 
 
@@ -62,10 +61,10 @@ def _wandb_settings(folder: Path) -> dict[str, Any] | None:
     """Return the `logger` group of the first run that is logged to W&B."""
     for file in sorted(folder.glob("*/config.yaml")):
         try:
-            settings = yaml.safe_load(file.read_text(encoding="utf-8"))["logger"]
+            settings = parse_yaml(read_text(file))["logger"]
             if settings["kind"] == "wandb":
                 return dict(settings)
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
 
@@ -79,7 +78,7 @@ def _number(text: str) -> float | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(read_text(file))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

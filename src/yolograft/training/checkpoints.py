@@ -1,10 +1,24 @@
-"""last.ckpt: all that shapes the future of a training, written so that a kill loses nothing."""
+"""A run's checkpoints, written so that a kill loses nothing, and read so that damage is seen."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from yolograft.model.torch_file import read_values
+
+#: What `last.ckpt` holds, and of which type; see `Journal`.
+_STATE = {
+    "epoch": int,
+    "batch": int,
+    "epochs": int,
+    "stopped_early": bool,
+    "batch_size": int,
+    "attempt": int,
+    "training": dict,
+    "journal": dict,
+}
 
 
 class Checkpoints:
@@ -36,21 +50,32 @@ class Checkpoints:
         partial.replace(self.last)
 
     def load(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """Return the newest state that can be read (None: start anew), and what was found damaged."""
+        """Return the newest state that can be read (None: start anew), and what was found damaged.
+
+        Every byte that a state comes from is held against the archive's own checksums. Nothing that a file names is
+        called: a run's folder may be a stranger's.
+        """
         damaged: list[str] = []
         for file in (self.last, self.previous):
             if not file.exists():
                 continue
             try:
-                state = torch.load(file, map_location="cpu", weights_only=True)
-                if isinstance(state, dict) and {"epoch", "training"} <= state.keys():
+                state = read_values(file)
+                if isinstance(state, dict) and all(type(state.get(key)) is kind for key, kind in _STATE.items()):
                     return state, damaged
                 reason = "it holds no training"
-            except Exception as error:  # a torn file fails in as many ways as there are bytes
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
+            except OSError as error:
+                reason = str(error.strerror or error)
+            except ValueError as error:
+                reason = str(error)
             damaged.append(f"{file}: damaged ({reason})")
         return None, damaged
 
     def clean(self) -> None:
         """Remove what only a training that goes on needs."""
         self.previous.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove everything: the training begins anew."""
+        for file in (self.last, self.previous, self.best):
+            file.unlink(missing_ok=True)

@@ -5,11 +5,11 @@ lock is taken for abandoned when its process is known to be gone, or where that 
 when it has not been renewed for a minute.
 """
 
+import errno
 import hashlib
 import json
 import logging
 import os
-import platform
 import threading
 import time
 import uuid
@@ -21,7 +21,10 @@ from typing import Any
 import psutil
 
 from yolograft.errors import UserError
-from yolograft.files import replace_file
+from yolograft.files import open_regular, replace_file
+from yolograft.parsing import parse_json
+from yolograft.processes import machine
+from yolograft.typed import number, whole, written
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,8 @@ RENEWED_EVERY = 5.0
 """Seconds between two signs of life."""
 EXPIRES_AFTER = 60.0
 """Seconds without a sign of life after which an owner that cannot be asked is taken for dead."""
+_LARGEST = 2**16
+"""Bytes of a lock."""
 
 
 class ClaimedError(UserError):
@@ -63,7 +68,10 @@ def owner(folder: Path) -> Owner | None:
         folder: The run's folder.
     """
     file = folder / LOCK
-    seen = _read(file)
+    try:
+        seen = _read(file)
+    except (OSError, ValueError):  # no lock of ours: a folder, a FIFO, something huge
+        return None
     if seen is None or not _alive(*seen, file):
         return None
     return _parse(seen[0]) or Owner("an unknown host", 0, 0.0, "")
@@ -86,20 +94,23 @@ class Claim:
     def __init__(self, folder: Path) -> None:
         self.file = folder / LOCK
         process = psutil.Process()
-        self.owner = Owner(_machine(), process.pid, process.create_time(), uuid.uuid4().hex)
+        self.owner = Owner(machine(), process.pid, process.create_time(), uuid.uuid4().hex)
         self.lost = False
         self._content = (json.dumps(asdict(self.owner)) + "\n").encode()
         self._released = threading.Event()
 
     def __enter__(self) -> "Claim":
-        while not self._create():
-            seen = _read(self.file)
-            if seen is None:
-                continue  # released in between
-            if _alive(*seen, self.file):
-                holder = _parse(seen[0])
-                raise ClaimedError(f"{self.file.parent} is being trained by {holder or 'another process'}")
-            self._take_over(seen[0])
+        try:
+            while not self._create():
+                seen = _read(self.file)
+                if seen is None:
+                    continue  # released in between
+                if _alive(*seen, self.file):
+                    holder = _parse(seen[0])
+                    raise ClaimedError(f"{self.file.parent} is being trained by {holder or 'another process'}")
+                self._take_over(seen[0])
+        except OSError as error:  # a folder, a FIFO, something huge
+            raise UserError(f"{self.file}: is no lock of a run ({error.strerror}); remove it") from error
         threading.Thread(target=self._renew, name=f"claim on {self.file.parent.name}", daemon=True).start()
         return self
 
@@ -150,7 +161,7 @@ class Claim:
                     log.error("%s: another process has taken this run over", self.file.parent)
                     return
                 os.utime(self.file)
-            except OSError as problem:  # a network disk that is away for a moment
+            except (OSError, UserError) as problem:  # a network disk that is away for a moment, a folder that is gone
                 log.debug("%s: not renewed: %s", self.file, problem)
 
 
@@ -159,34 +170,31 @@ def _right_to_replace(lock: Path, content: bytes) -> Path:
     return lock.with_name(f"{LOCK}.{hashlib.sha256(content).hexdigest()[:12]}")
 
 
-def _machine() -> str:
-    """Name this machine, and the space of its process numbers: containers may share a machine's name."""
-    try:
-        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()
-
-
 def _read(file: Path) -> tuple[bytes, float] | None:
     """Return a lock's content and when it was renewed last; opening it makes a network disk look again."""
     try:
-        with file.open("rb") as stream:
-            return stream.read(), os.fstat(stream.fileno()).st_mtime
+        with open_regular(file) as stream:
+            if len(content := stream.read(_LARGEST + 1)) > _LARGEST:
+                raise OSError(errno.EFBIG, "is larger than a lock", str(file))
+            return content, os.fstat(stream.fileno()).st_mtime
     except FileNotFoundError:
         return None
 
 
 def _parse(content: bytes) -> Owner | None:
     try:
-        told: dict[str, Any] = json.loads(content)
-        return Owner(str(told["host"]), int(told["pid"]), float(told["started"]), str(told["token"]))
+        told: dict[str, Any] = parse_json(content)
+        pid, started = whole(told["pid"], 0, 2**31 - 1), number(told["started"])
+        return (
+            None if pid is None or started is None else Owner(written(told["host"]), pid, started, str(told["token"]))
+        )
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _alive(content: bytes, renewed: float, file: Path) -> bool:
     holder = _parse(content)
-    if holder is not None and holder.host == _machine():
+    if holder is not None and holder.host == machine():
         try:
             process = psutil.Process(holder.pid)
             if process.status() == psutil.STATUS_ZOMBIE:

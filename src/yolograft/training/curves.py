@@ -1,10 +1,16 @@
 """The picture of a training: losses and metrics over epochs, from metrics.csv."""
 
 import csv
+import io
+import logging
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from yolograft.files import read_text
+
+log = logging.getLogger(__name__)
 
 _PANELS = (
     ("box loss", ("train/box_loss", "val/box_loss")),
@@ -21,17 +27,22 @@ def draw_curves(metrics: Path, picture: Path) -> None:
 
     Args:
         metrics: The file to read.
-        picture: The PNG to write.
+        picture: The PNG to write; a file that cannot be read is named in the log instead.
     """
-    with metrics.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) for row in rows]
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(metrics), newline="")))
+        epochs = [int(row["epoch"]) for row in rows]
+        curves = {column: [float(row[column]) for row in rows] for _, columns in _PANELS for column in columns}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:  # TypeError: a row that was cut off
+        log.warning("%s cannot be read, hence not drawn: %s", metrics, error)
+        return
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, columns) in zip(figure.subplots(2, 3).flat, _PANELS, strict=True):
         for column in columns:
-            values = [float(row[column]) for row in rows]
-            axes.plot(epochs, values, marker="." if len(rows) < 40 else "", label=column.partition("/")[2] or column)
+            axes.plot(
+                epochs, curves[column], marker="." if len(rows) < 40 else "", label=column.partition("/")[2] or column
+            )
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)

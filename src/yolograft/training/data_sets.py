@@ -6,11 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from yolograft.data.checks import conversions, enforce, kinds, summary_lines
+from yolograft.data.checks import Fault, conversions, enforce, kinds, summary_lines
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.image_cache import image_cache
-from yolograft.data.listing import stray_labels
+from yolograft.data.listing import list_images, list_notes, stray_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
@@ -38,6 +38,18 @@ def data_sets(config: Mapping[str, Any], spec: DataSpec, batch: int) -> tuple[De
     return train, build_dataset(spec, "val", hyp, batch=batch * 2, augment=False, rect=True, **common)
 
 
+def origin(train: DetectionDataset, val: DetectionDataset) -> list[str]:
+    """Return what the sets were made from, and what was done on the way that a person may not expect, line by line."""
+    spec = train.spec
+    counts: dict[str, int] = {each.split: len(each.listed) for each in (train, val)}
+    notes = [*spec.notes, *list_notes(spec)]
+    try:
+        counts |= {"test": len(found)} if (found := list_images(spec, "test")) else {}
+    except UserError as problem:
+        notes.append(f"{problem}; training does without")
+    return [f"{spec.name}: {spec.origin(counts)}", *notes]
+
+
 def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
     """Let the sets take their images from one file of decoded images, made by the first run that needs it."""
     if config["cache"] and config["cache_gb"]:
@@ -59,19 +71,16 @@ def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDa
         UserError: If `dataset.check` is strict and there is such a fault.
     """
     check = config["dataset"].get("check", "strict")
-    between = []
-    if check != "off":
-        between = across({each.split: (each.listed, each.scan) for each in (train, val)})
-        between += stray_labels(train.spec)
-    faults = [*train.scan.faults, *val.scan.faults, *between]
-    enforce(check, faults)
+    between = faults_between(config, train, val)
+    found = [*train.scan.faults, *val.scan.faults, *between]
+    enforce(check, found)
     if check != "off":
         for each in (train, val):
             if each.scan.skipped:
                 log.warning("%s: %s of %s images are skipped:", each.split, each.scan.skipped, each.scan.total)
-        for line in summary_lines(faults, 10):
+        for line in summary_lines(found, 10):
             log.warning("%s", line)
-        for line in conversions(faults):
+        for line in conversions(found):
             log.info("%s", line)
     return {
         "fingerprint": fingerprint(train, val),
@@ -81,10 +90,23 @@ def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDa
     }
 
 
+def faults(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset) -> list[Fault]:
+    """Return all that is wrong or unusual in a run's data."""
+    return [*train.scan.faults, *val.scan.faults, *faults_between(config, train, val)]
+
+
+def faults_between(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset) -> list[Fault]:
+    """Return what only shows where both sets are looked at together; nothing with `dataset.check=off`."""
+    if config["dataset"].get("check", "strict") == "off":
+        return []
+    leaks = across({each.split: (each.listed, each.scan) for each in (train, val)})
+    return [*leaks, *stray_labels(train.spec)]
+
+
 def fingerprint_now(config: Mapping[str, Any]) -> str | None:
     """Return the fingerprint of a config's data set as it is now; None where it is not at hand or cannot be read."""
     dataset = config["dataset"]
-    if dataset["_target_"] == f"{named.__name__}.named" and not _is_there(dataset):
+    if not is_there(dataset):
         return None
     try:
         return fingerprint(*data_sets(config, data_spec(config), 1))
@@ -93,7 +115,10 @@ def fingerprint_now(config: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _is_there(dataset: Mapping[str, Any]) -> bool:
+def is_there(dataset: Mapping[str, Any]) -> bool:
+    """Whether a data set need not be downloaded first, by the `dataset` group that names it."""
+    if dataset["_target_"] != f"{named.__name__}.named":
+        return True
     _, there = named.described(name=dataset["name"], root=dataset.get("root"))
     return there
 

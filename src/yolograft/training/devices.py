@@ -84,6 +84,22 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     )
 
 
+def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any]) -> None:
+    """Refuse a device that this machine lacks, or a precision that its device does not have; takes no GPU.
+
+    Args:
+        device: As for `resolve`.
+        trainer: As for `resolve`.
+
+    Raises:
+        UserError: As for `resolve`.
+    """
+    if device == "auto":
+        kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        device = next(kind for kind, there in kinds.items() if there)
+    resolve(device, 0, trainer)
+
+
 def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
     if isinstance(device, list):
         if all(word == "cpu" for word in device):

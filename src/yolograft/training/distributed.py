@@ -6,6 +6,7 @@ the loss is divided by the targets of the whole batch (`WholeBatchLoss`); ultral
 """
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -17,8 +18,10 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 
 from yolograft.errors import UserError
-from yolograft.training.stopping import StoppedError, StopRequest
+from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 from yolograft.training.trial import Pruned
+
+_ASKING = (signal.SIGINT, signal.SIGTERM)
 
 
 def world() -> int:
@@ -46,9 +49,10 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     messages = mp.get_context("spawn").SimpleQueue()
-    context = mp.start_processes(
-        _process, (processes, port, function, arguments, messages), processes, join=False, start_method="spawn"
-    )
+    with held_back(*_ASKING):
+        context = mp.start_processes(
+            _process, (processes, port, function, arguments, messages), processes, join=False, start_method="spawn"
+        )
     passed_on = False
     try:
         while not context.join(timeout=0.2):
@@ -64,6 +68,8 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
         kind, message = ("", "") if messages.empty() else messages.get()
         if kind == "user":
             raise UserError(message) from None
+        stop.grace()
+        stop.check()
         raise RuntimeError(f"a training process failed: {error}") from error
     if not messages.empty():
         kind, message = messages.get()
@@ -80,7 +86,8 @@ def _process(
     # With LOCAL_RANK set, Lightning knows that the processes are there already.
     os.environ.update(address, LOCAL_RANK=str(rank), WORLD_SIZE=str(processes))
     try:
-        function(rank, *arguments)
+        with stoppable(silent=rank > 0), let_through(*_ASKING):
+            function(rank, *arguments)
     except UserError as mistake:
         messages.put(("user", str(mistake)))
         raise

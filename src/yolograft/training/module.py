@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from yolograft.errors import UserError
 from yolograft.model.detector import Detector
 from yolograft.stock.training import Evaluator, ModelEMA, build_optimizer
 from yolograft.training.devices import Compute
@@ -107,7 +108,13 @@ class DetectionTraining(pl.LightningModule):
             self.whole_batch = WholeBatchLoss(self.model.criterion)
         self.ema = ModelEMA(self.model)
         if self.restored is not None:
-            self.load_progress(self.restored)
+            try:
+                self.load_progress(self.restored)
+            except torch.OutOfMemoryError:
+                raise
+            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise UserError(f"last.ckpt fits no such model ({reason}); remove it to train anew") from error
             if self.restored["recover"]:
                 self.recover()
             self.restored = None

@@ -68,6 +68,18 @@ class Recipe:
             return max(1, int(np.interp(iteration, [0, self.warmup], [1, nominal]).round()))
         return nominal
 
+    def steps(self, warmup_bias_lr: float) -> int:
+        """Return how many optimizer steps of the whole training have a rate above 0.
+
+        The warm-up begins at rate 0, of biases at `warmup_bias_lr`.
+        """
+        count, last = 0, -1
+        for iteration in range(self.batches * self.epochs):
+            if iteration - last >= self.accumulate(iteration):
+                last = iteration
+                count += bool(iteration or not self.warmup or warmup_bias_lr)
+        return count
+
     def apply(self, optimizer: torch.optim.Optimizer, iteration: int, epoch: int, optim: Mapping[str, Any]) -> None:
         """Set the learning rates and momenta of every parameter group for one iteration.
 

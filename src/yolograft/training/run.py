@@ -24,6 +24,7 @@ from yolograft.model.detector import Detector, build_detector, gflops, parts_par
 from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.stock.data import full_hyp
 from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch
+from yolograft.training.best_weights import digest
 from yolograft.training.build import data_spec, model_spec, own_packages
 from yolograft.training.callbacks.console import Console
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
@@ -34,11 +35,13 @@ from yolograft.training.data_sets import (
     checked,
     data_sets,
     fingerprint,
+    origin,
     refuse_other_data,
     share_images,
 )
 from yolograft.training.devices import Compute
 from yolograft.training.freezing import frozen_modules
+from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
 from yolograft.training.latency import latency
 from yolograft.training.loggers import open_logger
 from yolograft.training.loggers.base import RunLogger, Tracked
@@ -47,6 +50,7 @@ from yolograft.training.pictures import Album
 from yolograft.training.predictions import Predictions
 from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.record import Record
+from yolograft.training.short_schedule import say_steps
 from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.state import reproducible
 from yolograft.training.stopping import StoppedError, StopRequest
@@ -118,7 +122,7 @@ class Run:
         while True:
             state, damaged = checkpoints.load()
             for problem in damaged:
-                log.warning("%s; going on from the one before.", problem)
+                log.warning("%s; %s.", problem, "going on from the one before" if state else "training anew")
             try:
                 # Seeded anew each time: a repeated start begins from the same weights.
                 with reproducible(self.config["seed"], self.compute.threads, self.config["trainer"]["deterministic"]):
@@ -135,6 +139,13 @@ class Run:
                 log.warning(
                     "%s: going back to the last checkpoint, with other draws (%s of %s).", error, failures, RETRIES
                 )
+            except ValueError as error:
+                if SINGLE_VALUE not in str(error):
+                    raise
+                raise UserError(
+                    f"a batch of one image leaves a batch norm one value per channel ({' '.join(str(error).split())}); "
+                    "take another batch or a larger imgsz"
+                ) from error
             except torch.OutOfMemoryError as error:
                 used = batch or self.record.fields.get("batch", 1)  # none yet: no batch at all fits
                 first_batch = self.record.fields.get("first_batch", used)
@@ -153,8 +164,6 @@ class Run:
         config, compute, plots = self.config, self.compute, self.folder / "plots"
         spec = data_spec(config)
         model = build_detector(model_spec(config, spec), trust=own_packages(config))
-        if (source := getattr(model.model[0], "pretrained_from", "")) and not state:
-            log.info("Pretrained backbone: %s", source)
         if config["weights"] and not state:
             self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))
@@ -162,6 +171,7 @@ class Run:
         if state:
             refuse_other_data(self.folder, self.record.previous, fingerprint(train_set, val_set))
         self._describe(model, spec, train_set, val_set, size)
+        self.stop.check()
         share_images(config, train_set, val_set)
 
         start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
@@ -200,6 +210,10 @@ class Run:
             drawn = multi_scale_size(config["seed"], iteration, imgsz, config["augment"]["multi_scale"])
             return drawn or (imgsz if imgsz != config["imgsz"] else None)
 
+        frozen = frozen_modules(model, config["freeze"])
+        refuse_single_image(
+            model, frozen, len(train_set), size, min(stage.imgsz for stage in stages), compute.processes
+        )
         module = DetectionTraining(
             model,
             recipe,
@@ -209,7 +223,7 @@ class Run:
             start,
             close_mosaic=config["augment"]["close_mosaic"],
             sizes=image_size,
-            frozen=frozen_modules(model, config["freeze"]),
+            frozen=frozen,
             seed=config["seed"],
         )
         extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
@@ -226,6 +240,8 @@ class Run:
             draw_batch(next(iter(data.train_dataloader())), plots / "train_batch.jpg", spec.names)
 
         if not (state and (start >= epochs or state["stopped_early"])):
+            if self.rank == 0:
+                say_steps(module.recipe, module.optim)
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
             console = [Console(len(train_set))] if self.rank == 0 else []
             pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
@@ -288,6 +304,8 @@ class Run:
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
+        for line in origin(train_set, val_set):
+            log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,
@@ -337,6 +355,7 @@ class Run:
 
     def _measure(self, checkpoints: Checkpoints, val_set: DetectionDataset, batch: int, plots: Path) -> None:
         """Measure the best weights as they lie on disk, and draw."""
+        self.record.check_there()
         config = self.config
         best, _ = load_detector(checkpoints.best, trust=own_packages(config))
         loader = val_loader(val_set, batch, self.compute.workers)
@@ -356,7 +375,7 @@ class Run:
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
         took = latency(best, self.compute.device, config["imgsz"])
-        self.record.update(metrics=metrics, latency=round(took, 3))
+        self.record.update(metrics=metrics, latency=round(took, 3), weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
             self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
             self.logger.log_weights(checkpoints.best)

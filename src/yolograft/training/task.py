@@ -1,12 +1,14 @@
 """One training as plain data, which any process can be given, and how its end is told."""
 
+import contextlib
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from yolograft.config.identity import identity
-from yolograft.errors import UserError
+from yolograft.errors import RefusedError, UserError
 from yolograft.training.claim import ClaimedError
 from yolograft.training.record import first_fields
 
@@ -24,6 +26,8 @@ class Task:
         overrides: The overrides that made the config.
         group: The sweep's name, or the project of a single run.
         sweep: Whether it is one of several: then a run that another process is training is passed over.
+        place: Which of a sweep's runs it is and how long they take, as a person reads it.
+        made: Whether its folder was made for it: then none is left where the run is refused.
     """
 
     config: dict[str, Any]
@@ -32,6 +36,8 @@ class Task:
     overrides: list[str]
     group: str
     sweep: bool
+    place: str = ""
+    made: bool = False
 
     @property
     def identity(self) -> str:
@@ -54,6 +60,8 @@ class Task:
         """
         from yolograft.training.train import train
 
+        if self.place:
+            log.info("%s: %s", self.folder.name, self.place)
         try:
             train(self.config, self.folder, self.choices, self.overrides, self.group)
         except ClaimedError as claimed:
@@ -63,8 +71,22 @@ class Task:
             log.info("%s: passed over", claimed)
         except UserError as mistake:
             log.error("yolograft: %s", mistake)
+            if self.made and isinstance(mistake, RefusedError):
+                _remove_new(self.folder)
             return 2
         except (Exception, SystemExit):  # a callback that calls sys.exit ends its own run, not the sweep
             log.exception("%s failed", self.folder.name)
             return 1
         return 0
+
+
+def _remove_new(folder: Path) -> None:
+    """Remove the folder of a run that was refused, and what was made for it above; nothing else can be in it."""
+    for handler in [h for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]:
+        if Path(handler.baseFilename).parent == folder.absolute():
+            logging.getLogger().removeHandler(handler)
+            handler.close()  # Windows removes no file that is open
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.absolute() != Path.cwd():
+        with contextlib.suppress(OSError):  # it holds other runs
+            folder.parent.rmdir()

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.config.identity import identity
+from yolograft.config.preset import preset_line
+from yolograft.errors import RefusedError, UserError
+from yolograft.files import remove_abandoned
 from yolograft.stock.training import quiet
+from yolograft.text import PlainFormatter
+from yolograft.times import duration
+from yolograft.training.best_weights import lacks_weights
 from yolograft.training.build import with_absolute_path
-from yolograft.training.callbacks.console import duration
+from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.devices import Compute, resolve
@@ -16,6 +22,7 @@ from yolograft.training.distributed import launch
 from yolograft.training.loggers import check_logger
 from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.run import Run
+from yolograft.training.siblings import say_trained_shorter
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
 
@@ -38,12 +45,16 @@ def train(
         The content of run.json.
 
     Raises:
-        UserError: For a mistake in data or settings; run.json says `failed` and why.
+        UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
+            before the first step of a new run.
         ClaimedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Claim(folder) as claim:
+        remove_abandoned(folder, silent=0)  # nobody else writes here now
+        for left in [*(folder / "checkpoints").glob("*.tmp"), *(folder / "checkpoints").glob("*.partial")]:
+            left.unlink(missing_ok=True)
         return _train_claimed(claim, config, folder, choices, overrides, group)
 
 
@@ -53,23 +64,40 @@ def _train_claimed(
     config = with_absolute_path(config)
     fields = first_fields(folder, config, choices, overrides)
     record = Record(folder, identity(config), fields)
-    if record.finished:
+    if record.previous.get("best_epoch") and (fault := _lost(folder, record)):
+        log.warning("%s, and no checkpoint has those weights: the run is trained anew.", fault)
+        Checkpoints(folder / "checkpoints").clear()
+    elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
         return record.previous
+    if record.flaw:
+        log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
+    if not record.previous:
+        say_trained_shorter(folder, config)
+    if said := preset_line(choices, config, overrides):
+        log.info("%s", said)
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
             stop.claim = claim
-            if compute.processes == 1:
-                Run(config, folder, record, compute, group, stop).train()
-            else:
-                try:
+            stop.check()
+            try:
+                if compute.processes == 1:
+                    Run(config, folder, record, compute, group, stop).train()
+                else:
+                    record.began = True  # what the processes find out is theirs to tell
                     launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
-                finally:  # the first process has kept the record, however it ended
+            except (UserError, Pruned):
+                raise
+            except Exception:  # a process that loads data, say, has died of the signal that stops this one
+                stop.check()
+                raise
+            finally:
+                if compute.processes > 1:  # the first process has kept the record, however it ended
                     record.fields = read_record(record.file) or record.fields
     except ClaimedError:
         raise  # the record is another process's now
@@ -83,12 +111,23 @@ def _train_claimed(
         return record.fields
     except BaseException as error:
         record.end("failed", error)
+        if isinstance(error, UserError) and not record.began and not record.previous:
+            raise RefusedError(str(error)) from error
         raise
     record.end("finished")
     _say_result(record, folder)
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
     return record.fields
+
+
+def _lost(folder: Path, record: Record) -> str | None:
+    """Return what has become of a run's best weights so far; None where nothing has."""
+    if record.finished:
+        return lacks_weights(folder, record.previous)
+    # A kill between two writes leaves better weights than run.json knows of: their content proves nothing.
+    told = {key: value for key, value in record.previous.items() if key != "weights_sha256"}
+    return lacks_weights(folder, told) if Checkpoints(folder / "checkpoints").last.exists() else None
 
 
 def _say_result(record: Record, folder: Path) -> None:
@@ -107,7 +146,9 @@ def _train_rank(
     rank: int, config: dict[str, Any], folder: Path, fields: dict[str, Any], compute: Compute, group: str
 ) -> None:
     """Be one of several processes that train together; the first writes the run's folder and speaks."""
-    logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])
     quiet()
     record = Record(folder, identity(config), fields, writes=rank == 0)
     with stoppable() as stop:

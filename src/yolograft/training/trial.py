@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolograft.files import replace_file
+from yolograft.errors import UserError
+from yolograft.files import read_text, replace_file
+from yolograft.parsing import parse_json
+from yolograft.typed import whole
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FILE = "trial.json"
+_PRUNER = {"name": str, "after_trials": int, "after_epochs": int}
+"""Settings of a pruner, as `make_pruner` takes them."""
 
 
 class Pruned(Exception):  # noqa: N818  # no error: the search has seen enough of this trial
@@ -43,11 +48,21 @@ class Trial:
     @classmethod
     def of_run(cls, folder: Path) -> "Trial | None":
         """Return the trial that a run carries out; None where it belongs to no search that prunes."""
+        file = folder / _FILE
         try:
-            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        except OSError:
+            content = parse_json(read_text(file))
+            # Only a file of the search's own folder: a trial writes into its journal.
+            journal = folder / ".." / Path(content["journal"]).name
+            number, metric = whole(content["number"]), str(content["metric"])
+            pruner = {key: kind(content["pruner"][key]) for key, kind in _PRUNER.items()}
+            if number is None or not journal.is_file():
+                raise ValueError("names no trial of a search in the folder above")
+        except FileNotFoundError:
             return None
-        return cls(folder / content.pop("journal"), **content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            log.warning("%s cannot be read, the run is trained as one of no search: %s", file, error)
+            return None
+        return cls(journal, number, metric, pruner)
 
     def assign(self, folder: Path) -> None:
         """Tell a run that is about to start which trial it carries out.
@@ -116,10 +131,15 @@ def open_storage(journal: Path, *, mend: bool = False) -> "JournalStorage":
     Args:
         journal: The file; it is made where there is none.
         mend: Cut off a last line that a crash left unfinished, which Optuna could not read.
+
+    Raises:
+        UserError: There is something else than a file.
     """
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+    if journal.exists() and not journal.is_file():
+        raise UserError(f"{journal}: is not a regular file; give this search a folder of its own: name=NAME")
     lock = JournalFileOpenLock(str(journal), grace_period=10)
     if mend and journal.exists():
         lock.acquire()

@@ -52,6 +52,8 @@ def labelme(*, path: str, names: list[str] | None = None) -> DataSpec:
         names=dict(enumerate(classes)),
         root=str(root),
         labels=LabelmeLabels(tuple(classes)),
+        form="labelme",
+        source=str(root),
     )
 
 

@@ -3,7 +3,6 @@
 import importlib.util
 import re
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ from filelock import FileLock
 from yolograft.cache import cache_dir
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+from yolograft.network import unreachable
 from yolograft.stock.data import ASSETS_URL, recipe, run_recipe
-
-#: How long, in seconds, to wait for a sign of the network before saying that there is none.
-PATIENCE = 2.0
 
 #: Sets that ultralytics' recipe does not fetch into the folder it is given, and why.
 BY_HAND = {
@@ -91,7 +88,7 @@ def _present(data: dict[str, Any], place: Path) -> bool:
 def _download(name: str, data: dict[str, Any], place: Path) -> None:
     """Fetch a data set into a folder beside its place and move it there when it is complete."""
     address = _address(str(data["download"]))
-    refusal = _refusal(name, data) or _unreachable(address)
+    refusal = _refusal(name, data) or unreachable(address)
     if refusal:
         raise UserError(f"{name} is not in {place} and cannot be downloaded: {refusal}")
     folder = place.name
@@ -134,30 +131,6 @@ def _address(download: str) -> str:
         return ASSETS_URL
     found = re.search(r"https?://[^\s\"'{}]+", download)
     return found[0] if found else ASSETS_URL
-
-
-def _unreachable(address: str, patience: float = PATIENCE) -> str | None:
-    """Return why an address cannot be reached, or None if it answers.
-
-    Asked on a thread of its own: looking a name up can hang far longer than any time limit that can be set.
-    """
-    import requests  # type: ignore[import-untyped]  # slow to import, and seldom needed
-
-    site = re.sub(r"^(\w+://[^/]+).*", r"\1", address)
-    answer: list[str | None] = []
-
-    def ask() -> None:
-        try:
-            with requests.get(address, stream=True, timeout=patience, allow_redirects=False) as response:
-                status = response.status_code  # 404 comes from the right place, which the download will report on
-                answer.append(f"{site} answers {status}" if status >= 400 and status != 404 else None)
-        except requests.RequestException:
-            answer.append(f"{site} cannot be reached; is there a network?")
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(patience)
-    return answer[0] if answer else f"{site} does not answer within {patience:g} s; is there a network?"
 
 
 def _remove_archives(folder: Path) -> None:

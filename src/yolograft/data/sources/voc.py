@@ -1,7 +1,7 @@
 """Any data set in Pascal VOC's XML: as VOC itself lies on disk, as labelling tools leave it, as Roboflow exports it."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -9,22 +9,19 @@ from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.voc import VocLabels, object_name, objects
 from yolograft.data.listing import MAX_IMAGES
 from yolograft.data.places import (
-    exists,
+    entries,
     files_below,
     folder_of,
     folders_in,
     given_folder,
-    is_folder,
     is_image,
     lines_of,
 )
 from yolograft.data.sources.class_names import find_names, read_names
+from yolograft.data.sources.layout import ANNOTATIONS, IMAGES, settle, split_folders
 from yolograft.data.spec import DataSpec
+from yolograft.data.split_names import SPLITS
 from yolograft.errors import UserError
-
-_IMAGES = ("jpegimages", "images", "imgs")
-_ANNOTATIONS = ("annotations", "xmls", "annots", "labels")
-_SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 
 
 @dataclass
@@ -36,7 +33,7 @@ class Layout:
         folders: pairs of a folder of images and the folder of their XML files.
     """
 
-    splits: dict[str, list[str]] = field(default_factory=lambda: {split: [] for split in _SPLITS})
+    splits: dict[str, list[str]] = field(default_factory=lambda: {split: [] for split in SPLITS})
     folders: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -59,6 +56,13 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
         UserError: the folder holds no XML files and images, or no class is named.
     """
     root = given_folder(path, "dataset=voc_xml dataset.path=FOLDER")
+    return settle(
+        root, lambda place: read(place, names, difficult, one_based), lambda place: find_layout(place) is not None
+    )
+
+
+def read(root: Path, names: list[str] | None = None, difficult: bool = False, one_based: bool = True) -> DataSpec:
+    """Read the data set in a folder; see `voc`."""
     layout = find_layout(root)
     if layout is None or not layout.splits["train"]:
         raise UserError(
@@ -76,6 +80,8 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
         names=dict(enumerate(classes)),
         root=str(root),
         labels=VocLabels(tuple(layout.folders), tuple(classes), difficult, one_based),
+        form="voc",
+        source=str(root),
     )
 
 
@@ -91,10 +97,10 @@ def find_layout(root: Path) -> Layout | None:
     kits = [root, *folders_in(root), *(inside for folder in folders_in(root) for inside in folders_in(folder))]
     kits = list({kit.resolve(): kit for kit in reversed(kits)}.values())[::-1]  # each once, whatever links lead to it
     for kit in kits:
-        images, annotations = kit / "JPEGImages", kit / "Annotations"
-        if is_folder(images) and is_folder(annotations):
+        images, annotations = folder_of(kit, "jpegimages"), folder_of(kit, "annotations")
+        if images and annotations:
             layout.folders.append((str(images), str(annotations)))
-            for split, found in _listed(kit, images).items():
+            for split, found in (_listed(kit, images) or {"train": [str(images)]}).items():
                 layout.splits[split] += found
     if not layout.folders:
         _sorted_into_folders(root, layout)
@@ -102,19 +108,29 @@ def find_layout(root: Path) -> Layout | None:
 
 
 def _listed(kit: Path, images: Path) -> dict[str, list[str]]:
-    """Return the images of the splits that VOC's own lists make; all images are one pool where there are none."""
-    lists = {name: kit / "ImageSets" / "Main" / f"{name}.txt" for name in ("train", "val", "trainval", "test")}
-    there = {name: file for name, file in lists.items() if exists(file)}
-    if "train" not in there and "val" not in there and "trainval" in there:
-        there["train"] = there["trainval"]
-    if not there:
-        return {"train": [str(images)]}
-    by_stem = {Path(name).stem: path for name, path in files_below(images).items() if is_image(name)}
-    return {
-        split: [by_stem.get(stem, str(images / f"{stem}.jpg")) for stem in read_list(file)]
-        for split, file in there.items()
-        if split in _SPLITS
-    }
+    """Return the images of the splits that lists make, VOC's own in ImageSets/Main or some beside the folders."""
+    sets = folder_of(kit, "imagesets")
+    for place in (folder_of(sets, "main") if sets else None, sets, kit):
+        files = {file.stem.lower(): file for file in entries(place) if file.suffix == ".txt"} if place else {}
+        there = {split: files[word] for split, words in SPLITS.items() for word in words[::-1] if word in files}
+        if "train" not in there and "val" not in there and "trainval" in files:
+            there["train"] = files["trainval"]
+        if there and (place != kit or "train" in there):
+            return {split: _images_of(read_list(file), images) for split, file in there.items()}
+    return {}
+
+
+def _images_of(lines: list[str], images: Path) -> list[str]:
+    """Return the images that the lines of a list mean: paths below the folder of images, or only names."""
+    by_path: dict[str, str] = {}
+    by_name: dict[str, str] = {}
+    for name, file in files_below(images).items():
+        if is_image(name):
+            by_path[str(Path(name).with_suffix(""))] = file
+            by_name.setdefault(Path(name).stem, file)
+    return [
+        by_path.get(line) or by_name.get(PureWindowsPath(line).name) or str(images / f"{line}.jpg") for line in lines
+    ]
 
 
 def read_list(file: Path) -> list[str]:
@@ -123,22 +139,32 @@ def read_list(file: Path) -> list[str]:
     Raises:
         UserError: the list cannot be read.
     """
-    lines = filter(None, map(str.strip, lines_of(file, "a list of images", MAX_IMAGES)))
+    lines = [_first_of_pair(line) for line in map(str.strip, lines_of(file, "a list of images", MAX_IMAGES)) if line]
     return [str(Path(line).with_suffix("")) if is_image(line) else line for line in lines]
+
+
+def _first_of_pair(line: str) -> str:
+    """Return the image of a line that names its XML file, too."""
+    image, _, xml = line.partition(" ")
+    return image if is_image(image) and xml.lower().endswith(".xml") else line
 
 
 def _sorted_into_folders(root: Path, layout: Layout) -> None:
     """Find images/ and annotations/ with or without splits in them, split folders, or XML files beside the images."""
-    images, annotations = folder_of(root, *_IMAGES), folder_of(root, *_ANNOTATIONS)
+    images, annotations = folder_of(root, *IMAGES), folder_of(root, *ANNOTATIONS)
     if images and annotations:
         layout.folders.append((str(images), str(annotations)))
+        if listed := _listed(root, images):
+            layout.splits |= listed
+            return
         root = images
-    splits = {split: folder for split, names in _SPLITS.items() if (folder := folder_of(root, *names))}
-    for split, folder in splits.items() if "train" in splits else [("train", root)]:
-        inside = folder_of(folder, *_IMAGES)
-        layout.splits[split] = [str(inside or folder)]
-        if not (images and annotations):
-            layout.folders.append((str(inside or folder), str(folder_of(folder, *_ANNOTATIONS) or folder)))
+    splits = split_folders(root)
+    for split, folders in splits.items() if "train" in splits else [("train", [root])]:
+        for folder in folders:
+            layout.splits[split].append(str(folder))
+            if not (images and annotations):
+                top = folder.parent if folder.name.lower() in IMAGES and folder != root else folder
+                layout.folders.append((str(folder), str(folder_of(top, *ANNOTATIONS) or top)))
 
 
 def _xml_files(layout: Layout) -> list[str]:

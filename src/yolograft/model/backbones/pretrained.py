@@ -1,13 +1,17 @@
 """Pretrained weights for backbones that are built of timm's parts."""
 
 import logging
-import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import timm
 import torch
+from huggingface_hub import constants
 from torch import Tensor, nn
 
 from yolograft.model.state import read_state
+from yolograft.network import unreachable
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +70,53 @@ def _own_name(name: str, own: dict[str, Tensor]) -> str:
 
 
 def _download(timm_name: str) -> dict[str, Tensor]:
-    """Return the weights that timm publishes under a name."""
+    """Return the weights that timm publishes under a name; those downloaded before need no network."""
+    place, missing = _source(timm_name)
     try:
-        with torch.random.fork_rng(devices=[]):  # building it only to be filled must not shift the seed
+        # building it only to be filled must not shift the seed
+        with torch.random.fork_rng(devices=[]), _cache_only(bool(missing)):
             return timm.create_model(timm_name, pretrained=True).state_dict()
     except Exception as error:  # timm, huggingface_hub and their HTTP clients each raise their own kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = missing or (str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise ValueError(
             f"pretrained=true: no weights for timm's '{timm_name}' ({reason}); "
-            "a file with timm's names can be given instead: backbone.pretrained=FILE"
+            f"{f'download them from {place} and give' if place else 'give'} the file: backbone.pretrained=FILE"
         ) from error
+
+
+def _source(timm_name: str) -> tuple[str, str | None]:
+    """Return where timm's weights of a name lie, and why they cannot be reached (None: they can)."""
+    published = timm.get_pretrained_cfg(timm_name)
+    if published is not None and published.hf_hub_id:
+        place = f"{constants.ENDPOINT}/{published.hf_hub_id}"
+        if constants.HF_HUB_OFFLINE:
+            return place, "HF_HUB_OFFLINE is set"
+        return place, unreachable(constants.ENDPOINT)
+    address = published.url if published is not None else ""
+    if not address or (Path(torch.hub.get_dir()) / "checkpoints" / Path(address).name).exists():
+        return address, None
+    missing = unreachable(address)
+    if missing:  # torch's own download would wait for each of its steps
+        raise ValueError(
+            f"pretrained=true: no weights for timm's '{timm_name}' ({missing}); "
+            f"download them from {address} and give the file: backbone.pretrained=FILE"
+        )
+    return address, None
+
+
+@contextmanager
+def _cache_only(wanted: bool) -> Iterator[None]:
+    """Let huggingface_hub look into its cache alone: without a network it would try again for a minute."""
+    before, speaker = constants.HF_HUB_OFFLINE, logging.getLogger("timm.models")
+    level = speaker.level
+    constants.HF_HUB_OFFLINE = before or wanted
+    if wanted:
+        speaker.setLevel(logging.WARNING)  # it announces a download
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+        speaker.setLevel(level)
 
 
 def _read(path: str) -> dict[str, Tensor]:
@@ -84,5 +125,3 @@ def _read(path: str) -> dict[str, Tensor]:
         return read_state(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"pretrained: {error}") from error
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"pretrained: '{path}' holds more than tensors; save model.state_dict() instead") from error

@@ -8,6 +8,7 @@ from typing import Any
 from yolograft.report.comparison import METRICS, Row
 from yolograft.report.forms.json import run_record, variant_record
 from yolograft.report.table import Table
+from yolograft.text import csv_cell
 
 
 def to_csv(shown: Table) -> str:
@@ -69,7 +70,7 @@ def _parts(rows: Sequence[Row]) -> list[str]:
 def _text(records: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO(newline="")
     heading = list(dict.fromkeys(key for record in records for key in record))
-    writer = csv.DictWriter(text, heading, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(csv_cell, heading))
+    writer.writerows([csv_cell(record.get(key)) for key in heading] for record in records)
     return text.getvalue()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from yolograft.report.columns import Column
 from yolograft.report.comparison import Row
 from yolograft.report.table import Table
+from yolograft.text import plain
 
 _LEFT_OUT = ("told", "status", "parts", "size", "seconds", "images_per_second", "folder")
 """Columns that are usual elsewhere; named in `columns=` they are here too."""
@@ -85,5 +86,6 @@ def _cell(column: Column, row: Row, place: int | None) -> str:
 
 def _escaped(text: str) -> str:
     """Text that stands for itself; what pdflatex has no letter for is told by its code point."""
-    escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign < "\u0180" else f"U+{ord(sign):04X}") for sign in text)
+    signs = plain(text)
+    escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign < "\u0180" else f"U+{ord(sign):04X}") for sign in signs)
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped)  # a number's hyphen is a minus

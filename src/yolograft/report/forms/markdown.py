@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from yolograft.report.columns import EFFECT_HEADINGS, effect_cells
 from yolograft.report.table import Table
+from yolograft.text import plain
 
 
 def to_markdown(shown: Table) -> str:
@@ -43,5 +44,5 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    text = plain(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{sign}" if sign in "\\|`*_[]#" else sign for sign in text)

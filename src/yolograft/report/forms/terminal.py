@@ -11,6 +11,7 @@ from rich.text import Text
 from yolograft.report.columns import EFFECT_HEADINGS, Column, all_columns, effect_cells
 from yolograft.report.comparison import Row
 from yolograft.report.table import Table
+from yolograft.text import plain
 
 _PLAIN = str.maketrans({"Δ": "diff", "±": "+-", "≠": "!=", "×": "x", "†": "*", "…": "..."})
 
@@ -85,9 +86,9 @@ def _table(headings: Sequence[str], numbers: Sequence[int]) -> RichTable:
     made = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for place, heading in enumerate(headings):
         if place in numbers:
-            made.add_column(heading, justify="right", no_wrap=True)
+            made.add_column(Text(heading), justify="right", no_wrap=True)
         else:
-            made.add_column(heading, overflow="fold", no_wrap=heading == "status")
+            made.add_column(Text(heading), overflow="fold", no_wrap=heading == "status")
     return made
 
 
@@ -117,10 +118,10 @@ def _say(console: Console, text: str, style: str = "dim") -> None:
 
 
 def _encodable(text: str, console: Console) -> str:
-    """The text in what the output can show: a redirected console of Windows has no Δ."""
+    """The text, `plain`, in what the output can show: a redirected console of Windows has no Δ."""
+    text = plain(text)
     try:
         text.encode(console.encoding)
         return text
     except (UnicodeEncodeError, LookupError):
-        plain = text.translate(_PLAIN)
-        return plain.encode(console.encoding, "backslashreplace").decode(console.encoding, "ignore")
+        return text.translate(_PLAIN).encode(console.encoding, "backslashreplace").decode(console.encoding, "ignore")

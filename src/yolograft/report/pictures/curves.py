@@ -1,8 +1,9 @@
 """Loss and metric per epoch, the mean over seeds with a band."""
 
 import csv
-import math
+import io
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -10,12 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from yolograft.files import read_text
 from yolograft.report.collect import Run
 from yolograft.report.comparison import Comparison, Row
 from yolograft.report.pictures.style import DASHES, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.typed import MANY
 
 MOST = 8
 """Variants drawn: more lines than these cannot be told apart."""
+
+_MAX_FILE = 64 * 2**20
+"""Bytes of a metrics.csv that are read."""
+_MOST_EPOCHS = 100_000
 
 Curve = Mapping[int, float]
 """A value by epoch."""
@@ -30,12 +37,14 @@ def read_curves(file: Path, metric: str) -> dict[str, dict[int, float]]:
     """
     curves: dict[str, dict[int, float]] = {}
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                epoch = int(row["epoch"])
-                for name, value in _values(row, metric):
-                    if math.isfinite(value):
-                        curves.setdefault(name, {})[epoch] = value
+        lines = io.StringIO(read_text(file, _MAX_FILE), newline="")
+        for row in islice(csv.DictReader(lines), _MOST_EPOCHS):
+            epoch = int(row["epoch"])
+            if not 0 <= epoch <= _MOST_EPOCHS:
+                break
+            for name, value in _values(row, metric):
+                if abs(value) <= MANY:  # neither infinite nor NaN
+                    curves.setdefault(name, {})[epoch] = value
     except (OSError, ValueError, KeyError, TypeError, csv.Error):  # TypeError: a row that was cut off
         return curves
     return curves

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +14,11 @@ from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import end_with, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE
+from yolograft.training.stopping import held_back, let_through, stoppable
 
 log = logging.getLogger(__name__)
+
+_ASKING = (signal.SIGINT, signal.SIGTERM)
 
 
 class JoblibLauncher(WorkersLauncher):
@@ -48,11 +52,17 @@ class JoblibLauncher(WorkersLauncher):
 
             # A fresh job as soon as another has ended: joblib takes the next from the iterator then.
             pool = Parallel(n_jobs=at_a_time, backend="loky", batch_size=1, pre_dispatch="n_jobs")
-            return list(pool(calls()))
+            with held_back(*_ASKING):  # from its processes, while they import; `stop` has a thread that hears them
+                return list(pool(calls()))
 
 
 def _job(worker: Worker, overrides: list[str], number: int, command: int) -> JobReturn:
     end_with(command)
+    with stoppable(silent=True), let_through(*_ASKING):
+        return _outcome(worker, overrides, number)
+
+
+def _outcome(worker: Worker, overrides: list[str], number: int) -> JobReturn:
     # joblib makes its own way of starting processes the default here, which the run's processes would not know.
     multiprocessing.set_start_method(None, force=True)
     return worker.outcome(overrides, number)

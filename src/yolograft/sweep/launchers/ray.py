@@ -34,17 +34,18 @@ class RayLauncher(WorkersLauncher):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
-        if not ray.is_initialized():
-            ray.init(**{key: value for key, value in self.init.items() if value is not None})
-        resources = self._resources(ray.cluster_resources())
-        log.warning("Ray: %s, each with %g CPUs and %g GPUs.", runs(len(job_overrides)), *resources.values())
-        # A killed job would be tried three times more, in silence; here the repeated command tries it again.
-        task = ray.remote(**{"max_retries": 0, **resources, **self.remote})(_job)
-        refs = [
-            task.remote(self.worker, list(overrides), number, _environment())
-            for number, overrides in enumerate(job_overrides, initial_job_idx)
-        ]
-        with passing_on(lambda: [ray.cancel(ref, recursive=False) for ref in refs]):
+        refs: list[Any] = []
+        with passing_on(lambda: [ray.cancel(ref, recursive=False) for ref in refs]) as stop:
+            if not ray.is_initialized():
+                ray.init(**{key: value for key, value in self.init.items() if value is not None})
+            stop.listen()  # Ray has put its own handler in the place of ours
+            resources = self._resources(ray.cluster_resources())
+            log.warning("Ray: %s, each with %g CPUs and %g GPUs.", runs(len(job_overrides)), *resources.values())
+            # A killed job would be tried three times more, in silence; here the repeated command tries it again.
+            task = ray.remote(**{"max_retries": 0, **resources, **self.remote})(_job)
+            for number, overrides in enumerate(job_overrides, initial_job_idx):
+                stop.check()
+                refs.append(task.remote(self.worker, list(overrides), number, _environment()))
             left = refs
             while left:
                 _, left = ray.wait(left, num_returns=len(left), timeout=0.5)

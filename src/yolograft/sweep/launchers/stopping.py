@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from yolograft.training.stopping import StoppedError, StopRequest, stoppable
+from yolograft.training.stopping import StopRequest, stoppable
 
 
 @contextmanager
@@ -33,10 +33,13 @@ def passing_on(tell: Callable[[], object]) -> Iterator[StopRequest]:
         threading.Thread(target=watch, daemon=True).start()
         try:
             yield stop
+        except Exception:  # a process that died of the same signal
+            stop.grace()
+            stop.check()
+            raise
         finally:
             left.set()
-    if stop.signum is not None:
-        raise StoppedError(stop.signum)
+    stop.check()
 
 
 def terminate_children() -> None:

@@ -5,8 +5,7 @@ import os
 import signal
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,7 @@ from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import end_with, kill_descendants, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
 from yolograft.training.sharing import JOBS_PER_MACHINE, cores
-from yolograft.training.stopping import StoppedError
+from yolograft.training.stopping import StoppedError, held_back, stoppable
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,8 @@ class Requeued:
 
         requeue: Any = signal.signal(environment._usr_sig(), stop)
         try:
-            return self.worker(overrides, number)
+            with stoppable(silent=True):  # submitit would pass over a SIGTERM that comes before the run listens
+                return self.worker(overrides, number)
         except StoppedError:
             if called:
                 requeue(called[0], None)
@@ -135,7 +135,8 @@ class LocalLauncher(SubmititLauncher):
                 while running or (waiting and stop.signum is None):
                     while waiting and len(running) < at_a_time and stop.signum is None:
                         index, overrides = waiting.pop(0)
-                        with _deaf_to_ctrl_c():
+                        # Ctrl-C must not reach submitit's processes, which would kill the run a second after it.
+                        with held_back(signal.SIGINT):
                             running[index] = executor.submit(work, list(overrides), initial_job_idx + index)
                     for index, job in list(running.items()):
                         if job._process.poll() is not None:
@@ -180,16 +181,6 @@ class SlurmLauncher(SubmititLauncher):
                     del waiting[index]
                 time.sleep(_LOOKS_EVERY)
         return [results[index] for index in range(len(jobs))]
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: submitit's would kill the run a second after it. We pass it on."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _result(job: Any, otherwise: str) -> JobReturn:

@@ -14,6 +14,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from yolograft.processes import own_names
+
 
 class JobEndedError(Exception):
     """A job that ended without a word of its own."""
@@ -63,6 +65,7 @@ class Worker:
         Raises:
             StoppedError: If this process was asked to stop; the run's checkpoint is written.
         """
+        own_names()
         os.chdir(self.folder)
         if str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))  # a person's own parts

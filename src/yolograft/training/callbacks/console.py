@@ -8,11 +8,14 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from yolograft.times import duration
 from yolograft.training.module import LOSSES, DetectionTraining
 
 log = logging.getLogger(__name__)
 
 _HEADER = ("epoch", "box", "cls", "dfl", "prec", "recall", "mAP50", "mAP50-95", "img/s", "left")
+_HEARTBEAT = 30.0
+"""Seconds without a line after which one says how far it is, where nobody sees a bar."""
 _WIDTHS = "%8s%7s%7s%7s%7s%7s%7s%9s%7s%8s"  # fits 80 columns
 
 
@@ -31,10 +34,12 @@ class Console(pl.Callback):
         self._epochs_here = 0
         self._speed = 0.0
         self._epoch_began = 0.0
+        self._said = 0.0
+        self._batches_here = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the head of the table and start the bar."""
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         log.info(_WIDTHS, *_HEADER)
         if sys.stderr.isatty():
             from rich.console import Console as Terminal
@@ -54,12 +59,18 @@ class Console(pl.Callback):
         """Start the bar of an epoch."""
         assert isinstance(pl_module, DetectionTraining)
         self._epoch_began = time.monotonic()
+        self._batches_here = 0
         if self.bar:
             self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{pl_module.recipe.epochs}")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Show the mean losses so far."""
         assert isinstance(pl_module, DetectionTraining)
+        self._batches_here += 1
+        if not self.bar:
+            self._beat(pl_module, batch_idx + 1, pl_module.recipe.batches)
         if self.bar:
             losses = "  ".join(f"{k.removesuffix('_loss')} {float(v):.3f}" for k, v in pl_module.train_losses.items())
             self.bar.update(self.task, advance=1, losses=losses)
@@ -88,6 +99,41 @@ class Console(pl.Callback):
             logging.getLogger("yolograft.file").info(line)
         else:
             log.info(line)
+        self._said = time.monotonic()
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Show a sign of life; a validation of many images takes its time."""
+        if not self.bar and self._is_due():
+            log.info("validating: batch %s of %s", batch_idx + 1, sum(map(int, trainer.num_val_batches)))
+
+    def _beat(self, module: DetectionTraining, batch: int, batches: int) -> None:
+        """Say how far the epoch is, where nothing was said for a while."""
+        if not self._is_due():
+            return
+        each = (time.monotonic() - self._epoch_began) / self._batches_here
+        log.info(
+            "epoch %s/%s: batch %s of %s, %.1f images/s, %s left of its training",
+            module.epoch + 1,
+            module.recipe.epochs,
+            batch,
+            batches,
+            self.images / batches / each,
+            duration(each * (batches - batch)),
+        )
+
+    def _is_due(self) -> bool:
+        if time.monotonic() - self._said < _HEARTBEAT:
+            return False
+        self._said = time.monotonic()
+        return True
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the bar away."""
@@ -98,12 +144,3 @@ class Console(pl.Callback):
         """Take the bar away, also when something went wrong."""
         if self.bar:
             self.bar.stop()
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people read it: `42s`, `3m05s`, `2h10m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"

@@ -24,6 +24,10 @@ from yolograft.training.stopping import StoppedError, StopRequest
 log = logging.getLogger(__name__)
 
 
+_LOOKS_EVERY = 5.0
+"""Seconds between two looks for the run's folder within an epoch."""
+
+
 class NotFiniteError(Exception):
     """A loss became infinite or not a number."""
 
@@ -61,6 +65,7 @@ class Journal(pl.Callback):
         self.best_epoch = 0
         self.training_seconds = 0.0
         self._epoch_began = 0.0
+        self._looked = 0.0
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up the journal of an earlier start."""
@@ -72,6 +77,7 @@ class Journal(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals back, which Lightning has taken for itself."""
         self.stop.listen()
+        self.record.began = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of the training part of an epoch."""
@@ -83,6 +89,9 @@ class Journal(pl.Callback):
         """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
         assert isinstance(pl_module, DetectionTraining)
         self.stop.check_claim()
+        if time.monotonic() - self._looked > _LOOKS_EVERY:
+            self._looked = time.monotonic()
+            self._check_folder()
         if not batch or not trainer.strategy.reduce_boolean_decision(self.stop.signum is not None, all=False):
             return
         self.training_seconds += time.monotonic() - self._epoch_began
@@ -114,7 +123,7 @@ class Journal(pl.Callback):
             trainer.should_stop = True
         if not trainer.is_global_zero:
             return
-        self.stop.check_claim()
+        self._check_folder()
         try:
             self._write_epoch(trainer, pl_module, row, fitness)
         except (OSError, SafetensorError) as error:
@@ -148,7 +157,18 @@ class Journal(pl.Callback):
         """Training images per second, validation not counted."""
         return self.images * len(self.rows) / self.training_seconds if self.training_seconds else 0.0
 
+    def _check_folder(self) -> None:
+        """Raise where the run's folder is not this process's any more, or is gone: it would be made anew, in pieces.
+
+        Raises:
+            ClaimedError: Another process has taken it over.
+            UserError: Somebody has removed it.
+        """
+        self.stop.check_claim()
+        self.record.check_there()
+
     def _save(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> None:
+        self._check_folder()
         self.checkpoints.save(
             {
                 "epoch": epoch,

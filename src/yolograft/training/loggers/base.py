@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import Logger
 
+from yolograft.text import plain
 from yolograft.training.pictures import Picture
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class RunLogger(Logger):
             names: Class names by class number.
             epoch: The epoch of the weights that found the boxes.
         """
-        self._try(self._pictures, pictures, names, epoch)
+        self._try(self._pictures, pictures, {number: plain(name) for number, name in names.items()}, epoch)
 
     def log_weights(self, file: Path) -> None:
         """Log the best weights, where the settings ask for it."""
@@ -163,7 +164,7 @@ class RunLogger(Logger):
 
 def line(error: Exception) -> str:
     """Return an error in one line of at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return plain(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

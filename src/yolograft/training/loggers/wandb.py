@@ -6,6 +6,7 @@ process for 10 s more; a killed process loses what was logged in the last 15 s.
 """
 
 import csv
+import io
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from yolograft.files import read_text
 from yolograft.training.loggers.base import RunLogger, Status, Tracked, line
 from yolograft.training.pictures import Box, Picture
 from yolograft.training.wandb_server import CUT, global_settings, key, server_problem
@@ -219,10 +221,9 @@ class WandbLogger(RunLogger):
 def _best(file: Path) -> dict[str, float]:
     """Return the best value of each metric in the metrics.csv that an earlier start has left."""
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return {name: max(float(row[name]) for row in rows) for name in rows[0] if name.startswith("metrics/")}
-    except (OSError, ValueError, IndexError):
+        rows = list(csv.DictReader(io.StringIO(read_text(file), newline="")))
+        return {name: max(float(row[name]) for row in rows) for name in rows[0] if name and name.startswith("metrics/")}
+    except (OSError, ValueError, IndexError, TypeError, csv.Error):  # TypeError: a row that was cut off
         return {}
 
 
