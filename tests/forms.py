@@ -59,6 +59,7 @@ FORMS = {
     "coco-roboflow": ("coco_json", "."),
     "voc": ("voc_xml", "."),
     "voc-beside": ("voc_xml", "."),
+    "labelme": ("labelme", "."),
     "flat": ("flat", "."),
 }
 
@@ -78,7 +79,9 @@ def write_form(form: str, root: Path, labelled: LabelledSet) -> None:
     """Write a set in one form into the folder `root`."""
     root.mkdir(parents=True)
     kind, _, layout = form.partition("-")
-    {"yaml": _yaml, "folder": _folder, "coco": _coco, "voc": _voc, "flat": _flat}[kind](root, labelled, layout)
+    {"yaml": _yaml, "folder": _folder, "coco": _coco, "voc": _voc, "labelme": _labelme, "flat": _flat}[kind](
+        root, labelled, layout
+    )
 
 
 def _yaml(root: Path, labelled: LabelledSet, layout: str) -> None:
@@ -157,6 +160,25 @@ def _voc(root: Path, labelled: LabelledSet, layout: str) -> None:
             lists = root / "VOC2007" / "ImageSets" / "Main"
             lists.mkdir(parents=True, exist_ok=True)
             (lists / f"{split}.txt").write_text("".join(f"{Path(name).stem}\n" for name in names), encoding="utf-8")
+
+
+def _labelme(root: Path, labelled: LabelledSet, layout: str) -> None:
+    _write_classes(labelled, root)
+    for split, names in labelled.splits.items():
+        for name in names:
+            labelled.copy(name, root / split)
+            width, height = labelled.size(name)
+            shapes = [
+                {
+                    "label": labelled.names[cls],
+                    "shape_type": "rectangle",
+                    "points": [[left + w, top], [left, top + h]],  # from any corner to the opposite one
+                }
+                for cls, left, top, w, h in labelled.boxes.get(name, ())
+            ]
+            document = {"imagePath": name, "imageWidth": width, "imageHeight": height, "shapes": shapes}
+            file = (root / split / name).with_suffix(".json")
+            file.write_text(json.dumps(document), encoding="utf-8")
 
 
 def voc_xml(size: tuple[int, int], boxes: Sequence[Box], names: Sequence[str]) -> str:

@@ -86,8 +86,9 @@ def read_regular(path: Path | str, limit: int = MAX_DOCUMENT) -> bytes:
         OSError: It cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
     with open_regular(path) as stream:
-        content = stream.read(limit + 1)  # not the size that the file system claims: /proc says 0
-    if len(content) > limit:
+        large = os.fstat(stream.fileno()).st_size > limit
+        content = b"" if large else stream.read(limit + 1)  # the size may be a lie: /proc says 0
+    if large or len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit / 2**20:g} MiB", str(path))
     return content
 

@@ -36,6 +36,7 @@ def test_the_corpus_has_every_kind() -> None:
         *("missing-image", "unreadable-labels", "unlike-image", "ignored"),  # of lists, of rights, of other formats
         *("text-number", "fractions", "corner-at-0", "key-points"),
         *("orphan-labels", "alike-classes", "many-ignored"),  # of the whole set
+        "range",  # tests/data/test_value_range.py
     }
     assert {sick.kind for sick in CORPUS if sick.kind} == set(KINDS) - elsewhere
 

@@ -15,6 +15,7 @@ from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco
 from yolograft.data.sources.flat import flat
 from yolograft.data.sources.folder import folder
+from yolograft.data.sources.labelme import labelme
 from yolograft.data.sources.voc import voc
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
@@ -25,6 +26,7 @@ SOURCES: dict[str, Callable[..., DataSpec]] = {
     "folder": folder,
     "coco_json": coco,
     "voc_xml": voc,
+    "labelme": labelme,
     "flat": flat,
 }
 

@@ -26,7 +26,7 @@ def labelled(tmp_path: Path) -> LabelledSet:
     )
 
 
-READ_AS = {"yaml": "yolo", "folder": "folder", "coco": "coco", "voc": "voc", "flat": "flat"}
+READ_AS = {"yaml": "yolo", "folder": "folder", "coco": "coco", "voc": "voc", "labelme": "labelme", "flat": "flat"}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -75,7 +75,7 @@ def test_what_was_looked_for_and_what_is_there_is_said(tmp_path: Path) -> None:
         auto(path=str(tmp_path / "set"))
     assert str(caught.value) == (
         f"{tmp_path / 'set'}: no form of data set is recognised: no data.yaml, no train/images, no COCO JSON, "
-        "no Pascal VOC XML, no images with .txt labels; it holds the folders boxes, 3 .png, 1 .csv"
+        "no Pascal VOC XML, no labelme JSON, no images with .txt labels; it holds the folders boxes, 3 .png, 1 .csv"
     )
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match="it holds nothing"):
@@ -107,5 +107,5 @@ def test_another_word_is_refused_with_the_right_ones(yolograft: Callable[..., ob
     refused = yolograft("train", "dataset=auto", "dataset.path=x", "dataset.format=yoloo")
     assert (refused.returncode, refused.stdout) == (2, "")  # type: ignore[attr-defined]
     message = refused.stderr  # type: ignore[attr-defined]
-    assert "dataset.format=yoloo: must be one of auto, yolo, folder, coco, voc, flat" in message
+    assert "dataset.format=yoloo: must be one of auto, yolo, folder, coco, voc, labelme, flat" in message
     assert message.count("\n") == 1

@@ -15,7 +15,7 @@ FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
 
 
 def test_the_sources_of_the_design() -> None:
-    own = {"auto", "yolo", "folder", "flat", "coco_json", "voc_xml", "soda10m", "widerperson"}
+    own = {"auto", "yolo", "folder", "flat", "coco_json", "voc_xml", "labelme", "soda10m", "widerperson"}
     assert {file.stem for file in FILES} >= own | {"shapes", "coco8", "coco128", "coco", "voc"}
 
 

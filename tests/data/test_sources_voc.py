@@ -337,7 +337,7 @@ def test_faulty_layouts(tmp_path: Path) -> None:
     write_pair(kit / "JPEGImages" / "a.jpg", kit / "Annotations" / "a.xml")
     (kit / "ImageSets" / "Main").mkdir(parents=True)
     (kit / "ImageSets" / "Main" / "train.txt").write_bytes(b"\xff\xfea")
-    with pytest.raises(UserError, match=r"train.txt: cannot be read"):
+    with pytest.raises(UserError, match=r"train.txt: not a list of images in UTF-8"):
         voc(path=str(tmp_path))
     (kit / "ImageSets" / "Main" / "train.txt").write_bytes(b"a\0b")
     with pytest.raises(UserError, match=r"train.txt: not a list of images"):

@@ -47,7 +47,8 @@ def identity(config: Mapping[str, Any]) -> str:
     if "device" in kept:
         kept["device"] = _kind_of_device(kept["device"])
     if dataset := kept.get("dataset"):
-        kept["dataset"] = {k: v for k, v in dataset.items() if k != "check"}
+        # `range` came later: where it is not set, runs that are older than it keep their identity
+        kept["dataset"] = {k: v for k, v in dataset.items() if k != "check" and (k, v) != ("range", None)}
         if isinstance(path := dataset.get("path"), str):
             kept["dataset"]["path"] = Path(path).expanduser().resolve().as_posix()
     text = json.dumps(_canonical([kept, _sources(kept)]), sort_keys=True, default=str)

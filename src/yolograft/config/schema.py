@@ -153,6 +153,15 @@ class DatasetOptions(Strict):
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
     group_duplicates: bool = False
+    range: PositiveFloat | Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Return `range` as its lowest and highest value: 4095 is [0, 4095]."""
+        if self.range is None:
+            return None
+        low, high = self.range if isinstance(self.range, list) else (0.0, self.range)
+        return float(low), float(high)
 
     @model_validator(mode="after")
     def _together(self) -> "DatasetOptions":
@@ -162,6 +171,8 @@ class DatasetOptions(Strict):
             raise ValueError(f"dataset.fold={self.fold}: the folds are 0 to {self.folds - 1}")
         if self.folds is not None and self.split is not None:
             raise ValueError("dataset.split and dataset.folds exclude each other; give one")
+        if isinstance(self.range, list) and not self.range[0] < self.range[1]:
+            raise ValueError(f"dataset.range={self.range}: lowest value first, as in dataset.range=[0,4095]")
         return self
 
 

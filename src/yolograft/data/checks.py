@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[Effect, str]] = {
     "duplicate-image": ("counted", "the same image twice in one split"),
     # images and labels that are used as far as they can be
     "unreadable-image": ("counted", "image that does not decode: left out"),
+    "range": ("counted", "image of more than 8 bits that is loaded nearly black"),
     "zero-area": ("counted", "box without area"),
     "overhang": ("counted", "box that reaches outside the image"),
     "duplicate-row": ("counted", "box written twice: used once"),

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from multiprocessing.pool import ThreadPool
 
 import numpy as np
-from PIL import Image
 
 from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.reader import UnreadableLabelsError
 from yolograft.data.spec import DataSpec
-from yolograft.files import open_regular
-from yolograft.stock.images import exif_size
+from yolograft.stock.images import exif_size, opened_image
 
 
 def classes_seen(spec: DataSpec, images: Sequence[str]) -> list[frozenset[int]]:
@@ -49,7 +47,7 @@ def _survey(spec: DataSpec, images: Sequence[str], files: Sequence[str]) -> Arra
 def _shape(image: str) -> tuple[int, int]:
     """Return height and width by the image's head; its pixels are not decoded."""
     try:
-        with open_regular(image) as stream, Image.open(stream) as opened:
+        with opened_image(image) as opened:
             width, height = exif_size(opened)
     except Exception as error:  # whatever its format's reader raises
         raise OSError(str(error)) from None

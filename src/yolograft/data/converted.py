@@ -1,26 +1,25 @@
 """What reading somebody's labels once has found, kept in the cache folder until a file of theirs changes."""
 
+import contextlib
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
 
 from yolograft.cache import cache_dir
-from yolograft.files import replace_file
+from yolograft.data.kept import load_arrays, save_arrays
 from yolograft.stock.data import content_hash
 
 #: Raise whenever what is kept changes its form, so that older files are not read.
-VERSION = 2
+VERSION = 3
 
 Arrays = Mapping[str, np.ndarray]
 
 
 class Converted:
-    """Named arrays of a conversion, each read from disk when it is first asked for. Threads may share one.
+    """Named arrays of a conversion, read from disk when one is first asked for. Threads may share one.
 
     Args:
         kind: what they are, a word for file names.
@@ -33,33 +32,21 @@ class Converted:
         self._name, self._content = f"{kind}-{what}", content_hash(files)
         self._file = cache_dir() / "converted" / f"{self._name}-{self._content[:16]}.npz"
         self._make = make
-        self._arrays: dict[str, np.ndarray] = {}
+        self._arrays: Arrays = {}
         self._lock = Lock()
 
     def __getitem__(self, name: str) -> np.ndarray:
         with self._lock:
-            if name not in self._arrays:
-                self._arrays |= self._read(name)
+            if not self._arrays:
+                self._arrays = load_arrays(self._file) or self._made()
             return self._arrays[name]
 
-    def _read(self, name: str) -> Arrays:
-        try:
-            with np.load(self._file, allow_pickle=False) as stored:  # no pickle: nothing in it is ever executed
-                return {name: stored[name]}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            made = self._make()
-            self._save(made)
-            return made
-
-    def _save(self, arrays: Arrays) -> None:
-        """Write the arrays and remove those of an earlier state; where that fails, the next run converts again."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._file, buffer.getvalue())
+    def _made(self) -> Arrays:
+        """Convert, keep the arrays and remove those of an earlier state; what cannot be kept is converted again."""
+        made = self._make()
+        if save_arrays(self._file, made):
             for other in self._file.parent.glob(f"{self._name}-*.npz"):
                 if other != self._file:
-                    other.unlink(missing_ok=True)
-        except OSError:  # a full disk, a cache folder that cannot be written, a file in use on Windows
-            return
+                    with contextlib.suppress(OSError):  # in use, on Windows
+                        other.unlink(missing_ok=True)
+        return made

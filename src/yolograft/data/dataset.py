@@ -41,6 +41,7 @@ class DetectionDataset(StockDataset):
         """
         self.spec = spec
         self.split = split
+        self.value_range = spec.range
         super().__init__(
             img_path=list(getattr(spec, split)),
             data=spec.as_ultralytics(),

@@ -1,8 +1,9 @@
 """Decoded images, kept once for every run, split and worker: a memory-mapped file per set of images and size.
 
-The file holds the pixels one image after another, then an index (numpy's .npz, no pickle), then where that begins. It
-gets its name when it is complete. The name changes with the images, so that a file is never written to again and those
-who have it mapped keep what they have.
+The file holds the pixels one image after another, then an index (numpy's .npz, no pickle) that has a checksum of each
+image, then where that begins and its digest. With a damaged index it is made anew; a damaged image is decoded from its
+own file. It gets its name when it is complete. The name changes with the images, so that a file is never written to
+again and those who have it mapped keep what they have.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ import threading
 import uuid
 import weakref
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from multiprocessing.pool import ThreadPool
@@ -31,6 +33,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from yolograft.cache import cache_dir
 from yolograft.stock.data import LoadedImage, content_hash
 from yolograft.stock.decoding import DECODERS, ImageReader, resized_pixels
+from yolograft.stock.images import ValueRange
 
 try:
     import fcntl
@@ -38,16 +41,16 @@ except ImportError:  # Windows refuses by itself to remove a file that is open
     fcntl = None  # type: ignore[assignment]
 
 #: Changes whenever the form of the file changes.
-VERSION = 1
+VERSION = 2
 
 #: Bytes in a GB.
 GB = 10**9
 
 log = logging.getLogger(__name__)
 
-_TRAILER = struct.Struct("<Q8s")  # where the index begins, and that the file is one of ours
+_TRAILER = struct.Struct("<Q32s8s")  # where the index begins, its SHA-256, and that the file is one of ours
 _MAGIC = b"YGIMAGES"
-_DAMAGED = (ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile)
+_DAMAGED = (ValueError, OverflowError, KeyError, EOFError, struct.error, zipfile.BadZipFile)
 _THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -61,7 +64,8 @@ class _Contents(NamedTuple):
     Attributes:
         pixels: uint8 [bytes of the file].
         rows: each image's row in the table.
-        table: int64 [images, 6]: offset of the pixels, their height, width and channels, original height and width.
+        table: int64 [images, 7]: offset of the pixels, their height, width and channels, original height and width,
+            CRC-32 of the pixels.
     """
 
     pixels: np.ndarray
@@ -97,8 +101,11 @@ class ImageCache:
         row = contents.rows.get(file)
         if row is None or (imgsz, channels) != (self.imgsz, self.channels):
             return None
-        offset, height, width, depth, *original = contents.table[row].tolist()
+        offset, height, width, depth, *original, checksum = contents.table[row].tolist()
         image = np.array(contents.pixels[offset : offset + height * width * depth]).reshape(height, width, depth)
+        if zlib.crc32(image.data) != checksum:
+            _say_damaged(self.path)
+            return None
         return image, (original[0], original[1]), (height, width)
 
     @cached_property
@@ -107,14 +114,16 @@ class ImageCache:
         try:
             return _read(self.path)
         except (OSError, *_DAMAGED):
-            return _Contents(np.zeros(0, np.uint8), {}, np.zeros((0, 6), np.int64))
+            return _Contents(np.zeros(0, np.uint8), {}, np.zeros((0, 7), np.int64))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the mapping behind."""
         return {"path": self.path, "imgsz": self.imgsz, "channels": self.channels}
 
 
-def image_cache(files: Iterable[str], imgsz: int, channels: int, limit_gb: float) -> ImageCache | None:
+def image_cache(
+    files: Iterable[str], imgsz: int, channels: int, limit_gb: float, value_range: ValueRange | None = None
+) -> ImageCache | None:
     """Return the decoded images of a set, decoding them unless that was done before and no file has changed since.
 
     Of several processes that ask at once, one decodes and the others wait. Images that cannot be decoded are left out.
@@ -124,18 +133,19 @@ def image_cache(files: Iterable[str], imgsz: int, channels: int, limit_gb: float
         imgsz: length that their longer side is brought to, pixels.
         channels: 1 (grey) or 3 (colour), as of the data set.
         limit_gb: what all image caches together may take, GB; those used longest ago are removed.
+        value_range: as for `read_image`.
 
     Returns:
         The images; None, after one line in the log that says why, where they would take more than the limit or half of
         the free disk space, or cannot be written.
     """
     files = sorted(set(files))
-    what = json.dumps([VERSION, DECODERS, imgsz, channels, files])
+    what = json.dumps([VERSION, DECODERS, imgsz, channels, value_range, files])
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
     path = cache_dir() / "images" / f"{key}-{content_hash(files)[:16]}.images"
     limit = round(limit_gb * GB)
     try:
-        return _opened(path, imgsz, channels, limit) or _built(path, files, imgsz, channels, limit)
+        return _opened(path, imgsz, channels, limit) or _built(path, files, imgsz, channels, value_range, limit)
     except (_NoRoomError, OSError, NotImplementedError) as reason:  # the last: a disk that knows no locks
         log.warning("Images are decoded anew in each epoch, not kept: %s", reason)
         return None
@@ -145,15 +155,33 @@ def _opened(path: Path, imgsz: int, channels: int, limit: int) -> ImageCache | N
     """Open a complete file and note the time, by which those used longest ago are known."""
     try:
         _check_limit(path.stat().st_size, limit)
+        if _mark_of_damage(path).exists():
+            return None
         cache = ImageCache(path, imgsz, channels)
-    except (FileNotFoundError, *_DAMAGED):
+    except FileNotFoundError:
+        return None
+    except _DAMAGED:
+        _say_damaged(path)
         return None
     with contextlib.suppress(OSError):  # a folder that is only read
         os.utime(path)
     return cache
 
 
-def _built(path: Path, files: Sequence[str], imgsz: int, channels: int, limit: int) -> ImageCache | None:
+def _mark_of_damage(path: Path) -> Path:
+    return path.with_suffix(".damaged")
+
+
+def _say_damaged(path: Path) -> None:
+    """Say, once for all processes, that a file is damaged, and mark it for being made anew when it is next opened."""
+    with contextlib.suppress(OSError):  # said before, or a folder that is only read
+        _mark_of_damage(path).open("x").close()
+        log.warning("%s is damaged: images are decoded anew, and the file is made anew when it is next opened", path)
+
+
+def _built(
+    path: Path, files: Sequence[str], imgsz: int, channels: int, value_range: ValueRange | None, limit: int
+) -> ImageCache | None:
     """Decode the images into a file, or wait for who is doing that."""
     folder, key = path.parent, path.name.partition("-")[0]
     folder.mkdir(parents=True, exist_ok=True)
@@ -172,10 +200,11 @@ def _built(path: Path, files: Sequence[str], imgsz: int, channels: int, limit: i
         try:
             log.info("Decoding %s images at %s px, once for all runs (%.2f GB)", f"{len(files):,}", imgsz, needed / GB)
             stream.truncate(needed)  # taken from now on, for others who look for room
-            _fill(stream, files, imgsz, channels)
+            _fill(stream, files, ImageReader(files, imgsz, channels, value_range))
             with making_room:  # in which nobody takes it for a leftover although it is closed
                 stream.close()
                 scratch.replace(path)
+                _mark_of_damage(path).unlink(missing_ok=True)
         finally:
             stream.close()
             scratch.unlink(missing_ok=True)
@@ -218,7 +247,7 @@ def _make_room(folder: Path, key: str, needed: int, limit: int) -> None:
         _NoRoomError: there is not enough room even so.
     """
     _check_limit(needed, limit)
-    for file in [*folder.glob("*.tmp"), *folder.glob(f"{key}-*.images")]:
+    for file in [*folder.glob("*.tmp"), *folder.glob(f"{key}-*.images"), *folder.glob(f"{key}-*.damaged")]:
         _remove_unused(file)
     kept = {file: file.stat() for file in [*folder.glob("*.tmp"), *folder.glob("*.images")]}
     total = sum(stat.st_size for stat in kept.values())
@@ -254,10 +283,9 @@ def _remove_unused(file: Path) -> bool:
     return True
 
 
-def _fill(stream: IO[bytes], files: Sequence[str], imgsz: int, channels: int) -> None:
+def _fill(stream: IO[bytes], files: Sequence[str], reader: ImageReader) -> None:
     """Write the images, several being decoded at a time, then the index."""
-    reader = ImageReader(files, imgsz, channels)
-    table = np.zeros((len(files), 6), np.int64)
+    table = np.zeros((len(files), 7), np.int64)
     writing = threading.Lock()
 
     def add(row: int) -> None:
@@ -267,9 +295,11 @@ def _fill(stream: IO[bytes], files: Sequence[str], imgsz: int, channels: int) ->
             return
         if image.dtype != np.uint8:  # TIFFs of floating-point numbers
             return
+        image = np.ascontiguousarray(image)
+        checksum = zlib.crc32(image.data)
         with writing:
-            table[row] = stream.tell(), *image.shape, *original
-            stream.write(np.ascontiguousarray(image).data)
+            table[row] = stream.tell(), *image.shape, *original, checksum
+            stream.write(image.data)
 
     with ThreadPool(_THREADS) as pool, tqdm(total=len(files), desc="decoding images", delay=2, leave=False) as progress:
         for _ in pool.imap_unordered(add, range(len(files))):
@@ -280,7 +310,7 @@ def _fill(stream: IO[bytes], files: Sequence[str], imgsz: int, channels: int) ->
     np.savez(index, names=np.frombuffer(names.encode(), np.uint8), table=table[held])
     begin = stream.tell()
     stream.write(index.getvalue())
-    stream.write(_TRAILER.pack(begin, _MAGIC))
+    stream.write(_TRAILER.pack(begin, hashlib.sha256(index.getvalue()).digest(), _MAGIC))
     stream.truncate()
     stream.flush()
     os.fsync(stream.fileno())
@@ -290,10 +320,13 @@ def _read(path: Path) -> _Contents:
     """Map a file and read its index."""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TRAILER.size))
-        begin, magic = _TRAILER.unpack(stream.read())
+        begin, digest, magic = _TRAILER.unpack(stream.read())
         if magic != _MAGIC:
             raise ValueError(f"{path} is no image cache")
         stream.seek(begin)
-        with np.load(io.BytesIO(stream.read()[: -_TRAILER.size]), allow_pickle=False) as index:
+        content = stream.read()[: -_TRAILER.size]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError(f"{path} has a damaged index")
+        with np.load(io.BytesIO(content), allow_pickle=False) as index:
             names, table = json.loads(index["names"].tobytes()), index["table"]
     return _Contents(np.memmap(path, np.uint8, "r"), {name: row for row, name in enumerate(names)}, table)

@@ -1,18 +1,22 @@
 """Which image files a split has."""
 
-import glob
 import unicodedata
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from yolograft.data.checks import Fault
-from yolograft.data.places import exists, is_file, is_folder
+from yolograft.data.places import exists, files_below, is_file, is_folder, lines_of
 from yolograft.data.spec import DataSpec
 from yolograft.data.tails import AmbiguousPathError, Tails
 from yolograft.errors import UserError
-from yolograft.files import read_text
 from yolograft.stock.images import IMG_FORMATS
+
+#: Entries of the longest list of images.
+MAX_IMAGES = 3_000_000
+
+#: Kinds of images that people have and ultralytics does not read.
+UNREAD = ("gif", "jfif", "jpe", "j2k", "pgm", "ppm", "pbm", "tga", "psd", "svg", "exr", "hdr", "ico", "jxl")
 
 
 def list_images(spec: DataSpec, split: str) -> list[str]:
@@ -35,7 +39,7 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
 
 
 def stray_labels(spec: DataSpec) -> list[Fault]:
-    """Return the label files that belong to no image, and what else is wrong with the labels as a whole.
+    """Return the label files and images that are not used, and what else is wrong with the labels as a whole.
 
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
     """
@@ -43,10 +47,17 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
     images = [file for split in ("train", "val") for file in list_images(spec, split)]
     with suppress(UserError):  # training does without a test split, also where one is named
         images += list_images(spec, "test")
+    unread = [
+        Fault(file, None, f"{suffix(file)} images are not read; convert it to png or jpg", "unreadable-image")
+        for path in dict.fromkeys(paths)
+        if is_folder(path)
+        for file in files_below(path).values()
+        if suffix(file) in UNREAD
+    ]
     found = spec.labels.stray(images, spec.labels.files(images), spec.root)
     if any(suffix(path) == "txt" for path in paths):
         found = [fault for fault in found if fault.kind != "label-without-image"]
-    return [*found, *_alike_classes(spec)]
+    return [*unread, *found, *_alike_classes(spec)]
 
 
 def _alike_classes(spec: DataSpec) -> list[Fault]:
@@ -68,9 +79,9 @@ def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
     if suffix(path) in IMG_FORMATS and not is_folder(path):
         return [path]  # whether it can be read is for the scan to say
     place = Path(path)
-    if is_folder(place):  # not Path.rglob: that takes hidden files (macOS leaves ._a.jpg) and ends at linked folders
-        return glob.glob(str(Path(glob.escape(path)) / "**" / "*.*"), recursive=True)  # noqa: PTH207
-    if not is_file(place):
+    if is_folder(place):
+        return [file for name, file in files_below(place).items() if "." in name.rpartition("/")[-1]]
+    if not exists(place):
         raise UserError(f"{split}: {path} does not exist; a split is a folder of images or a .txt list of them")
     if suffix(path) != "txt":
         raise UserError(f"{split}: {path} is neither a folder of images nor a .txt list of them")
@@ -99,12 +110,7 @@ def _list(path: str, root: str, split: str) -> tuple[tuple[str, ...], str]:
 @lru_cache(maxsize=16)  # asked for several times in a run, and each line is looked for on disk
 def _read_list(path: str, root: str, split: str, state: tuple[int, int]) -> tuple[tuple[str, ...], str]:
     """Return the images that a list names, and what was done about lines that name no file."""
-    try:
-        lines = read_text(path, encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{split}: {path} is not a list of images in UTF-8: {error.reason}") from None
-    if any("\0" in line for line in lines):
-        raise UserError(f"{split}: {path} is not a list of images: it holds null characters")
+    lines = lines_of(Path(path), "a list of images", MAX_IMAGES)
     tails = Tails(root)
     found: dict[int, str] = {}
     moved: dict[str, str] = {}

@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 
 from yolograft.errors import UserError
+from yolograft.files import read_text
 from yolograft.stock.images import IMG_FORMATS
+
+#: What ends a line for `str.splitlines`.
+_LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 # os.path, not pathlib: Path.exists and its like raise for a name that is too long or holds a null character.
 
@@ -86,12 +90,60 @@ def folders_in(folder: Path) -> list[Path]:
 def files_below(folder: str | Path) -> dict[str, str]:
     """Return all files in and below a folder, hidden ones left out: relative path, with `/`, to absolute path.
 
-    Linked folders are searched too, as ultralytics does.
+    Linked folders are searched too, as ultralytics does; each folder once, however many links lead to it.
     """
-    found = {}
-    for here, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = os.path.relpath(here, folder).replace(os.sep, "/")
-        prefix = "" if inside == "." else f"{inside}/"
-        found.update({prefix + name: os.path.join(here, name) for name in sorted(files) if name[0] != "."})  # noqa: PTH118
+    found: dict[str, str] = {}
+    seen: set[tuple[int, int]] = set()
+    waiting = [(os.fspath(folder), "")]
+    while waiting:  # not os.walk: that follows a link to its own folder 40 times, two such links 2**40 times
+        here, prefix = waiting.pop()
+        try:
+            state = os.stat(here)  # noqa: PTH116
+            with os.scandir(here) as inside:
+                children = sorted((child for child in inside if child.name[0] != "."), key=lambda child: child.name)
+        except OSError:
+            continue
+        if (state.st_dev, state.st_ino) in seen:
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        below = []
+        for child in children:
+            if not _is_folder(child):
+                found[prefix + child.name] = child.path
+            elif child.is_symlink():
+                waiting.insert(0, (child.path, f"{prefix}{child.name}/"))  # after all folders by their own names
+            else:
+                below.append((child.path, f"{prefix}{child.name}/"))
+        waiting += reversed(below)
     return found
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle
+        return False
+
+
+def lines_of(file: Path, what: str, most: int) -> list[str]:
+    """Return the lines of a text file.
+
+    Args:
+        file: the file, in UTF-8.
+        what: what it should be, for messages.
+        most: so many lines at most.
+
+    Raises:
+        UserError: it cannot be read, is no regular file, not text, or too long.
+    """
+    try:
+        text = read_text(file, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not {what} in UTF-8: {error.reason}") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    if "\0" in text:
+        raise UserError(f"{file}: not {what}: it holds null characters")
+    if len(text) > most and sum(text.count(end) for end in _LINE_ENDS) > most:
+        raise UserError(f"{file}: not {what}: it has more than {most:,} lines")
+    return text.splitlines()

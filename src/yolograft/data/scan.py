@@ -1,11 +1,8 @@
 """Reading all labels of a split once: flat arrays, cached until a file changes."""
 
 import hashlib
-import io
 import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.pool import ThreadPool
@@ -17,15 +14,16 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from yolograft.cache import cache_dir
 from yolograft.data.checks import Fault, by_weight, kinds, merged
+from yolograft.data.kept import load_arrays, save_arrays
 from yolograft.data.labels.pose import fits_key_points
 from yolograft.data.labels.reader import LabelReader, Labels, UnreadableLabelsError
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.spec import DataSpec
 from yolograft.stock.data import content_hash
-from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, inspect_image
+from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, ValueRange, inspect_image
 
 #: Changes whenever the checks or the form of the cache change, so that old caches are not read.
-CACHE_VERSION = 3
+CACHE_VERSION = 5
 
 #: A split that a larger share of its objects is left out of is warned about.
 MANY = 0.05
@@ -139,6 +137,7 @@ def scan(
     single_cls: bool = False,
     name: str = "",
     place: Sequence[str] | None = None,
+    value_range: ValueRange | None = None,
 ) -> Scan:
     """Read and check images and their labels, several at a time; from the cache where nothing has changed.
 
@@ -149,15 +148,16 @@ def scan(
         single_cls: class numbers do not matter.
         name: what the progress bar says, such as `train`.
         place: what the images were found in; when that changes, the cache of its former state is replaced.
+        value_range: values of images of more than 8 bits that become 0 and 255.
     """
     files = reader.files(images)
-    what = [CACHE_VERSION, repr(reader), nc, single_cls, list(images if place is None else place)]
+    what = [CACHE_VERSION, repr(reader), nc, single_cls, value_range, list(images if place is None else place)]
     key = hashlib.sha256(json.dumps(what).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     cache = cache_dir() / "labels" / f"{key}.npz"
     content = content_hash([*(file for file in files if file), *images])
     found = _load(cache, content)
     if found is None:
-        found = _read_all(images, files, reader, nc, single_cls, name)
+        found = _read_all(images, files, reader, nc, single_cls, name, value_range)
         _save(cache, content, found)
     found.total = len(images)
     found.faults = reader.matched(images, files) + found.faults
@@ -177,7 +177,7 @@ def scan_split(
         single_cls: class numbers do not matter.
     """
     place = [*getattr(spec, split), f"{fraction:g}"]
-    found = scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place)
+    found = scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place, value_range=spec.range)
     found.faults += [*_many_ignored(spec, split, found), *_pose(spec, split, found)]
     return found
 
@@ -213,12 +213,18 @@ _Read = tuple[ImageFacts, Labels]
 
 
 def _read_all(
-    images: Sequence[str], files: Sequence[str], reader: LabelReader, nc: int, single_cls: bool, name: str
+    images: Sequence[str],
+    files: Sequence[str],
+    reader: LabelReader,
+    nc: int,
+    single_cls: bool,
+    name: str,
+    value_range: ValueRange | None,
 ) -> Scan:
     def read_one(pair: tuple[str, str]) -> tuple[_Read | None, list[Fault]]:
         image, file = pair
         try:
-            facts = inspect_image(image)
+            facts = inspect_image(image, value_range)
         except UnreadableImageError as error:
             return None, [Fault(image, None, str(error), error.kind)]
         notes = [Fault(image, None, message, kind) for kind, message in facts.notes]
@@ -272,27 +278,17 @@ def _one_kind_of_polygon(faults: list[Fault]) -> list[Fault]:
 
 def _load(file: Path, content: str) -> Scan | None:
     """Return what an earlier scan found, unless a file has changed since."""
-    try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
-            head = json.loads(str(stored["head"]))
-            if head["content"] != content:
-                return None
-            arrays = {name: stored[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not there, or cut off when it was written
+    stored = load_arrays(file)
+    if stored is None:
+        return None
+    head = json.loads(str(stored["head"]))
+    if head["content"] != content:
+        return None
+    arrays: dict[str, Any] = {name: stored[name] for name in _ARRAYS}
     return Scan(**arrays, faults=[Fault(**fault) for fault in head["faults"]], fresh=False)
 
 
 def _save(file: Path, content: str, found: Scan) -> None:
-    """Keep what a scan found; complete under its name or not at all. Where that fails, the next run scans again."""
+    """Keep what a scan found. Where that fails, the next run scans again."""
     head = {"content": content, "faults": [asdict(fault) for fault in found.faults]}
-    temporary = None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as stream:
-            temporary = Path(stream.name)
-            np.savez(stream, head=np.array(json.dumps(head)), **{name: getattr(found, name) for name in _ARRAYS})
-        temporary.replace(file)
-    except OSError:  # a full disk, or on Windows another process that is reading the file
-        if temporary:
-            temporary.unlink(missing_ok=True)
+    save_arrays(file, {"head": np.array(json.dumps(head)), **{name: getattr(found, name) for name in _ARRAYS}})

@@ -7,6 +7,7 @@ from typing import Any
 from yolograft.data.labels.reader import LabelReader
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.errors import UserError
+from yolograft.stock.images import ValueRange
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DataSpec:
         source: absolute path of the file or folder that says what it holds; the name of one that is made or downloaded.
         notes: what was done that a person may not expect, in sentences.
         held_out: images that were held out for validation, and of how many; None where the val split was given.
+        range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
     """
 
     name: str
@@ -40,6 +42,7 @@ class DataSpec:
     source: str = ""
     notes: tuple[str, ...] = ()
     held_out: tuple[int, int] | None = None
+    range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         """Refuse images that no model here can take.

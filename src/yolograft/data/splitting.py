@@ -123,7 +123,7 @@ def _draws(spec: DataSpec, files: list[str], group_duplicates: bool) -> dict[str
         names = {file: Path(os.path.relpath(file, spec.root)).as_posix() for file in files}
     draws = {file: _draw(name) for file, name in names.items()}
     if group_duplicates:
-        found = scan(files, spec.labels, spec.nc, single_cls=True, name="all images")
+        found = scan(files, spec.labels, spec.nc, single_cls=True, name="all images", value_range=spec.range)
         kept = [files[index] for index in found.kept]
         draws |= {kept[i]: draws[kept[leader]] for i, leader in enumerate(groups(found))}
     return draws

@@ -15,3 +15,7 @@ os.environ.setdefault("YOLO_CONFIG_DIR", str(_settings))
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
 os.environ.setdefault("YOLO_VERBOSE", "false")
+
+#: Pixels of the largest image that is decoded; Pillow's own limit, and with this OpenCV's, which reads it on import.
+MAX_PIXELS = 178_956_970
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))

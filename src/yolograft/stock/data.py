@@ -5,6 +5,7 @@ to what it relies on.
 """
 
 import contextlib
+import math
 import os
 import re
 import sys
@@ -13,12 +14,15 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from ultralytics.cfg import DEFAULT_CFG_DICT
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.data.utils import get_hash, img2label_paths, verify_image_label
 from ultralytics.utils import ASSETS_URL, ROOT, YAML, IterableSimpleNamespace
 from ultralytics.utils.downloads import safe_download
+
+from yolograft.stock.images import ValueRange, read_image
 
 __all__ = [
     "ASSETS_URL",
@@ -122,11 +126,13 @@ class StockDataset(YOLODataset):
 
     Attributes:
         image_cache: images decoded before; what it does not hold is read from its file.
+        value_range: values of images of more than 8 bits that become 0 and 255; None: as stock has it.
     """
 
     cache: str | None
     im_files: list[str]
     image_cache: DecodedImages | None = None
+    value_range: ValueRange | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take what YOLODataset takes; `cache` has no effect."""
@@ -156,8 +162,24 @@ class StockDataset(YOLODataset):
             cached = self.image_cache.get(self.im_files[i], self.imgsz, self.channels)
             if cached is not None:
                 return cached
+        if self.value_range is not None and not args and not kwargs:
+            return self._load_spread(i)
         image, original, resized = super().load_image(i, *args, **kwargs)
         return (image if self.ims[i] is None else image.copy()), original, resized
+
+    def _load_spread(self, i: int) -> LoadedImage:
+        """Load image i as stock does, but for the values of images of more than 8 bits."""
+        image = read_image(self.im_files[i], self.value_range, self.cv2_flag)
+        if image is None:
+            raise FileNotFoundError(f"Image Not Found {self.im_files[i]}")
+        height, width = image.shape[:2]
+        ratio = self.imgsz / max(height, width)
+        if ratio != 1:
+            size = (min(math.ceil(width * ratio), self.imgsz), min(math.ceil(height * ratio), self.imgsz))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        if image.ndim == 2:
+            image = image[..., None]
+        return image, (height, width), image.shape[:2]
 
 
 def recipe(name: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import cv2
 import PIL
 import ultralytics
 from ultralytics.data.utils import exif_size
-from ultralytics.utils.patches import _image_open
 
 from yolograft.stock.data import StockDataset
+from yolograft.stock.images import ValueRange, opened_image
 
 __all__ = ["DECODERS", "ImageReader", "resized_pixels"]
 
@@ -24,9 +24,11 @@ class ImageReader(StockDataset):
         files: the images.
         imgsz: length that the longer side is brought to, pixels.
         channels: 1 (grey) or 3 (colour), as of the data set.
+        value_range: as for `read_image`.
     """
 
-    def __init__(self, files: Sequence[str], imgsz: int, channels: int) -> None:
+    def __init__(self, files: Sequence[str], imgsz: int, channels: int, value_range: ValueRange | None = None) -> None:
+        self.value_range = value_range
         data = {"names": {}, "channels": channels}
         super().__init__(img_path=files, imgsz=imgsz, data=data, augment=False)
 
@@ -47,7 +49,7 @@ def resized_pixels(file: str, imgsz: int) -> int:
         imgsz: length that the longer side is brought to, pixels.
     """
     try:
-        with _image_open(file) as image:  # not Image.open: see `inspect_image`
+        with opened_image(file) as image:
             sides = exif_size(image)
     except Exception:  # whatever is wrong with it is reported by those who look at its pixels
         return imgsz * imgsz

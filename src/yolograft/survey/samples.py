@@ -11,7 +11,7 @@ import numpy as np
 from yolograft.data.checks import Fault
 from yolograft.data.duplicates import similar
 from yolograft.data.scan import Scan
-from yolograft.stock.images import imread
+from yolograft.stock.images import ValueRange, opened_image, read_image
 from yolograft.survey.reading import Reading
 
 #: Samples, pairs of like images and faulty images that are shown.
@@ -138,7 +138,7 @@ def small_copy(reading: Reading, split: str, index: int, side: int) -> Picture |
     """
     images, scan = reading.splits[split]
     file = images[scan.kept[index]]
-    pixels = _pixels(file, side)
+    pixels = _pixels(file, side, reading.spec.range)
     if pixels is None:
         return None
     start = int(scan.counts[:index].sum())
@@ -211,7 +211,7 @@ def _faulty_copy(reading: Reading, split: str, number: int) -> Picture | None:
     used = np.flatnonzero(scan.kept == number)
     if len(used):
         return small_copy(reading, split, int(used[0]), SMALL_SIDE)
-    pixels = _pixels(images[number], SMALL_SIDE)
+    pixels = _pixels(images[number], SMALL_SIDE, reading.spec.range)
     return None if pixels is None else Picture(images[number], split, pixels)
 
 
@@ -228,10 +228,11 @@ def _places(reading: Reading) -> dict[str, tuple[str, int]]:
     return {file: place for file, place in places.items() if file and file not in shared}
 
 
-def _pixels(file: str, side: int) -> np.ndarray | None:
+def _pixels(file: str, side: int, value_range: ValueRange | None) -> np.ndarray | None:
     """Return an image as training sees it, its longer side brought to a length; None where it does not decode."""
     try:
-        pixels = imread(file)
+        with opened_image(file):  # what was refused for its size is not decoded here either
+            pixels = read_image(file, value_range)
     except Exception:  # decoders raise what they like
         return None
     if pixels is None:

@@ -38,6 +38,7 @@ def data_spec(config: Mapping[str, Any]) -> DataSpec:
     spec = instantiate(settings, "dataset")
     if not isinstance(spec, DataSpec):
         raise UserError(f"dataset: {settings['_target_']} returns no DataSpec")
+    spec = replace(spec, range=wish.limits)
     if wish.folds is not None and wish.fold is not None:
         spec = fold(spec, wish.folds, wish.fold, group_duplicates=wish.group_duplicates)
     elif wish.split is not None or not spec.val:

@@ -54,7 +54,7 @@ def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
     """Let the sets take their images from one file of decoded images, made by the first run that needs it."""
     if config["cache"] and config["cache_gb"]:
         files = {file for each in sets for file in each.im_files}
-        cache = image_cache(files, config["imgsz"], sets[0].channels, config["cache_gb"])
+        cache = image_cache(files, config["imgsz"], sets[0].channels, config["cache_gb"], sets[0].value_range)
         for each in sets:
             each.image_cache = cache
 

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from yolograft.data.checks import Fault
+from yolograft.files import read_regular
 
 #: How far ultralytics lets a coordinate lie outside 0 … 1 before it refuses the label file.
 TOLERANCE = 0.01
+
+
+#: Bytes of the largest label file of one image: some 200,000 boxes.
+MAX_LABELS = 8 * 2**20
 
 
 class UnreadableLabelsError(Exception):
@@ -86,6 +91,20 @@ class LabelReader(ABC):
             root: the data set's folder.
         """
         return []
+
+
+def label_bytes(file: str) -> bytes:
+    """Return what the label file of one image holds.
+
+    Raises:
+        UnreadableLabelsError: it cannot be read, is no regular file, or is too large to be one image's.
+    """
+    try:
+        return read_regular(file, MAX_LABELS)
+    except (OSError, ValueError) as error:  # the latter: a null character in its name
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        fault = Fault(file, None, f"the label file cannot be read: {reason}", "unreadable-labels")
+        raise UnreadableLabelsError([fault]) from None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,17 @@ from lxml import etree  # type: ignore[import-untyped]
 from yolograft.data.checks import Fault
 from yolograft.data.labels.orphans import stray_files
 from yolograft.data.labels.pairing import pair
-from yolograft.data.labels.reader import LabelReader, Labels, PixelBox, UnreadableLabelsError, from_pixels
+from yolograft.data.labels.reader import (
+    LabelReader,
+    Labels,
+    PixelBox,
+    UnreadableLabelsError,
+    from_pixels,
+    label_bytes,
+)
 from yolograft.data.labels.size import labelled_size
-from yolograft.data.places import files_below, is_file, is_image
+from yolograft.data.places import exists, files_below, is_file, is_image
+from yolograft.text import plain
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class VocLabels(LabelReader):
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader."""
-        if not is_file(file):
+        if not exists(file):
             return from_pixels(file, [], (1, 1), nc, single_cls)
         root = parse(file)
         size = labelled_size(file, "the image", _stated_size(root), shape, _line(root.find("size")))
@@ -125,11 +133,11 @@ def parse(file: str) -> etree._Element:
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
-        root = etree.fromstring(Path(file).read_bytes(), parser)
+        root = etree.fromstring(label_bytes(file), parser)
     except etree.XMLSyntaxError as error:
-        reason = str(error.msg or "damaged").partition(", line ")[0]
+        reason = plain(" ".join(str(error.msg or "damaged").partition(", line ")[0].split()))[:200]
         raise UnreadableLabelsError([Fault(file, error.lineno, f"not XML: {reason}", "unreadable-labels")]) from None
-    except (OSError, ValueError, LookupError) as error:
+    except (ValueError, LookupError) as error:
         fault = Fault(file, None, f"the label file cannot be read: {error}", "unreadable-labels")
         raise UnreadableLabelsError([fault]) from None
     if root.tag != "annotation":

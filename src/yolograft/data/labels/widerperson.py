@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolograft.data.checks import Fault
-from yolograft.data.labels.reader import LabelReader, Labels, PixelBox, UnreadableLabelsError, from_pixels
+from yolograft.data.labels.reader import (
+    LabelReader,
+    Labels,
+    PixelBox,
+    UnreadableLabelsError,
+    from_pixels,
+    label_bytes,
+)
 
 #: What is detected, numbered from 1 in the files.
 CLASSES = ("pedestrians", "riders", "partially-visible persons")
@@ -31,13 +38,10 @@ class WiderPersonLabels(LabelReader):
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader. An image without a file is not a background: every image of the data set has one."""
         try:
-            lines = Path(file).read_bytes().decode("utf-8-sig").splitlines()
+            lines = label_bytes(file).decode("utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             place = error.object.count(b"\n", 0, error.start) + 1
             fault = Fault(file, place, f"byte 0x{error.object[error.start]:02x} is not UTF-8 text", "encoding")
-            raise UnreadableLabelsError([fault]) from None
-        except (OSError, ValueError) as error:
-            fault = Fault(file, None, f"the label file cannot be read: {error}", "unreadable-labels")
             raise UnreadableLabelsError([fault]) from None
         rows = [(number, line.split()) for number, line in enumerate(lines, start=1) if line.strip()]
         if not rows or len(rows[0][1]) != 1 or rows[0][1][0] != str(len(rows) - 1):

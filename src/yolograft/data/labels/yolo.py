@@ -11,7 +11,15 @@ from yolograft.data.checks import Fault
 from yolograft.data.labels.orphans import stray_files
 from yolograft.data.labels.pairing import labels_folders, pair
 from yolograft.data.labels.pose import visibility
-from yolograft.data.labels.reader import TOLERANCE, LabelReader, Labels, UnreadableLabelsError, overhang
+from yolograft.data.labels.reader import (
+    TOLERANCE,
+    LabelReader,
+    Labels,
+    UnreadableLabelsError,
+    label_bytes,
+    overhang,
+)
+from yolograft.data.places import exists
 from yolograft.files import open_regular
 from yolograft.stock.data import RefusedLabelsError, img2label_paths, read_label_file
 
@@ -50,6 +58,7 @@ class YoloLabels(LabelReader):
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader; read by ultralytics' own reader."""
+        raw = label_bytes(file) if file and exists(file) else b""
         keypoints = self.keypoints or (0, 0)
         try:
             rows, segments, duplicates = read_label_file(file, nc, single_cls, keypoints)
@@ -58,7 +67,7 @@ class YoloLabels(LabelReader):
         except RefusedLabelsError as error:
             faults = refused_rows(file, nc, single_cls, keypoints)
             raise UnreadableLabelsError(faults or [Fault(file, None, str(error), "unreadable-labels")]) from None
-        notes = _text_notes(file) + _used_rows(file, rows, duplicates, keypoints)
+        notes = _text_notes(file, raw) + _used_rows(file, rows, duplicates, keypoints)
         return Labels(rows, segments, [*self._conversions(file, rows, segments), *notes])
 
     def _conversions(self, file: str, rows: np.ndarray, segments: Sequence[np.ndarray]) -> Iterator[Fault]:
@@ -137,12 +146,8 @@ def _used_rows(label: str, rows: np.ndarray, duplicates: int, keypoints: tuple[i
     return _first_of_each_kind(label, doubts())
 
 
-def _text_notes(label: str) -> list[Fault]:
+def _text_notes(label: str, raw: bytes) -> list[Fault]:
     """Return what an editor on Windows left in a label file."""
-    try:
-        raw = Path(label).read_bytes() if label else b""
-    except OSError:  # nothing is labelled
-        return []
     notes = []
     if raw.startswith(b"\xef\xbb\xbf"):
         notes.append(Fault(label, 1, "begins with a byte-order mark; passed over", "bom"))
@@ -153,7 +158,7 @@ def _text_notes(label: str) -> list[Fault]:
 
 def _rows(label: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and columns of the lines that hold something, split as ultralytics splits them."""
-    text = Path(label).read_bytes().decode("utf-8-sig")
+    text = label_bytes(label).decode("utf-8-sig")
     for line, row in enumerate(text.splitlines(), start=1):
         if row.strip():
             yield line, row.split()

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from yolograft.data.places import entries, given_path, is_folder
-from yolograft.data.sources import coco, flat, folder, voc, yolo
+from yolograft.data.sources import coco, flat, folder, labelme, voc, yolo
 from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 
-Format = Literal["auto", "yolo", "folder", "coco", "voc", "flat"]
+Format = Literal["auto", "yolo", "folder", "coco", "voc", "labelme", "flat"]
 
 
 class _Form(NamedTuple):
@@ -30,6 +30,7 @@ _FORMS = {
     "folder": _Form(folder.recognise, folder.read, lambda path: folder.folder(path=path), "text"),
     "coco": _Form(coco.recognise, coco.read, lambda path: coco.coco(path=path), "coco"),
     "voc": _Form(voc.recognise, voc.read, lambda path: voc.voc(path=path), "voc"),
+    "labelme": _Form(labelme.recognise, labelme.read, lambda path: labelme.labelme(path=path), "labelme"),
     "flat": _Form(flat.recognise, flat.read, lambda path: flat.flat(path=path), "text"),
 }
 
@@ -40,7 +41,7 @@ _SMALL = 50_000_000
 
 
 def auto(*, path: str, format: Format = "auto") -> DataSpec:
-    """Read a data set in the first of these forms that fits: yolo, folder, coco, voc, flat.
+    """Read a data set in the first of these forms that fits: yolo, folder, coco, voc, labelme, flat.
 
     Args:
         path: the folder of the data set, a data.yaml or a COCO JSON file.
@@ -75,7 +76,7 @@ def _read(root: Path) -> DataSpec:
     if not found:
         raise UserError(
             f"{root}: no form of data set is recognised: no data.yaml, no train/images, no COCO JSON, "
-            f"no Pascal VOC XML, no images with .txt labels; it holds {_content(root)}"
+            f"no Pascal VOC XML, no labelme JSON, no images with .txt labels; it holds {_content(root)}"
         )
     chosen, *others = found
     spec = _FORMS[chosen].read(root)

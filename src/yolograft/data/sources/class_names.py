@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from yolograft.data.places import is_file
+from yolograft.data.places import exists, lines_of
 from yolograft.errors import UserError
-from yolograft.files import read_text
 from yolograft.parsing import parse_json
+
+#: No data set has so many classes.
+MAX_NAMES = 100_000
 
 #: What such a list is called, in the order of preference.
 FILES = (
@@ -23,7 +25,7 @@ FILES = (
 
 def find_names(folders: Iterable[Path]) -> Path | None:
     """Return the first list of class names in the folders, or None."""
-    return next((folder / name for folder in folders for name in FILES if is_file(folder / name)), None)
+    return next((folder / name for folder in folders for name in FILES if exists(folder / name)), None)
 
 
 def read_names(file: Path) -> dict[int, str]:
@@ -32,15 +34,9 @@ def read_names(file: Path) -> dict[int, str]:
     Raises:
         UserError: it cannot be read, or holds no name.
     """
-    try:
-        text = read_text(file, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     if file.suffix.lower() == ".json":
-        return _categories(file, text)
-    names = [line.strip() for line in text.splitlines()]
+        return _categories(file)
+    names = [line.strip() for line in lines_of(file, "a list of class names", MAX_NAMES)]
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -50,11 +46,13 @@ def read_names(file: Path) -> dict[int, str]:
     return dict(enumerate(names))
 
 
-def _categories(file: Path, text: str) -> dict[int, str]:
+def _categories(file: Path) -> dict[int, str]:
     """Return the categories that Label Studio writes beside its labels."""
     try:
-        document: Any = parse_json(text)
+        document: Any = parse_json(read_text(file, encoding="utf-8-sig"))
         names = {int(each["id"]): str(each["name"]) for each in document["categories"]}
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError):
         names = {}
     if not names or sorted(names) != list(range(len(names))):

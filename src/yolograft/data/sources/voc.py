@@ -7,6 +7,7 @@ import numpy as np
 
 from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.voc import VocLabels, object_name, objects
+from yolograft.data.listing import MAX_IMAGES
 from yolograft.data.places import (
     entries,
     files_below,
@@ -14,6 +15,7 @@ from yolograft.data.places import (
     folders_in,
     given_folder,
     is_image,
+    lines_of,
 )
 from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.sources.layout import ANNOTATIONS, IMAGES, settle, split_folders
@@ -93,6 +95,7 @@ def find_layout(root: Path) -> Layout | None:
     """Return where the images and XML files of a data set lie, or None where there are none."""
     layout = Layout()
     kits = [root, *folders_in(root), *(inside for folder in folders_in(root) for inside in folders_in(folder))]
+    kits = list({kit.resolve(): kit for kit in reversed(kits)}.values())[::-1]  # each once, whatever links lead to it
     for kit in kits:
         images, annotations = folder_of(kit, "jpegimages"), folder_of(kit, "annotations")
         if images and annotations:
@@ -136,13 +139,7 @@ def read_list(file: Path) -> list[str]:
     Raises:
         UserError: the list cannot be read.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read: {error}") from None
-    if "\0" in text:
-        raise UserError(f"{file}: not a list of images: it holds null characters")
-    lines = [_first_of_pair(line) for line in map(str.strip, text.splitlines()) if line]
+    lines = [_first_of_pair(line) for line in map(str.strip, lines_of(file, "a list of images", MAX_IMAGES)) if line]
     return [str(Path(line).with_suffix("")) if is_image(line) else line for line in lines]
 
 

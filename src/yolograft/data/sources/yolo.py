@@ -14,6 +14,9 @@ from yolograft.errors import UserError
 from yolograft.files import read_regular, read_text
 from yolograft.parsing import NotYamlError, parse_yaml
 
+#: Bytes of the largest data.yaml.
+_MOST_BYTES = 16 * 2**20
+
 #: No data set has so many classes or channels: a slip that would fill the memory with names.
 _MOST = 100_000
 
@@ -72,7 +75,7 @@ def recognise(root: Path) -> str | None:
 
 def _names_train(file: Path) -> bool:
     try:
-        return any(line.startswith(b"train:") for line in read_regular(file).splitlines())
+        return any(line.startswith(b"train:") for line in read_regular(file, _MOST_BYTES).splitlines())
     except OSError:
         return False
 
@@ -104,14 +107,16 @@ def _described(file: Path) -> DataSpec:
 def _parse(file: Path) -> tuple[dict[str, Any], Any]:
     """Return the file's keys and values, and what it writes as names, word for word."""
     try:
-        text = read_text(file, encoding="utf-8-sig")
+        text = read_text(file, _MOST_BYTES, "utf-8-sig")
         data = parse_yaml(text)
         words = parse_yaml(text, as_written=True)
     except NotYamlError as error:
         line = text.splitlines()[error.line - 1 : error.line] if error.line else []
         where = f":{error.line}" if error.line else ""
         raise UserError(f"{file}{where}: not YAML: {error.problem}{_advice(error.problem, *line)}") from None
-    except (OSError, ValueError) as error:  # not UTF-8, a date that does not exist, nested too deeply
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # not UTF-8, a date that does not exist, a bomb
         raise UserError(f"{file}: cannot be read: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{file}: not a data.yaml; it needs the keys train, val and names")
