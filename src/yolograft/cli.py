@@ -45,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
             return 0
         from yolograft.config.check import check_command_line
+        from yolograft.config.folders import with_keys
 
-        line = check_command_line(command, rest)
+        line = check_command_line(command, with_keys(command, rest))
         module = importlib.import_module(f"yolograft.commands.{command}")
         return int(module.main(line if command == "train" else line.arguments))
     except UserError as mistake:

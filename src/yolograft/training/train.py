@@ -7,6 +7,7 @@ from typing import Any
 
 from yolograft.config.identity import identity
 from yolograft.stock.training import quiet
+from yolograft.training.agent import tell_agent
 from yolograft.training.build import with_absolute_path
 from yolograft.training.callbacks.console import duration
 from yolograft.training.claim import Claim, ClaimedError
@@ -56,6 +57,7 @@ def _train_claimed(
     if record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
+        tell_agent(config, folder, record.previous, group)
         return record.previous
     record.update()
     quiet()

@@ -16,6 +16,7 @@ from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.model.weights import save_detector
 from yolograft.stock.training import EarlyStopping
+from yolograft.training.callbacks.console import images_in
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
 from yolograft.training.record import Record
@@ -60,6 +61,7 @@ class Journal(pl.Callback):
         self.best = -1.0
         self.best_epoch = 0
         self.training_seconds = 0.0
+        self.trained_images = 0
         self._epoch_began = 0.0
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -67,6 +69,8 @@ class Journal(pl.Callback):
         self.rows = list(state["rows"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.training_seconds = state["training_seconds"]
+        # Checkpoints of before it was counted: whole epochs.
+        self.trained_images = state.get("trained_images", self.images * len(self.rows))
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -83,6 +87,7 @@ class Journal(pl.Callback):
         """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
         assert isinstance(pl_module, DetectionTraining)
         self.stop.check_claim()
+        self.trained_images += images_in(batch) * trainer.world_size
         if not batch or not trainer.strategy.reduce_boolean_decision(self.stop.signum is not None, all=False):
             return
         self.training_seconds += time.monotonic() - self._epoch_began
@@ -146,7 +151,7 @@ class Journal(pl.Callback):
     @property
     def images_per_second(self) -> float:
         """Training images per second, validation not counted."""
-        return self.images * len(self.rows) / self.training_seconds if self.training_seconds else 0.0
+        return self.trained_images / self.training_seconds if self.training_seconds else 0.0
 
     def _save(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> None:
         self.checkpoints.save(
@@ -162,6 +167,7 @@ class Journal(pl.Callback):
                     "best": self.best,
                     "best_epoch": self.best_epoch,
                     "training_seconds": self.training_seconds,
+                    "trained_images": self.trained_images,
                     "stopper": (self.stopper.best_fitness, self.stopper.best_epoch),
                 },
             }
