@@ -6,6 +6,7 @@ from typing import Any
 
 from yolograft.data.places import exists, lines_of
 from yolograft.errors import UserError
+from yolograft.files import read_text
 from yolograft.parsing import parse_json
 
 #: No data set has so many classes.

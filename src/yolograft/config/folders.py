@@ -1,0 +1,46 @@
+"""Folders named on a command line without their key: `yolograft report multirun/necks`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolograft.errors import UserError
+
+#: The key that folders stand for, by command.
+_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root"}
+
+_TAKE_A_WORD = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cd", "--config-dir")
+"""Flags of Hydra's whose value is the next word."""
+
+
+def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with folders under their key, quoted for Hydra; those of other commands as they are.
+
+    Args:
+        command: A name of `schema.COMMANDS`.
+        arguments: What follows it on the command line.
+
+    Raises:
+        UserError: Folders stand beside the key that they stand for, or are several where one is looked at.
+    """
+    key = _KEYS.get(command)
+    folders = [
+        word
+        for place, word in enumerate(arguments)
+        if _is_folder(word) and (place == 0 or arguments[place - 1] not in _TAKE_A_WORD)
+    ]
+    if key is None or not folders:
+        return list(arguments)
+    rest = [word for word in arguments if word not in folders]
+    if any(word.startswith(f"{key}=") for word in rest):
+        raise UserError(f"{folders[0]}: write all folders alike, without {key}= or all in it")
+    if key == "root" and len(folders) > 1:
+        raise UserError(f"{' '.join(folders)}: sweeps looks below one folder")
+    quoted = ",".join("'{}'".format(folder.replace("'", "\\'")) for folder in folders)
+    return [f"{key}={quoted}" if len(folders) == 1 else f"{key}=[{quoted}]", *rest]
+
+
+def _is_folder(word: str) -> bool:
+    """Whether a word is no flag and no override: without `=`, or the name of a folder that holds one."""
+    if word.startswith(("-", "+")) or (word.startswith("~") and not word.startswith("~/")):
+        return False
+    return bool(word) and ("=" not in word or Path(word).is_dir())
