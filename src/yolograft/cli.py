@@ -78,8 +78,9 @@ def _run(command: str, rest: list[str]) -> int:
         print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
         return 0
     from yolograft.config.check import check_command_line
+    from yolograft.config.folders import with_keys
 
-    line = check_command_line(command, rest)
+    line = check_command_line(command, with_keys(command, rest))
     if line.shown is not None:
         print(line.shown, end="", flush=True)
         return 0

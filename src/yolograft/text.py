@@ -44,3 +44,11 @@ def csv_cell(value: object) -> object:
         return value
     text = plain(value)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def gflops_text(value: float) -> str:
+    """Return GFLOPs as every command tells them: one decimal as ultralytics, three digits below 1.
+
+    A small model at a small image size would else have 0.0 or 0.1, and no two could be told apart.
+    """
+    return f"{value:.1f}" if value >= 0.9995 else f"{value:#.3g}"

@@ -44,10 +44,10 @@ def check(specification: Any) -> None:
     shown = {panel["viewType"]: panel["config"] for panel in panels(specification)}
     assert shown["Run Comparer"] == {"diffOnly": True}
     axes = {column["accessor"] for column in shown["Parallel Coordinates Plot"]["columns"]}
-    assert {"config:choices.value.backbone", "summary:params", "summary:latency", "summary:mAP50"} <= axes
+    assert {"config:choices.value.backbone", "summary:params", "summary:mAP50"} <= axes
     assert "config:choices.value.neck" not in axes  # it does not vary
     costs = {p["config"]["xAxis"] for p in panels(specification) if p["viewType"] == "Scatter Plot"}
-    assert costs == {"summary:params", "summary:gflops", "summary:latency"}
+    assert costs == {"summary:params", "summary:gflops"}
     assert all("choices.value.backbone" in keys for keys in groupings(specification))
     assert groupings(specification)
     text = json.dumps(specification)

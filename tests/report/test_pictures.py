@@ -54,7 +54,7 @@ def names_in(axes: Axes) -> dict[str, Annotation]:
 
 def test_every_picture_is_drawn_and_the_same_every_time(drawn: dict[str, Picture], made: Comparison) -> None:
     assert list(drawn) == [
-        "map_vs_params", "map_vs_gflops", "map_vs_latency", "effects", "curves", "per_class", "confusion"
+        "map_vs_params", "map_vs_gflops", "effects", "curves", "per_class", "confusion"
     ]  # fmt: skip
     again = {picture.name: picture for picture in pictures(made, saved(made))}
     for name, picture in drawn.items():
@@ -64,7 +64,7 @@ def test_every_picture_is_drawn_and_the_same_every_time(drawn: dict[str, Picture
 
 def test_drawing_leaves_nothing_behind(made: Comparison) -> None:
     before = dict(mpl.rcParams)
-    assert len(list(pictures(made, ()))) == 6
+    assert len(list(pictures(made, ()))) == 5
     assert dict(mpl.rcParams) == before
 
 
@@ -123,7 +123,6 @@ def test_names_cover_neither_each_other_nor_points_and_axes_end_at_zero(count: i
 
 
 def test_a_cost_that_no_run_tells_is_not_drawn(grid: Comparison) -> None:
-    assert scatter.draw(grid, "latency") is None
     assert [picture.name for picture in pictures(compare([]), ())] == []
 
 

@@ -129,3 +129,13 @@ def test_nothing_heavy_is_imported_before_the_words_are_checked(sweep: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=sweep, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_folders_may_stand_alone_and_a_folder_of_sweeps_is_left_as_it_is(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run(tmp_path / "my runs" / "a" / "stock", metrics=metrics(0.5))
+    write_run(tmp_path / "my runs" / "b" / "gsconv", neck="gsconv", metrics=metrics(0.6))
+    done = report("my runs", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "gsconv" in done.stdout
+    assert done.stderr == "No files written, this is not one sweep's folder: out=FOLDER writes them.\n"
+    assert sorted(path.name for path in (tmp_path / "my runs").iterdir()) == ["a", "b"]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yolograft.commands.app import config_of
-from yolograft.text import markup
+from yolograft.text import gflops_text, markup
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +31,7 @@ def describe(config: dict[str, Any]) -> dict[str, Any]:
     return {
         "params": sum(p.numel() for p in model.parameters()),
         "gradients": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "gflops": round(gflops(model, config["imgsz"]), 1),
+        "gflops": float(gflops_text(gflops(model, config["imgsz"]))),
         "imgsz": config["imgsz"],
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
@@ -53,5 +53,5 @@ def _print(answer: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     levels = ", ".join(f"{n} {f['channels']} channels at 1/{f['stride']}" for n, f in answer["levels"].items())
-    size = f"{answer['gflops']} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"
-    console.print(markup(f"{size}; backbone gives {levels}"))
+    costs = f"{gflops_text(answer['gflops'])} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"
+    console.print(markup(f"{costs}; backbone gives {levels}"))

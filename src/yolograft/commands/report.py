@@ -12,7 +12,7 @@ from yolograft.text import plain
 def main(arguments: list[str]) -> int:
     """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
     config = config_of("report", arguments)
-    from yolograft.report.collect import collect
+    from yolograft.report.collect import collect, is_sweep, not_begun
     from yolograft.report.comparison import METRIC, compare
     from yolograft.report.table import check_words, table
     from yolograft.report.variants import variants
@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
     made = variants(runs)
     check_words(made.all, made.groups, metric, columns, sort, condition)
     out = _folder(config["out"])
-    comparison = compare(runs, metric, baseline)
+    waiting = not_begun(folders, runs)
+    comparison = compare(runs, metric, baseline, waiting)
     shown = table(comparison, columns, sort, condition)
 
     from yolograft.report.render import print_form, write
@@ -34,11 +35,14 @@ def main(arguments: list[str]) -> int:
     files = []
     if out is not None:
         files = write(shown, out)
-    elif len(folders) == 1 and not (folders[0] / "run.json").exists():
+    elif len(folders) == 1 and is_sweep(folders[0], runs):
         # A sweep's own files always show all of it, as the sweep itself writes them.
         usual = metric == METRIC and baseline is None
         # Who wants a form on standard output does not wait for pictures.
-        files = write(table(comparison if usual else compare(runs)), folders[0], page=config["format"] == "table")
+        own = table(comparison if usual else compare(runs, waiting=waiting))
+        files = write(own, folders[0], page=config["format"] == "table")
+    elif config["format"] == "table":
+        print("No files written, this is not one sweep's folder: out=FOLDER writes them.", file=sys.stderr)
     for file in files:
         print(plain(str(file)), file=sys.stderr)
     return 0

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.config import resolvers, search_path
 from yolograft.config.flags import Flags, parse_flags
-from yolograft.config.folders import refuse_unwritable
 from yolograft.config.from_run import expand
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
@@ -38,6 +37,7 @@ from yolograft.config.search import (
 )
 from yolograft.config.signature import options
 from yolograft.config.suggestions import did_you_mean
+from yolograft.config.writable import refuse_unwritable
 from yolograft.errors import UserError
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.

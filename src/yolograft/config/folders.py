@@ -1,31 +1,46 @@
-"""Whether the folders that a command would make can be made; nothing is made to find out."""
+"""Folders named on a command line without their key: `yolograft report multirun/necks`."""
 
-import os
 from collections.abc import Sequence
+from pathlib import Path
 
-from yolograft.config.jobs import Job
 from yolograft.errors import UserError
 
+#: The key that folders stand for, by command.
+_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root"}
 
-def refuse_unwritable(jobs: Sequence[Job], *, sweep: bool = False) -> None:
-    """Refuse runs whose folders cannot be made where they belong.
+_TAKE_A_WORD = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cd", "--config-dir")
+"""Flags of Hydra's whose value is the next word."""
+
+
+def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with folders under their key, quoted for Hydra; those of other commands as they are.
 
     Args:
-        jobs: The runs.
-        sweep: Whether they lie in the folder of a sweep.
+        command: A name of `schema.COMMANDS`.
+        arguments: What follows it on the command line.
 
     Raises:
-        UserError: Naming what is in the way, and the key that chooses another place.
+        UserError: Folders stand beside the key that they stand for, or are several where one is looked at.
     """
-    for folder in dict.fromkeys(job.folder.parent for job in jobs):
-        there = folder.absolute()
-        while not os.path.lexists(there) and there != there.parent:
-            there = there.parent
-        if not there.is_dir():
-            reason = f"{there} is not a folder"
-        elif not os.access(there, os.W_OK | os.X_OK):
-            reason = f"{there} cannot be written to"
-        else:
-            continue
-        elsewhere = "start it in another folder, or say hydra.sweep.dir=FOLDER" if sweep else "say project=FOLDER"
-        raise UserError(f"{folder}: {reason}; {elsewhere}")
+    key = _KEYS.get(command)
+    folders = [
+        word
+        for place, word in enumerate(arguments)
+        if _is_folder(word) and (place == 0 or arguments[place - 1] not in _TAKE_A_WORD)
+    ]
+    if key is None or not folders:
+        return list(arguments)
+    rest = [word for word in arguments if word not in folders]
+    if any(word.startswith(f"{key}=") for word in rest):
+        raise UserError(f"{folders[0]}: write all folders alike, without {key}= or all in it")
+    if key == "root" and len(folders) > 1:
+        raise UserError(f"{' '.join(folders)}: sweeps looks below one folder")
+    quoted = ",".join("'{}'".format(folder.replace("'", "\\'")) for folder in folders)
+    return [f"{key}={quoted}" if len(folders) == 1 else f"{key}=[{quoted}]", *rest]
+
+
+def _is_folder(word: str) -> bool:
+    """Whether a word is no flag and no override: without `=`, or the name of a folder that holds one."""
+    if word.startswith(("-", "+")) or (word.startswith("~") and not word.startswith("~/")):
+        return False
+    return bool(word) and ("=" not in word or Path(word).is_dir())

@@ -16,7 +16,7 @@ from yolograft.parsing import parse_json
 
 #: What a search has found so far, in the sweep's folder.
 RESULT = "optuna.json"
-#: What can be searched for, and whether more of it is better. `latency` is ms per image, `seconds` the training's.
+#: What can be searched for, and whether more of it is better. `seconds` are the training's.
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
     "mAP50-95": "maximize",
     "mAP50": "maximize",
@@ -25,15 +25,12 @@ DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
     "images_per_second": "maximize",
     "params": "minimize",
     "gflops": "minimize",
-    "latency": "minimize",
     "seconds": "minimize",
 }
 #: Those of which an epoch gives one.
 METRICS = ("mAP50-95", "mAP50", "precision", "recall")
 
-Objective = Literal[
-    "mAP50-95", "mAP50", "precision", "recall", "images_per_second", "params", "gflops", "latency", "seconds"
-]
+Objective = Literal["mAP50-95", "mAP50", "precision", "recall", "images_per_second", "params", "gflops", "seconds"]
 
 
 class Search(BaseModel):

@@ -13,7 +13,7 @@ from yolograft.data.kept import load_arrays, save_arrays
 from yolograft.stock.data import content_hash
 
 #: Raise whenever what is kept changes its form, so that older files are not read.
-VERSION = 2
+VERSION = 3
 
 Arrays = Mapping[str, np.ndarray]
 

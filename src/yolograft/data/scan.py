@@ -23,7 +23,7 @@ from yolograft.stock.data import content_hash
 from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, ValueRange, inspect_image
 
 #: Changes whenever the checks or the form of the cache change, so that old caches are not read.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 #: A split that a larger share of its objects is left out of is warned about.
 MANY = 0.05

@@ -23,11 +23,11 @@ class DataSpec:
         root: absolute path of the folder that holds it.
         channels: channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
         labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
-        range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
         form: what it was read as, such as `yolo` or `coco`.
         source: absolute path of the file or folder that says what it holds; the name of one that is made or downloaded.
         notes: what was done that a person may not expect, in sentences.
         held_out: images that were held out for validation, and of how many; None where the val split was given.
+        range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
     """
 
     name: str
@@ -38,11 +38,11 @@ class DataSpec:
     root: str
     channels: int = 3
     labels: LabelReader = field(default_factory=YoloLabels)
-    range: ValueRange | None = None
     form: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
     held_out: tuple[int, int] | None = None
+    range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         """Refuse images that no model here can take.

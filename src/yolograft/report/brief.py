@@ -15,8 +15,12 @@ def sentences(comparison: Comparison) -> list[str]:
     finished = [row for row in comparison.rows if comparison.metric in row.statistics]
     if not finished:
         return [*said, "No run has finished yet: there is nothing to compare."]
+    if comparison.nothing_detected:
+        return [*said, f"Nothing was detected yet: {comparison.metric} is 0 in every finished run."]
     best = max(finished, key=lambda row: row.statistics[comparison.metric].mean)
-    said.append(f"The highest mean {comparison.metric} is {_mean(best, comparison.metric)}: {best.variant.label}.")
+    goes_on = comparison.waiting or any(run.status == "running" for run in comparison.runs)
+    highest = f"The highest mean {comparison.metric}{' so far' if goes_on else ''}"
+    said.append(f"{highest} is {_mean(best, comparison)}: {best.variant.label}.")
     return [*said, *_differences(comparison)]
 
 
@@ -26,13 +30,15 @@ def _counts(comparison: Comparison) -> str:
     ended = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     if counts["finished"] == runs:
         ended = "all finished" if runs > 1 else "finished"
+    if waiting := sum(one.count for one in comparison.waiting):
+        ended += f", and {waiting} not begun"
     return f"{variants} {'variant' if variants == 1 else 'variants'}, {runs} {'run' if runs == 1 else 'runs'}: {ended}."
 
 
-def _mean(row: Row, metric: str) -> str:
-    summary = row.statistics[metric]
+def _mean(row: Row, comparison: Comparison) -> str:
+    summary = row.statistics[comparison.metric]
     spread = "" if summary.sd is None else f" ± {summary.sd:.3f}"
-    return f"{summary.mean:.3f}{spread} ({summary.n} {'seed' if summary.n == 1 else 'seeds'})"
+    return f"{summary.mean:.3f}{spread} ({comparison.counted(summary.n)})"
 
 
 def _differences(comparison: Comparison) -> list[str]:
@@ -41,10 +47,14 @@ def _differences(comparison: Comparison) -> list[str]:
     if not compared:
         return []
     if not tested:
-        return [
-            "No difference to the baseline can be told from chance yet: that needs two seeds or more of a variant and "
-            "of its baseline (seeds=3)."
-        ]
+        unclear = "No difference to the baseline can be told from chance"
+        if any(row.difference and row.difference.n > 1 for row in compared):
+            return [f"{unclear}: those of one variant are all the same, so nothing is known of their spread."]
+        if any(row.n > 1 for row in compared):
+            return [f"{unclear} yet: a variant and its baseline have only one {comparison.paired_by} in common."]
+        if comparison.over == "folds":
+            return [f"{unclear} yet: that needs two folds or more of a variant and of its baseline."]
+        return [f"{unclear} yet: that needs two seeds or more of a variant and of its baseline (seeds=3)."]
     told = [row for row in tested if row.difference and row.difference.told]
     if not told:
         many = len(tested) > 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yolograft import __version__
-from yolograft.report.collect import Block, Run
+from yolograft.report.collect import Block, Run, Waiting
 
 if TYPE_CHECKING:
     from yolograft.report.comparison import Row
@@ -20,7 +20,7 @@ class Caution:
     """One line under the table.
 
     Attributes:
-        kind: `run`, `version`, `confounded`, `epochs`, `data`, `conditions`, `seeds`, `folds` or `baseline`.
+        kind: `run`, `version`, `confounded`, `epochs`, `data`, `conditions`, `seeds`, `folds`, `baseline` or `nothing`.
         text: The line.
         names: Names of the runs, or labels of the variants, that it concerns.
     """
@@ -30,10 +30,13 @@ class Caution:
     names: tuple[str, ...] = ()
 
 
-def cautions(rows: Sequence["Row"], made: "Variants", metric: str) -> tuple[Caution, ...]:
+def cautions(
+    rows: Sequence["Row"], made: "Variants", metric: str, waiting: Sequence[Waiting] = ()
+) -> tuple[Caution, ...]:
     """Gathers what is to be said of a comparison, the gravest first."""
     runs = [run for row in rows for run in row.variant.runs]
     return (
+        *_nothing(rows, metric),
         *_baseline(rows, metric),
         *_confounded(rows),
         *_data(runs, made),
@@ -42,7 +45,20 @@ def cautions(rows: Sequence["Row"], made: "Variants", metric: str) -> tuple[Caut
         *_seeds(rows),
         *_versions(runs),
         *_unended(runs),
+        *(Caution("run", f"{one} not begun") for one in waiting),
     )
+
+
+def nothing_detected(rows: Iterable["Row"], metric: str) -> bool:
+    """Whether runs have finished and the metric is 0 in every one of them."""
+    values = [value for row in rows if metric in row.statistics for value in row.statistics[metric].values.values()]
+    return bool(values) and not any(values)
+
+
+def _nothing(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
+    if nothing_detected(rows, metric):
+        text = f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; train for longer"
+        yield Caution("nothing", text)
 
 
 def _baseline(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
@@ -112,15 +128,19 @@ def _conditions(runs: Sequence[Run], made: "Variants") -> Iterable[Caution]:
 def _seeds(rows: Sequence["Row"]) -> Iterable[Caution]:
     single = [row.variant.label for row in rows if row.n == 1]
     several = [row for row in rows if row.n > 1]
+    folds = {run.fold for row in rows for run in row.variant.finished}
+    word = "fold" if len(folds) > 1 else "seed"
     if single and not several:
-        text = "one seed of each variant: nothing is said about what can be told from zero; train seed=0,1,2"
+        more = "seed=0,1,2" if folds <= {None} else "the other folds"
+        word = "seed" if folds <= {None} else "fold"
+        text = f"one {word} of each variant: nothing is said about what can be told from zero; train {more}"
         yield Caution("seeds", text, tuple(single))
     elif single:
-        text = f"one seed, hence nothing is said about what can be told from zero: {_listed(single)}"
+        text = f"one {word}, hence nothing is said about what can be told from zero: {_listed(single)}"
         yield Caution("seeds", text, tuple(single))
     for row in rows:
         if row.reference and row.difference is None and row.n:
-            text = f"no seed in common with {row.reference}, hence no difference: {row.variant.label}"
+            text = f"no {word} in common with {row.reference}, hence no difference: {row.variant.label}"
             yield Caution("seeds", text, (row.variant.label,))
         elif row.difference and row.difference.left_out:
             left = ", ".join(map(block_name, row.difference.left_out))
@@ -129,7 +149,7 @@ def _seeds(rows: Sequence["Row"]) -> Iterable[Caution]:
         elif row.difference and row.difference.n > 1 and row.difference.p is None:
             text = f"{row.variant.label}: all differences are the same, their spread is unknown"
             yield Caution("seeds", text, (row.variant.label,))
-    if len({run.fold for row in rows for run in row.variant.finished}) > 1:
+    if len(folds) > 1:
         yield Caution("folds", "folds share training images: intervals over folds are narrower than they should be")
 
 

@@ -17,6 +17,7 @@ from yolograft.training.record import MAX_RECORD, status_of
 from yolograft.typed import entries, items, mapping, number, share, text, whole, written
 
 RECORD = "run.json"
+LEDGER = "sweep.json"
 
 _MAX_CONFIG = 4 * 2**20
 """Bytes of a config.yaml that are read."""
@@ -52,7 +53,6 @@ class Run:
         metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
         per_class: The same by class.
         size: Bytes of the best weights on disk.
-        latency: Milliseconds per image at batch 1.
         images_per_second: Training speed.
         seconds: Training time.
         best_epoch: Epoch of the best weights.
@@ -80,7 +80,6 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     size: int | None = None
-    latency: float | None = None
     images_per_second: float | None = None
     seconds: float | None = None
     best_epoch: int | None = None
@@ -98,6 +97,11 @@ class Run:
         return self.status == "finished"
 
     @property
+    def sweep(self) -> str:
+        """Name of the folder that its folder lies in."""
+        return self.path.resolve().parent.name
+
+    @property
     def block(self) -> Block:
         """What a run shares with its counterparts of other variants."""
         return self.seed, self.fold
@@ -108,6 +112,55 @@ class Run:
         if self.finished or self.epochs_done is None:
             return self.status
         return f"{self.status} {self.epochs_done}/{self.epochs}" if self.epochs else f"{self.status} {self.epochs_done}"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A sweep of which runs have not begun.
+
+    Attributes:
+        folder: The sweep's folder.
+        count: How many of its runs have no folder of their own yet.
+        runs: How many it asks for.
+    """
+
+    folder: Path
+    count: int
+    runs: int
+
+    def __str__(self) -> str:
+        """`5 of 8 runs of multirun/grid`."""
+        return f"{self.count} of {self.runs} runs of {self.folder}"
+
+
+def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting]:
+    """Looks up, in each sweep's `sweep.json`, which of its runs have left nothing yet.
+
+    Args:
+        folders: Sweep folders.
+        runs: Runs read; the folders that they lie in count too.
+    """
+    found = {}
+    for folder in dict.fromkeys([*folders, *(run.path.parent for run in runs)]):
+        try:
+            content = parse_json(read_text(folder / LEDGER))
+        except (OSError, ValueError):
+            continue
+        planned = items(mapping(content).get("runs"), _MANY)
+        names = {name for run in planned if (name := text(mapping(run).get("name"))) and _is_name(name)}
+        if waiting := [name for name in names if not (folder / name / RECORD).exists()]:
+            found[folder.resolve()] = Waiting(folder, len(waiting), len(names))
+    return list(found.values())
+
+
+def is_sweep(folder: Path, runs: Sequence[Run]) -> bool:
+    """Whether a folder is one sweep's: with a ledger, or (made before there were ledgers) with all runs right below."""
+    return (folder / LEDGER).exists() or {run.path.parent for run in runs} == {folder}
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is the name of a folder within the sweep's, not a way out of it."""
+    return text not in (".", "..") and not set(text) & set("/\\\0") and len(text) < 256
 
 
 def collect(folders: Sequence[Path]) -> list[Run]:
@@ -127,6 +180,8 @@ def collect(folders: Sequence[Path]) -> list[Run]:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name a sweep's folder, such as multirun/NAME, or a run's")
         records = [Path(record) for record in _records(folder)]
+        if not records and (waiting := not_begun([folder])):
+            raise UserError(f"{waiting[0]} not begun: there is nothing to report yet")
         if not records:
             raise UserError(f"{folder}: no run in it (no {RECORD} below); name a sweep's folder or a run's")
         for record in records:
@@ -169,7 +224,6 @@ def read_run(record: Path) -> Run:
         metrics=entries(metrics, share),
         per_class={name: entries(values, share) for name, values in mapping(metrics.get("per_class")).items()},
         size=_size(record.parent / "checkpoints" / "best.safetensors"),
-        latency=number(content.get("latency")),
         images_per_second=number(content.get("images_per_second")),
         seconds=number(content.get("seconds")),
         best_epoch=whole(content.get("best_epoch")),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from yolograft.report.comparison import METRICS, Row
 from yolograft.report.effects import Effect
+from yolograft.text import gflops_text
 
 PARTS = ("backbone", "context", "neck", "head")
 
@@ -40,7 +41,7 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
     return [
         *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
         _words("variant", lambda row: row.variant.label),
-        _words("folder", lambda row: row.variant.folder or None),
+        _words("folder", _folder),
         Column("n", "n", lambda row: row.n, lambda row: str(row.n), spare=1),
         _words("seeds", lambda row: ", ".join(dict.fromkeys(str(run.seed) for run in row.variant.finished))),
         _metric(metric, spare=0),
@@ -53,12 +54,12 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         _cost("params", "params", _millions, spare=3),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", spare=12),
         *(_part(name) for name in PARTS),
-        _cost("gflops", "GFLOPs", "{:.1f}".format, spare=5),
+        _cost("gflops", "GFLOPs", gflops_text, spare=5),
         _cost("size", "size", lambda value: f"{value / 1e6:.1f} MB", spare=10),
-        _cost("latency", "latency", lambda value: f"{_three(value)} ms", spare=4),
         _cost("seconds", "time", duration, spare=8),
         _cost("images_per_second", "images/s", _three, spare=9, better="more"),
         *(_change(name, heading) for name, heading in _CHANGES.items()),
+        Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
         Column("failed", "failed", _failed, lambda row: str(_failed(row))),
         _words("status", lambda row: row.variant.status),
@@ -69,7 +70,6 @@ _CHANGES = {
     "params": "Δ params",
     "gflops": "Δ GFLOPs",
     "size": "Δ size",
-    "latency": "Δ latency",
     "seconds": "Δ time",
     "images_per_second": "Δ images/s",
 }
@@ -90,6 +90,11 @@ def _choice(group: str, first: bool) -> Column:
 
 def _words(key: str, value: Callable[[Row], str | None]) -> Column:
     return Column(key, key, value, lambda row: value(row) or "", number=False)
+
+
+def _folder(row: Row) -> str:
+    """The folder that tells a variant from others, else those that its runs lie in."""
+    return row.variant.folder or ", ".join(dict.fromkeys(run.sweep for run in row.variant.runs))
 
 
 def _metric(name: str, spare: int) -> Column:
@@ -161,6 +166,16 @@ def _parts(row: Row) -> str | None:
 def _epochs(row: Row) -> float | None:
     done = [run.epochs_done for run in row.variant.finished if run.epochs_done is not None]
     return fmean(done) if done else None
+
+
+def _best_epoch(row: Row) -> float | None:
+    """Mean over the finished runs of the epoch of their best weights."""
+    known = [run.best_epoch for run in row.variant.finished if run.best_epoch is not None]
+    return fmean(known) if known else None
+
+
+def _best_epoch_text(row: Row) -> str:
+    return "" if (epoch := _best_epoch(row)) is None else f"{epoch:.1f}".removesuffix(".0")
 
 
 def _failed(row: Row) -> int:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
-from yolograft.report.cautions import Caution, cautions
-from yolograft.report.collect import Run
+from yolograft.report.cautions import Caution, cautions, nothing_detected
+from yolograft.report.collect import Run, Waiting
 from yolograft.report.effects import Effects, Observation, estimate
 from yolograft.report.statistics import Difference, Summary, corrected, paired, relative, summarize
 from yolograft.report.variants import GROUPS, Variant, Variants, variants
 
 METRIC = "mAP50-95"
 METRICS = ("mAP50-95", "mAP50", "precision", "recall")
-COSTS = ("params", "gflops", "size", "latency", "seconds", "images_per_second")
+COSTS = ("params", "gflops", "size", "seconds", "images_per_second")
 """What a variant costs, by the name of its property."""
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
@@ -61,6 +61,7 @@ class Comparison:
         metric: What is compared.
         effects: What each choice is worth.
         cautions: What a reader must know before believing it.
+        waiting: Sweeps of which runs have not begun.
     """
 
     runs: tuple[Run, ...]
@@ -71,9 +72,41 @@ class Comparison:
     metric: str
     effects: Effects
     cautions: tuple[Caution, ...]
+    waiting: tuple[Waiting, ...] = ()
+
+    @property
+    def nothing_detected(self) -> bool:
+        """Whether runs have finished and none of them has found anything: then there is no best."""
+        return nothing_detected(self.rows, self.metric)
+
+    @property
+    def over(self) -> str:
+        """What means and deviations are taken over: `seeds`, `folds`, or `seeds and folds`."""
+        return " and ".join(f"{word}s" for word in self._blocks)
+
+    @property
+    def paired_by(self) -> str:
+        """What two runs that are compared share: `seed`, `fold`, or `seed and fold`."""
+        return " and ".join(self._blocks)
+
+    @property
+    def _blocks(self) -> tuple[str, ...]:
+        blocks = {run.block for run in self.runs if run.finished}
+        several = {"seed": len({seed for seed, _ in blocks}) > 1, "fold": len({fold for _, fold in blocks}) > 1}
+        return tuple(word for word, varies in several.items() if varies) or ("seed",)
+
+    def counted(self, n: int) -> str:
+        """A number of runs of one variant in words: `3 seeds`, `1 fold`, `6 runs` over seeds and folds."""
+        word = self._blocks[0] if len(self._blocks) == 1 else "run"
+        return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
-def compare(runs: Sequence[Run], metric: str = METRIC, baseline: Mapping[str, str] | None = None) -> Comparison:
+def compare(
+    runs: Sequence[Run],
+    metric: str = METRIC,
+    baseline: Mapping[str, str] | None = None,
+    waiting: Sequence[Waiting] = (),
+) -> Comparison:
     """Compares runs.
 
     A variant is compared with the baseline that agrees with it in all that the baseline does not name: the same scale,
@@ -85,6 +118,7 @@ def compare(runs: Sequence[Run], metric: str = METRIC, baseline: Mapping[str, st
         metric: One of `METRICS`.
         baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for stock YOLO11, or for `yolo11`
             with `conv` where the runs hold context, head or loss at another value than stock's.
+        waiting: Sweeps of which runs have not begun, see `collect.not_begun`.
 
     Raises:
         UserError: There is no such metric, or the baseline names what no run has.
@@ -117,8 +151,9 @@ def compare(runs: Sequence[Run], metric: str = METRIC, baseline: Mapping[str, st
         keys=made.keys,
         marks=made.marks,
         metric=metric,
-        effects=estimate(observations, made.groups),
-        cautions=cautions(rows, made, metric),
+        effects=estimate([] if nothing_detected(rows, metric) else observations, made.groups),
+        cautions=cautions(rows, made, metric, waiting),
+        waiting=tuple(waiting),
     )
 
 

@@ -8,7 +8,7 @@ from yolograft.errors import UserError
 from yolograft.report.collect import Run
 from yolograft.report.variants import variants
 
-COSTS = ("params", "gflops", "latency")
+COSTS = ("params", "gflops")
 """What a variant costs, under its names in W&B's summary."""
 
 _GROUPS = ("backbone", "neck", "scale")
@@ -176,7 +176,7 @@ def _variants(made: Plan) -> list[Any]:
             title=f"{made.metric} against {cost}",
             x=wr.SummaryMetric(cost),
             y=wr.SummaryMetric(made.metric),
-            layout=wr.Layout(x=place * 8, y=8, w=8, h=7),
+            layout=wr.Layout(x=place * 12, y=8, w=12, h=7),
         )
         for place, cost in enumerate(COSTS)
     ]

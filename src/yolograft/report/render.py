@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from yolograft.files import replace_file
-from yolograft.report.collect import collect
+from yolograft.report.collect import collect, not_begun
 from yolograft.report.comparison import METRIC, compare
 from yolograft.report.forms.csv import runs_to_csv, to_csv
 from yolograft.report.forms.json import to_json
@@ -50,7 +50,8 @@ def render(
     Raises:
         UserError: The folder does not exist or holds no run.
     """
-    return write(table(compare(collect([folder]), metric, baseline)), folder, page=page)
+    runs = collect([folder])
+    return write(table(compare(runs, metric, baseline, not_begun([folder]))), folder, page=page)
 
 
 def page_is_due(folder: Path) -> bool:
@@ -73,7 +74,7 @@ def show(folder: Path) -> None:
     Raises:
         UserError: The folder does not exist or holds no run.
     """
-    print_table(table(compare(collect([folder]))))
+    print_table(table(compare(collect([folder]), waiting=not_begun([folder]))))
 
 
 def print_form(shown: Table, form: str, *, chosen: bool = False) -> None:

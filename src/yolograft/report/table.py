@@ -112,12 +112,14 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     """What is shown unless told otherwise; a column that is empty or says nothing is left out."""
     groups = comparison.groups or ("variant",)
     names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "told", *METRICS, "params", "gflops"]
-    names += ["latency", "size", "seconds", "images_per_second", "parts", "status"]
+    names += ["size", "seconds", "images_per_second", "parts", "status"]
 
     def says_something(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}
         if name in ("n", "status"):
             return bool(values - ({0, 1} if name == "n" else {"finished"}))
+        if name == "folder":  # only where nothing else tells the rows apart
+            return any(row.variant.folder for row in comparison.rows)
         return name in groups or name == comparison.metric or bool(values - {None, ""})
 
     return [name for name in dict.fromkeys(names) if says_something(name)]
@@ -149,6 +151,11 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
 
 
 def _no_such(name: str, known: Sequence[str], shown: Sequence[str]) -> str:
+    if name.startswith("latency"):
+        return (
+            "the report has no latency: a single timing at the end of a training does not compare machines or moments; "
+            "gflops and params are there"
+        )
     near = did_you_mean(name, known)
     return f"there is no such column{near} There are {', '.join(shown)}, and every setting, such as optim.lr0"
 
@@ -158,7 +165,7 @@ def _notes(shown: Table) -> list[str]:
     notes = []
     compared = [row.difference for row in comparison.rows if row.difference]
     if "difference" in keys and compared:
-        line = f"Δ {comparison.metric}: minus the baseline's, paired by seed"
+        line = f"Δ {comparison.metric}: minus the baseline's, paired by {comparison.paired_by}"
         if any(one.low is not None for one in compared):
             line += "; 95 % interval of the mean difference (t)"
         if told := sum(one.p is not None for one in compared):
@@ -167,7 +174,7 @@ def _notes(shown: Table) -> list[str]:
     if any(
         row.statistics[comparison.metric].sd is not None for row in shown.rows if comparison.metric in row.statistics
     ):
-        notes.append("±: standard deviation over seeds")
+        notes.append(f"±: standard deviation over {comparison.over}")
     if "difference" in keys and any(row.difference and row.confounds for row in shown.rows):
         notes.append("†: confounded, see below")
     marks = {row.variant.choices.get("settings") for row in shown.rows}

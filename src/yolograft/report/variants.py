@@ -84,11 +84,6 @@ class Variant:
         return self._mean("size")
 
     @property
-    def latency(self) -> float | None:
-        """Milliseconds per image, mean over its finished runs."""
-        return self._mean("latency")
-
-    @property
     def seconds(self) -> float | None:
         """Training time, mean over its finished runs; over all where none has finished."""
         return self._mean("seconds")
@@ -318,9 +313,9 @@ def _folders(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
         return [("", list(runs))]
     sweeps: dict[str, list[Run]] = {}
     for run in runs:
-        sweeps.setdefault(run.path.parent.name, []).append(run)
+        sweeps.setdefault(run.sweep, []).append(run)
     if any(_repeated(members) for members in sweeps.values()):
-        return [(f"{run.path.parent.name}/{run.path.name}", [run]) for run in runs]
+        return [(f"{run.sweep}/{run.path.name}", [run]) for run in runs]
     return sweeps.items()
 
 
@@ -328,8 +323,8 @@ def _told_apart(made: Sequence[Variant]) -> Iterable[Variant]:
     """The variants, those of one label (two records without settings, say) with their folders."""
     labels = Counter(variant.label for variant in made)
     for variant in made:
-        path = variant.runs[0].path
-        folder = plain(f"{path.parent.name}/{path.name}")
+        run = variant.runs[0]
+        folder = plain(f"{run.sweep}/{run.path.name}")
         alone = labels[variant.label] == 1
         yield variant if alone else replace(variant, label=f"{variant.label} ({folder})", folder=folder)
 

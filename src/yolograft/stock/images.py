@@ -28,7 +28,6 @@ __all__ = [
     "UnreadableImageError",
     "ValueRange",
     "exif_size",
-    "imread",
     "inspect_image",
     "opened_image",
     "read_image",

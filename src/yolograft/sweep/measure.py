@@ -93,7 +93,7 @@ class Measurer:
             self._variants[key] = Variant(
                 params=sum(p.numel() for p in model.parameters()),
                 parts=parts_params(model),
-                gflops=round(gflops(model, config["imgsz"]), 3),
+                gflops=round(gflops(model, config["imgsz"]), 6),
                 memory_gb=_memory(model, config) / 1e9,
             )
         return self._variants[key]

@@ -15,7 +15,7 @@ from yolograft.parsing import json_document
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
-from yolograft.text import markup
+from yolograft.text import gflops_text, markup
 from yolograft.times import duration
 from yolograft.training.record import read_record
 
@@ -77,7 +77,7 @@ class Plan:
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("state", overflow="fold")
         for run in self.runs:
-            weights = (f"{run.variant.params:,}", f"{run.variant.gflops:.1f}", f"{run.variant.memory_gb:.1f} GB")
+            weights = (f"{run.variant.params:,}", gflops_text(run.variant.gflops), f"{run.variant.memory_gb:.1f} GB")
             time = duration(run.seconds) if run.seconds else "?" if run.seconds is None else ""
             state = f"{run.state}: {run.reason}" if run.reason else _WORDS.get(run.state, run.state)
             style = "dim" if run.state in ("finished", "dropped") else ""
@@ -156,7 +156,7 @@ def _seconds_per_epoch(jobs: Sequence[Job], todo: Sequence[Job], known: Measurer
         record = read_record(job.folder / "run.json") or {}
         if record.get("seconds") and record.get("epochs_done"):
             gflops = known.variant(job.config).gflops
-            paces.append(record["seconds"] / record["epochs_done"] / max(gflops, 0.1))
+            paces.append(record["seconds"] / record["epochs_done"] / max(gflops, 1e-6))
     if paces:
         return _Pace(fmean(paces), known, images=False), f"Estimated from {len(paces)} finished runs, by GFLOPs."
     todo = [job for job in todo if known.data(job.config).train is not None]
@@ -164,5 +164,5 @@ def _seconds_per_epoch(jobs: Sequence[Job], todo: Sequence[Job], known: Measurer
         return _Pace(math.nan, known, images=False), ""
     smallest = min(todo, key=lambda job: known.variant(job.config).gflops)
     seconds = step_seconds(smallest.config, known.data(smallest.config).nc)
-    gflops = max(known.variant(smallest.config).gflops, 0.1)
+    gflops = max(known.variant(smallest.config).gflops, 1e-6)
     return _Pace(seconds / gflops, known, images=True), f"Estimated from a few steps of {smallest.name}, by GFLOPs."

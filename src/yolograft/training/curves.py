@@ -3,12 +3,14 @@
 import csv
 import io
 import logging
+import math
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from yolograft.files import read_text
+from yolograft.spikes import axis_top
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +41,15 @@ def draw_curves(metrics: Path, picture: Path) -> None:
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, columns) in zip(figure.subplots(2, 3).flat, _PANELS, strict=True):
+        drawn: list[float] = []
         for column in columns:
+            drawn += curves[column]
             axes.plot(
                 epochs, curves[column], marker="." if len(rows) < 40 else "", label=column.partition("/")[2] or column
             )
+        if title.endswith("loss") and (top := axis_top(drawn)) is not None:
+            axes.set_ylim(0, top * 1.12)
+            title += f" (cut off: up to {max(filter(math.isfinite, drawn)):.3g})"
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,6 @@ import torch.distributed as dist
 from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from yolograft.config.identity import variant_name
 from yolograft.config.instantiate import instantiate
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
@@ -24,6 +23,7 @@ from yolograft.model.detector import Detector, build_detector, gflops, parts_par
 from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.stock.data import full_hyp
 from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch
+from yolograft.text import gflops_text
 from yolograft.training.best_weights import digest
 from yolograft.training.build import data_spec, model_spec, own_packages
 from yolograft.training.callbacks.console import Console
@@ -42,7 +42,6 @@ from yolograft.training.data_sets import (
 from yolograft.training.devices import Compute
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
-from yolograft.training.latency import latency
 from yolograft.training.loggers import open_logger
 from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
@@ -103,14 +102,10 @@ class Run:
             self.logger.close("finished", self.record.fields)
 
     def _tracked(self) -> Tracked:
-        """Return this run as loggers see it."""
-        config, fields, kind = self.config, self.record.fields, self.config["logger"]["kind"]
-        return Tracked(
-            folder=self.folder,
-            name=variant_name(fields["choices"], config, fields["overrides"]),
-            group=self.group,
-            choices={group: choice for group, choice in fields["choices"].items() if group != "logger"},
-            config={key: value for key, value in config.items() if key != "logger"},
+        """Return this run as its logger sees it."""
+        fields, kind = self.record.fields, self.config["logger"]["kind"]
+        return replace(
+            Tracked.of(self.config, self.folder, fields, self.group),
             memory=fields["loggers"].get(kind, {}),
             remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
         )
@@ -296,7 +291,7 @@ class Run:
         record.update(
             params=sum(p.numel() for p in model.parameters()),
             parts=parts_params(model),
-            gflops=round(gflops(model, imgsz), 3),
+            gflops=round(gflops(model, imgsz), 6),
             batch=batch,
             threads=self.compute.threads,
             first_batch=record.fields.get("first_batch", batch),
@@ -310,7 +305,7 @@ class Run:
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,
             f"{record.fields['params']:,}",
-            record.fields["gflops"],
+            gflops_text(record.fields["gflops"]),
             imgsz,
             len(train_set),
             len(val_set),
@@ -374,8 +369,7 @@ class Run:
         kept.save(self.folder)
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
-        took = latency(best, self.compute.device, config["imgsz"])
-        self.record.update(metrics=metrics, latency=round(took, 3), weights_sha256=digest(checkpoints.best))
+        self.record.update(metrics=metrics, weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
             self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
             self.logger.log_weights(checkpoints.best)

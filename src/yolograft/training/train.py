@@ -12,6 +12,7 @@ from yolograft.files import remove_abandoned
 from yolograft.stock.training import quiet
 from yolograft.text import PlainFormatter
 from yolograft.times import duration
+from yolograft.training.agent import tell_agent
 from yolograft.training.best_weights import lacks_weights
 from yolograft.training.build import with_absolute_path
 from yolograft.training.checkpoints import Checkpoints
@@ -70,6 +71,7 @@ def _train_claimed(
     elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
+        tell_agent(config, folder, record.previous, group)
         return record.previous
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)

@@ -30,12 +30,7 @@ _FORMS = {
     "folder": _Form(folder.recognise, folder.read, lambda path: folder.folder(path=path), "text"),
     "coco": _Form(coco.recognise, coco.read, lambda path: coco.coco(path=path), "coco"),
     "voc": _Form(voc.recognise, voc.read, lambda path: voc.voc(path=path), "voc"),
-    "labelme": _Form(
-        labelme.recognise,
-        lambda root: labelme.labelme(path=str(root)),
-        lambda path: labelme.labelme(path=path),
-        "labelme",
-    ),
+    "labelme": _Form(labelme.recognise, labelme.read, lambda path: labelme.labelme(path=path), "labelme"),
     "flat": _Form(flat.recognise, flat.read, lambda path: flat.flat(path=path), "text"),
 }
 

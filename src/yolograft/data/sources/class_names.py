@@ -36,7 +36,7 @@ def read_names(file: Path) -> dict[int, str]:
         UserError: it cannot be read, or holds no name.
     """
     if file.suffix.lower() == ".json":
-        return _categories(file, _text(file))
+        return _categories(file)
     names = [line.strip() for line in lines_of(file, "a list of class names", MAX_NAMES)]
     while names and not names[-1]:
         names.pop()
@@ -47,20 +47,13 @@ def read_names(file: Path) -> dict[int, str]:
     return dict(enumerate(names))
 
 
-def _text(file: Path) -> str:
-    try:
-        return read_text(file, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error.reason}") from None
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
-
-
-def _categories(file: Path, text: str) -> dict[int, str]:
+def _categories(file: Path) -> dict[int, str]:
     """Return the categories that Label Studio writes beside its labels."""
     try:
-        document: Any = parse_json(text)
+        document: Any = parse_json(read_text(file, encoding="utf-8-sig"))
         names = {int(each["id"]): str(each["name"]) for each in document["categories"]}
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError):
         names = {}
     if not names or sorted(names) != list(range(len(names))):

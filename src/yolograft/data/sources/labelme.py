@@ -6,13 +6,12 @@ import numpy as np
 
 from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.labelme import LabelmeLabels, labels_in
-from yolograft.data.places import files_below, folder_of, given_folder, is_image
+from yolograft.data.places import entries, files_below, folder_of, given_folder, is_image
 from yolograft.data.sources.class_names import find_names, read_names
+from yolograft.data.sources.layout import IMAGES, settle, split_folders
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.files import open_regular
-
-_SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 
 #: What labelme's own lists of classes begin with, and what is no class.
 _NO_CLASSES = ("__ignore__", "_background_")
@@ -34,27 +33,35 @@ def labelme(*, path: str, names: list[str] | None = None) -> DataSpec:
     Raises:
         UserError: the folder is missing, holds no images, or no class is named.
     """
-    root = given_folder(path, "dataset=labelme dataset.path=FOLDER")
-    images = folder_of(root, "images") or root
-    splits = {split: folder_of(images, *names_) or folder_of(root, *names_) for split, names_ in _SPLITS.items()}
-    if not splits["train"]:
-        splits = {"train": images, "val": None, "test": None}
-    if not any(is_image(name) for name in files_below(splits["train"] or images)):
-        raise UserError(f"{splits['train']}: no images to train on")
+    return settle(given_folder(path, "dataset=labelme dataset.path=FOLDER"), lambda root: read(root, names), holds)
+
+
+def read(root: Path, names: list[str] | None = None) -> DataSpec:
+    """Read the data set in a folder; see `labelme`."""
+    images = folder_of(root, *IMAGES) or root
+    found = next((found for base in (images, root) if "train" in (found := split_folders(base))), {"train": [images]})
+    if not any(is_image(name) for folder in found["train"] for name in files_below(folder)):
+        raise UserError(f"{found['train'][0]}: no images to train on")
     classes = names if names is not None else _names(root)
     if not classes or len(set(classes)) < len(classes):
         raise UserError(f"dataset.names must name each class once, not {classes}")
     return DataSpec(
         name=root.name,
-        train=tuple(str(folder) for folder in [splits["train"]] if folder),
-        val=tuple(str(folder) for folder in [splits["val"]] if folder),
-        test=tuple(str(folder) for folder in [splits["test"]] if folder),
+        train=tuple(map(str, found.get("train", ()))),
+        val=tuple(map(str, found.get("val", ()))),
+        test=tuple(map(str, found.get("test", ()))),
         names=dict(enumerate(classes)),
         root=str(root),
         labels=LabelmeLabels(tuple(classes)),
         form="labelme",
         source=str(root),
     )
+
+
+def holds(root: Path) -> bool:
+    """Tell whether a data set lies in this very folder, not in one below it."""
+    here = any(is_image(entry.name) for entry in entries(root)) or folder_of(root, *IMAGES) or split_folders(root)
+    return bool(here) and recognise(root) is not None
 
 
 def recognise(root: Path) -> str | None:

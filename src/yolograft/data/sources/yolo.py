@@ -116,7 +116,7 @@ def _parse(file: Path) -> tuple[dict[str, Any], Any]:
         raise UserError(f"{file}{where}: not YAML: {error.problem}{_advice(error.problem, *line)}") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # not UTF-8, a date that does not exist, nested too deeply
+    except ValueError as error:  # not UTF-8, a date that does not exist, a bomb
         raise UserError(f"{file}: cannot be read: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{file}: not a data.yaml; it needs the keys train, val and names")

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolograft.report.comparison import METRICS, Row
+from yolograft.report.comparison import COSTS, METRICS, Row
 from yolograft.report.forms.json import run_record, variant_record
 from yolograft.report.table import Table
 from yolograft.text import csv_cell
@@ -26,9 +26,9 @@ def to_csv(shown: Table) -> str:
                 **{f"difference{end}": (record["difference"] or {}).get(key) for key, end in _DIFFERENCE},
                 "baseline": record["baseline"],
                 "reference": record["reference"],
-                **{key: record[key] for key in _COSTS},
+                **{key: record[key] for key in COSTS},
                 **{f"{part}_params": record["parts"].get(part) for part in _parts(shown.comparison.rows)},
-                **{f"{name}_change": record["relative"].get(name) for name in _COSTS},
+                **{f"{name}_change": record["relative"].get(name) for name in COSTS},
                 "status": record["status"],
                 "cautions": "; ".join(record["cautions"]),
             }
@@ -60,7 +60,6 @@ _DIFFERENCE = (
     ("p_holm", "_p_holm"),
     ("told", "_told"),
 )
-_COSTS = ("params", "gflops", "size", "latency", "seconds", "images_per_second")
 
 
 def _parts(rows: Sequence[Row]) -> list[str]:

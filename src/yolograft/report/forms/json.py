@@ -53,7 +53,6 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
         "parts": dict(variant.parts),
         "gflops": variant.gflops,
         "size": variant.size,
-        "latency": variant.latency,
         "seconds": variant.seconds,
         "images_per_second": variant.images_per_second,
         "status": variant.status,

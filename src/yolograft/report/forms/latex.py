@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from yolograft.report.columns import Column
-from yolograft.report.comparison import Row
+from yolograft.report.comparison import Comparison, Row
 from yolograft.report.table import Table
 from yolograft.text import plain
 
@@ -44,7 +44,7 @@ def to_latex(shown: Table, *, chosen: bool = False) -> str:
             r"% \usepackage[T1]{fontenc}",
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{_escaped(_caption(shown.rows, comparison.metric))}}}",
+            rf"  \caption{{{_escaped(_caption(shown.rows, comparison))}}}",
             r"  \label{tab:comparison}",
             rf"  \begin{{tabular}}{{{''.join('r' if c.number else 'l' for c in columns)}}}",
             r"    \toprule",
@@ -62,14 +62,14 @@ def to_latex(shown: Table, *, chosen: bool = False) -> str:
     )
 
 
-def _caption(rows: Sequence[Row], metric: str) -> str:
-    seeds = {row.n for row in rows if row.n}
-    over = f" over {seeds.pop()} seeds" if len(seeds) == 1 and max(seeds) > 1 else " over the seeds"
+def _caption(rows: Sequence[Row], comparison: Comparison) -> str:
+    metric, numbers = comparison.metric, {row.n for row in rows if row.n}
+    over = f" over {comparison.counted(max(numbers))}" if len(numbers) == 1 else f" over the {comparison.over}"
     several = any(row.n > 1 for row in rows)
     return (
         f"{metric}: mean ± standard deviation{over}. Best bold, second underlined."
         if several
-        else (f"{metric} of one seed each. Best bold, second underlined.")
+        else (f"{metric} of one {comparison.paired_by} each. Best bold, second underlined.")
     )
 
 

@@ -1,4 +1,4 @@
-"""Loss and metric per epoch, the mean over seeds with a band."""
+"""Loss and metric per epoch, the mean over seeds or folds with a band."""
 
 import csv
 import io
@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from yolograft.files import read_text
 from yolograft.report.collect import Run
 from yolograft.report.comparison import Comparison, Row
-from yolograft.report.pictures.style import DASHES, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.report.pictures.style import DASHES, QUIET, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.spikes import axis_top
 from yolograft.typed import MANY
 
 MOST = 8
@@ -70,19 +71,27 @@ def draw(comparison: Comparison) -> Picture | None:
     styles = _styles(comparison, [row for row, _ in known])
     figure = new_figure(3.3, 7.4)
     tips: dict[str, str] = {}
+    cut: list[str] = []
     panels = (metric, "training loss", "validation loss")
     for axes, name in zip(figure.subplots(1, 3), panels, strict=True):
+        drawn: list[float] = []
         for number, ((row, curves), style) in enumerate(zip(known, styles, strict=True)):
             mine = [curve[name] for curve in curves if name in curve]
             if mine:
                 gid = f"curve{panels.index(name)}-{number}"
-                last = _draw_curve(axes, mine, *style, gid)
-                tips[gid] = f"{row.variant.label}: {name} {last[1]:.3f} after epoch {last[0]}"
+                epoch, means = _draw_curve(axes, mine, *style, gid)
+                drawn += means
+                tips[gid] = f"{row.variant.label}: {name} {means[-1]:.3f} after epoch {epoch}"
         axes.set_title(name)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if axes.get_ylim()[0] < 0:
             axes.set_ylim(bottom=0)
+        if name != metric and (top := axis_top(drawn)) is not None:
+            axes.set_ylim(0, top * 1.12)
+            cut.append(f"{name} up to {max(drawn):.3g}")
+            axes.text(0.98, 0.98, f"cut off: up to {max(drawn):.3g}", transform=axes.transAxes, ha="right", va="top",
+                      fontsize=7, color=QUIET)  # fmt: skip
     handles = [
         Line2D([], [], color=colour, ls=dashes, lw=1.4, label=shortened(row.variant.label))
         for (row, _), (colour, dashes) in zip(known, styles, strict=True)
@@ -90,7 +99,12 @@ def draw(comparison: Comparison) -> Picture | None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), handlelength=3)
     text = "Losses are sums of box, class and DFL loss."
     if any(len(curves) > 1 for _, curves in known):
-        text += " Lines: mean over seeds, up to the epoch that all of them reached; bands: ± standard deviation."
+        text += f" Lines: mean over {comparison.over}, up to the epoch that all of them reached;"
+        text += " bands: ± standard deviation."
+    if cut:
+        text += f" Cut off, since it would flatten the rest: {', '.join(cut)}."
+    if any(len(set(map(len, curve.values()))) > 1 for _, curves in known for curve in curves):
+        text += " Values that are no finite numbers are left out."
     if len(comparison.rows) > MOST:
         text += f" Drawn: {len(known)} of {len(comparison.rows)} variants, the best, the baseline among them."
     return Picture("curves", f"{metric} and losses per epoch", text, figure, tips)
@@ -118,8 +132,8 @@ def _runs(row: Row) -> Sequence[Run]:
     return row.variant.finished or row.variant.runs
 
 
-def _draw_curve(axes: Axes, curves: Sequence[Curve], colour: str, dashes: str, gid: str) -> tuple[int, float]:
-    """Draws a line and its band; returns the last epoch and its value."""
+def _draw_curve(axes: Axes, curves: Sequence[Curve], colour: str, dashes: str, gid: str) -> tuple[int, list[float]]:
+    """Draws a line and its band; returns the last epoch and all values."""
     epochs = sorted(set.intersection(*(set(curve) for curve in curves))) or sorted(curves[0])
     drawn = [curve for curve in curves if set(epochs) <= set(curve)]
     means = [fmean(curve[epoch] for curve in drawn) for epoch in epochs]
@@ -130,4 +144,4 @@ def _draw_curve(axes: Axes, curves: Sequence[Curve], colour: str, dashes: str, g
         axes.fill_between(epochs, low, high, color=colour, alpha=0.15, lw=0)
     marker = "." if len(epochs) < 3 else ""
     axes.plot(epochs, means, color=colour, ls=dashes, lw=1.4, marker=marker, gid=gid)
-    return epochs[-1], means[-1]
+    return epochs[-1], means

@@ -47,7 +47,7 @@ def per_class(comparison: Comparison) -> Picture | None:
     top = max(float(np.nanmax(cells)), 0.01)
     tips = _draw_cells(axes, cells, top, "ap", lambda r, c: f"{labels[r]}: {metric} of {classes[c]} {cells[r, c]:.3f}")
     _name_cells(axes, classes, labels, (width - 0.07 * max(len(shortened(label)) for label in labels)) / len(classes))
-    text = f"{metric} of each class, mean over seeds; the brighter, the better (brightest: {top:.2f})."
+    text = f"{metric} of each class, mean over {comparison.over}; the brighter, the better (brightest: {top:.2f})."
     if len(shown) < len(rows):
         text += f" Drawn: {len(shown)} of {len(comparison.rows)} variants, the best, the baseline among them."
     return Picture("per_class", f"{metric} by class", text, figure, tips)

@@ -23,6 +23,7 @@ from yolograft.report.pictures.style import (
     not_below_zero,
     shortened,
 )
+from yolograft.text import gflops_text
 
 _MOST_LABELS = 14
 
@@ -46,8 +47,7 @@ class Cost:
 
 COSTS: Mapping[str, Cost] = {
     "params": Cost("parameters", "parameters", lambda x: f"{x / 1e6:g}M", lambda x: f"{x:,.0f} parameters"),
-    "gflops": Cost("GFLOPs", "GFLOPs per image", lambda x: f"{x:g}", lambda x: f"{x:g} GFLOPs"),
-    "latency": Cost("latency", "latency, ms per image", lambda x: f"{x:g}", lambda x: f"{x:.2f} ms per image"),
+    "gflops": Cost("GFLOPs", "GFLOPs per image", lambda x: f"{x:g}", lambda x: f"{gflops_text(x)} GFLOPs"),
 }
 
 
@@ -84,45 +84,50 @@ def draw(comparison: Comparison, name: str) -> Picture | None:
     figure = new_figure(4.4)
     axes = figure.add_subplot()
     looks = Looks(comparison)
-    tips = _draw_points(axes, points, looks, cost, metric)
+    tips = _draw_points(axes, points, looks, cost, comparison)
     steps = _draw_front(axes, front)
     _draw_scales(axes, points, cost, metric)
-    _draw_legend(figure, looks, points, front)
+    _draw_legend(figure, looks, points, front, comparison.over)
     write_beside(
         axes,
         [(shortened(p.row.variant.label), p.cost, p.value) for p in sorted(named, key=lambda p: p not in front)],
         avoid=[(p.cost, p.value, p.sd or 0.0) for p in points],
         line=steps,
     )
-    text = (
-        f"Each point is a variant: the higher, the better; the further left, the cheaper. {_said_of_front(front, cost)}"
-    )
+    text = "Each point is a variant: the higher, the better; the further left, the cheaper. "
+    text += _said_of_front(front, points, cost)
     if any(point.sd is not None for point in points):
-        text += " Bars: standard deviation over seeds."
+        text += f" Bars: standard deviation over {comparison.over}."
     if len(named) < len(points):
         text += " Named: the front and the baseline."
     return Picture(f"map_vs_{name}", f"{metric} against {cost.title}", text, figure, tips)
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """The points that no other one beats at as little cost, from cheap to dear."""
+    """The points that no other one beats at as little cost, from cheap to dear; none that has detected nothing."""
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (p.cost, -p.value)):
-        if not front or point.value > front[-1].value:
+        if point.value > (front[-1].value if front else 0.0):
             front.append(point)
     return front
 
 
-def _said_of_front(front: Sequence[Point], cost: Cost) -> str:
-    if len(front) == 1:
+def _said_of_front(front: Sequence[Point], points: Sequence[Point], cost: Cost) -> str:
+    if not front:
+        return "Nothing was detected yet: no variant is better than another."
+    if len(points) == 1:
+        return "Only one variant has finished."
+    if len(front) == 1 and front[0].cost == min(point.cost for point in points):
         return f"Best and cheapest at once: {front[0].row.variant.label}."
     names = ", ".join(point.row.variant.label for point in front[:8])
     more = f" and {len(front) - 8} more" if len(front) > 8 else ""
     return f"On the Pareto front no other variant has both a better mean and no more {cost.title}: {names}{more}."
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], looks: Looks, cost: Cost, metric: str) -> dict[str, str]:
-    tips = {}
+def _draw_points(
+    axes: Axes, points: Sequence[Point], looks: Looks, cost: Cost, comparison: Comparison
+) -> dict[str, str]:
+    metric, tips = comparison.metric, {}
     for number, point in enumerate(points):
         colour, sd = looks.colour(point.row), point.sd
         if sd:
@@ -135,15 +140,15 @@ def _draw_points(axes: Axes, points: Sequence[Point], looks: Looks, cost: Cost, 
             mec=GROUND, mew=0.7, zorder=3, gid=f"point{number}",
         )  # fmt: skip
         spread = "" if sd is None else f" ± {sd:.3f}"
-        seeds = f"{point.row.n} seeds" if point.row.n > 1 else "1 seed"
+        runs = comparison.counted(point.row.n)
         label = point.row.variant.label + (" (baseline)" if point.row.baseline else "")
-        tips[f"point{number}"] = f"{label}: {metric} {point.value:.3f}{spread} ({seeds}), {cost.full(point.cost)}"
+        tips[f"point{number}"] = f"{label}: {metric} {point.value:.3f}{spread} ({runs}), {cost.full(point.cost)}"
     return tips
 
 
 def _draw_front(axes: Axes, front: Sequence[Point]) -> list[tuple[float, float]]:
     """Draws the front as steps: what is attained at a cost is the best of what is no dearer. Returns its corners."""
-    corners = [(front[0].cost, front[0].value)]
+    corners = [(point.cost, point.value) for point in front[:1]]
     for point in front[1:]:
         corners += [(point.cost, corners[-1][1]), (point.cost, point.value)]
     if len(front) > 1:
@@ -166,7 +171,7 @@ def _draw_scales(axes: Axes, points: Sequence[Point], cost: Cost, metric: str) -
     axes.set_ylabel(metric)
 
 
-def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: Sequence[Point]) -> None:
+def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: Sequence[Point], over: str) -> None:
     """Names colours and shapes below the picture, where they cover no point."""
     handles = []
     for place, (group, levels) in enumerate(looks.levels.items()):
@@ -180,7 +185,7 @@ def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: S
     if len(front) > 1:
         handles.append(Line2D([], [], color=QUIET, ls="--", lw=1.1, label="Pareto front"))
     if any(point.sd for point in points):
-        handles.append(Line2D([], [], color=LINE, lw=0, marker="|", mec=QUIET, ms=9, label="± sd over seeds"))
+        handles.append(Line2D([], [], color=LINE, lw=0, marker="|", mec=QUIET, ms=9, label=f"± sd over {over}"))
     for handle in handles:
         handle.set_label(shortened(str(handle.get_label()), 24))
     if handles:

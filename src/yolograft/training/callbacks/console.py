@@ -31,11 +31,11 @@ class Console(pl.Callback):
         self.bar: Progress | None = None
         self.task: Any = None
         self._began = 0.0
-        self._epochs_here = 0
         self._speed = 0.0
         self._epoch_began = 0.0
         self._said = 0.0
-        self._batches_here = 0
+        self._seen = 0  # images of this epoch, those of an earlier start left out
+        self._seen_here = 0  # images of all epochs of this start
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the head of the table and start the bar."""
@@ -58,17 +58,16 @@ class Console(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the bar of an epoch."""
         assert isinstance(pl_module, DetectionTraining)
-        self._epoch_began = time.monotonic()
-        self._batches_here = 0
+        self._epoch_began, self._seen = time.monotonic(), 0
         if self.bar:
             self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{pl_module.recipe.epochs}")
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show the mean losses so far."""
+        """Count the images and show the mean losses so far."""
         assert isinstance(pl_module, DetectionTraining)
-        self._batches_here += 1
+        self._seen += images_in(batch) * trainer.world_size
         if not self.bar:
             self._beat(pl_module, batch_idx + 1, pl_module.recipe.batches)
         if self.bar:
@@ -77,16 +76,17 @@ class Console(pl.Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the training's speed before validation takes its time."""
-        self._speed = self.images / max(time.monotonic() - self._epoch_began, 1e-9)
+        self._speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
         if self.bar:
             self.bar.update(self.task, description="validating")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the epoch's line."""
         assert isinstance(pl_module, DetectionTraining)
-        self._epochs_here += 1
+        self._seen_here += self._seen
         row, epoch, epochs = pl_module.row(), pl_module.epoch + 1, pl_module.recipe.epochs
-        left = (time.monotonic() - self._began) / self._epochs_here * (epochs - epoch)
+        seconds = time.monotonic() - self._began
+        left = seconds * self.images / max(self._seen_here, 1) * (epochs - epoch)
         line = _WIDTHS % (
             f"{epoch}/{epochs}",
             *(f"{row[f'train/{name}']:.3f}" for name in LOSSES),
@@ -118,15 +118,16 @@ class Console(pl.Callback):
         """Say how far the epoch is, where nothing was said for a while."""
         if not self._is_due():
             return
-        each = (time.monotonic() - self._epoch_began) / self._batches_here
+        speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
+        left = self.images * (1 - batch / batches) / speed if speed else 0.0
         log.info(
             "epoch %s/%s: batch %s of %s, %.1f images/s, %s left of its training",
             module.epoch + 1,
             module.recipe.epochs,
             batch,
             batches,
-            self.images / batches / each,
-            duration(each * (batches - batch)),
+            speed,
+            duration(left),
         )
 
     def _is_due(self) -> bool:
@@ -144,3 +145,8 @@ class Console(pl.Callback):
         """Take the bar away, also when something went wrong."""
         if self.bar:
             self.bar.stop()
+
+
+def images_in(batch: Any) -> int:
+    """Return how many images a batch has; 0 for one that an earlier start has trained on."""
+    return len(batch["img"]) if batch else 0

@@ -16,6 +16,7 @@ from yolograft.errors import UserError
 from yolograft.files import replace_file
 from yolograft.model.weights import save_detector
 from yolograft.stock.training import EarlyStopping
+from yolograft.training.callbacks.console import images_in
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
 from yolograft.training.record import Record
@@ -64,6 +65,7 @@ class Journal(pl.Callback):
         self.best = -1.0
         self.best_epoch = 0
         self.training_seconds = 0.0
+        self.trained_images = 0
         self._epoch_began = 0.0
         self._looked = 0.0
 
@@ -72,6 +74,8 @@ class Journal(pl.Callback):
         self.rows = list(state["rows"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.training_seconds = state["training_seconds"]
+        # Checkpoints of before it was counted: whole epochs.
+        self.trained_images = state.get("trained_images", self.images * len(self.rows))
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -92,6 +96,7 @@ class Journal(pl.Callback):
         if time.monotonic() - self._looked > _LOOKS_EVERY:
             self._looked = time.monotonic()
             self._check_folder()
+        self.trained_images += images_in(batch) * trainer.world_size
         if not batch or not trainer.strategy.reduce_boolean_decision(self.stop.signum is not None, all=False):
             return
         self.training_seconds += time.monotonic() - self._epoch_began
@@ -155,7 +160,7 @@ class Journal(pl.Callback):
     @property
     def images_per_second(self) -> float:
         """Training images per second, validation not counted."""
-        return self.images * len(self.rows) / self.training_seconds if self.training_seconds else 0.0
+        return self.trained_images / self.training_seconds if self.training_seconds else 0.0
 
     def _check_folder(self) -> None:
         """Raise where the run's folder is not this process's any more, or is gone: it would be made anew, in pieces.
@@ -182,6 +187,7 @@ class Journal(pl.Callback):
                     "best": self.best,
                     "best_epoch": self.best_epoch,
                     "training_seconds": self.training_seconds,
+                    "trained_images": self.trained_images,
                     "stopper": (self.stopper.best_fitness, self.stopper.best_epoch),
                 },
             }

@@ -7,8 +7,8 @@ from typing import Any
 from yolograft.errors import UserError
 from yolograft.training.loggers.base import RunLogger, Tracked
 
-#: The package of each logger, by the name of its extra.
-_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow"}
+#: The packages of each logger, by the name of its extra.
+_PACKAGES = {"tensorboard": ("tensorboard",), "wandb": ("wandb",), "mlflow": ("mlflow", "sqlalchemy", "alembic")}
 
 
 def check_logger(settings: Mapping[str, Any]) -> None:
@@ -21,8 +21,8 @@ def check_logger(settings: Mapping[str, Any]) -> None:
         UserError: If the logger's package is not installed, or W&B has no key to be online with.
     """
     kind = settings["kind"]
-    if kind in _PACKAGES and find_spec(_PACKAGES[kind]) is None:
-        raise UserError(f'logger={kind}: its package is not installed; pip install "yolograft[{kind}]"')
+    if missing := [package for package in _PACKAGES.get(kind, ()) if find_spec(package) is None]:
+        raise UserError(f'logger={kind}: {missing[0]} is not installed; pip install "yolograft[{kind}]"')
     if kind == "wandb" and settings["mode"] == "online":
         from yolograft.training.wandb_server import global_settings, key
 

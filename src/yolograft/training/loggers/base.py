@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import Logger
 
+from yolograft.config.identity import variant_name
 from yolograft.text import plain
 from yolograft.training.pictures import Picture
 
@@ -22,13 +23,12 @@ _SUMMARY = (
     "params",
     "gflops",
     "size",
-    "latency",
     "best_epoch",
     "epochs_done",
     "images_per_second",
     "seconds",
 )
-_METRICS = ("mAP50-95", "mAP50", "precision", "recall")
+METRICS = ("mAP50-95", "mAP50", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,24 @@ class Tracked:
     memory: Mapping[str, Any] = field(default_factory=dict)
     remember: Callable[[dict[str, Any]], None] = lambda memory: None
 
+    @classmethod
+    def of(cls, config: Mapping[str, Any], folder: Path, record: Mapping[str, Any], group: str) -> "Tracked":
+        """Return a run without what a logger remembers of earlier starts.
+
+        Args:
+            config: The resolved config.
+            folder: The run's folder.
+            record: The content of run.json.
+            group: The sweep's name, or the project of a single run.
+        """
+        return cls(
+            folder=folder,
+            name=variant_name(record["choices"], config, record["overrides"]),
+            group=group,
+            choices={name: choice for name, choice in record["choices"].items() if name != "logger"},
+            config={key: value for key, value in config.items() if key != "logger"},
+        )
+
     @property
     def tags(self) -> list[str]:
         """The choices as words: `backbone=effv1`."""
@@ -65,13 +83,13 @@ class Tracked:
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run in single values: `mAP50-95`, …, `params`, `parts/backbone`, …, `gflops`, `latency`, `status`.
+    """Return a run in single values: `mAP50-95`, …, `params`, `parts/backbone`, …, `gflops`, `status`.
 
     Args:
         record: The content of run.json.
     """
     metrics, parts = record.get("metrics") or {}, record.get("parts") or {}
-    found = {name: metrics.get(name) for name in _METRICS}
+    found = {name: metrics.get(name) for name in METRICS}
     found |= {name: record.get(name) for name in _SUMMARY}
     found |= {f"parts/{part}": params for part, params in parts.items()}
     if error := record.get("error"):

@@ -1,4 +1,4 @@
-"""MLflow: a folder of files, or a server that a training never waits for."""
+"""MLflow: a database file, a folder of files, or a server that a training never waits for."""
 
 import logging
 import os
@@ -16,6 +16,12 @@ log = logging.getLogger(__name__)
 
 _ENDS_WITHIN = 3.0
 """Seconds that the server has, once the training is over, for what it has not taken yet."""
+
+_MAKES_TABLES_WITHIN = 60.0
+"""The same for a database file: it is no network that may be gone, but its tables take 15 seconds the first time."""
+
+_DATABASE = "sqlite:///mlflow.db"
+"""Where runs go by default: `mlflow ui` of the same folder looks there too."""
 
 _LONGEST = 500
 """Characters of a parameter's value that every server takes."""
@@ -41,9 +47,13 @@ class MlflowLogger(RunLogger):
     def __init__(self, run: Tracked, settings: Mapping[str, Any]) -> None:
         super().__init__(run)
         self.settings = settings
-        self.uri = str(settings["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns")
-        # A folder of files serves one person's runs well; MLflow wants to hear that it is meant.
+        self.uri = str(settings["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or _DATABASE)
+        if self.uri == _DATABASE:
+            _say_what_stays_in_files()
+        # From 3.13 on MLflow refuses a folder of files unless it hears that it is meant: named in `uri`, or the store
+        # in a run's folder, which is written in one go.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # else it tells of every table that it makes
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow.tracking  # noqa: F401  # here: of two threads that load it at once, one may find half of it
 
@@ -103,7 +113,7 @@ class MlflowLogger(RunLogger):
         self._do(lambda client, run_id: [client.set_tag(run_id, k, v[:_LONGEST]) for k, v in words.items()])
         self._do(lambda client, run_id: client.set_terminated(run_id, ended))
         self._queue.put(None)
-        self._thread.join(_ENDS_WITHIN)
+        self._thread.join(_MAKES_TABLES_WITHIN if self.uri.startswith("sqlite:") else _ENDS_WITHIN)
         if self._thread.is_alive() or self._problem:
             self._keep()
 
@@ -115,6 +125,15 @@ class MlflowLogger(RunLogger):
             call(client, run_id)
         reason = line(self._problem) if self._problem else "did not answer"
         log.warning("MLflow: %s: %s; this start of the run is kept in %s", self.uri, reason, folder)
+
+
+def _say_what_stays_in_files() -> None:
+    """Say once, before the database is made, what becomes of the runs of a `mlruns` that was written by default."""
+    if not Path("mlflow.db").exists() and any(Path("mlruns").glob("*/meta.yaml")):
+        log.info(
+            "MLflow: runs go into mlflow.db from now on; earlier ones stay in mlruns, and "
+            "`mlflow migrate-filestore --source mlruns --target sqlite:///earlier.db` makes a database of them."
+        )
 
 
 def _experiment(client: Any, name: str) -> str:
