@@ -19,7 +19,9 @@ def test_relabelled_data_are_noticed(tmp_path: Path, yolograft) -> None:  # type
     for command in (("train", *common), ("train", "-m", *common, "name=two", "neck=conv,gsconv,slim")):
         refused = yolograft(*command)
         assert refused.returncode == 2
-        assert "images or labels have changed since this run began; name=… trains on them" in refused.stderr
+        assert (
+            "images, labels or their split have changed since this run began; name=… trains on them" in refused.stderr
+        )
         assert "Traceback" not in refused.stderr
     assert len(list(tmp_path.glob("multirun/two/*/run.json"))) == 2
     anew = yolograft("train", *common, "name=anew")

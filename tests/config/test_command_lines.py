@@ -12,6 +12,7 @@ import yaml
 
 from yolograft.cli import main
 from yolograft.config.check import check_command_line
+from yolograft.config.folders import with_keys
 from yolograft.errors import UserError
 
 COMMANDS = ("train", "train", "train", "val", "info", "report", "data", "sweeps", "dashboard")
@@ -72,7 +73,7 @@ def _check(count: int, seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch)
     for _ in range(count):
         command, words = _line(random_)
         try:
-            check_command_line(command, words)
+            check_command_line(command, with_keys(command, words))
             accepted += 1
         except UserError as mistake:
             refused += 1
@@ -121,6 +122,14 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "backbone=resnet"), "no such backbone. Known: "),
         (("train", "dataset=root.yaml"), "dataset=auto dataset.path=root.yaml"),
         (("train", "dataset=data/mine"), "dataset=auto dataset.path=data/mine"),
+        (("train", "dataset=coco8.yaml"), "did you mean coco8?"),
+        (("train", "backbone.pretrained=true"), "weights=yolo11n.pt"),
+        (("train", "name=" + 300 * "a"), "file name too long; a run's folder cannot be called so"),
+        (("report", "x", "filter=" + 300 * "a"), "x: no such folder"),
+        (("val", "a", "b"), "a b: val takes one folder"),
+        (("val", "nothere"), "run=nothere: there is no nothere"),
+        (("train", "detect", "epochs=3"), "detect: leave it out"),
+        (("yolo", "detect", "train"), "yolo: leave it out: yolograft train …"),
         (("detect", "train", "epochs=3"), "detect: leave it out: yolograft train …"),
         (("segment", "val"), "detection only: yolograft val …"),
         (("train", "--hydra-help"), "--hydra-help: this flag of Hydra's has no meaning here"),

@@ -34,7 +34,7 @@ def test_a_short_schedule_is_a_warning_with_advice_that_is_true(caplog) -> None:
     (said,) = caplog.records
     assert said.levelno == logging.WARNING
     text = said.getMessage()
-    assert text.startswith("2 epochs of 4 batches: 0 optimizer steps with a rate above 0")
+    assert text.startswith("2 epochs of 4 batches: 0 optimizer steps with a rate above 0, so nothing is learnt: ")
     told = dict(re.findall(r"(\S+) gives (\d+)", text))
     assert [advice.split("=")[0] for advice in told] == ["optim.nbs", "epochs"]
     for advice, steps in told.items():

@@ -42,8 +42,9 @@ def find_weights(run: str) -> Path:
 
 def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of saved weights on the data set of the config, or on the one they were trained on."""
-    from yolograft.data.checks import enforce, summary_lines
+    from yolograft.data.checks import conversions, enforce, summary_lines
     from yolograft.data.dataset import build_dataset
+    from yolograft.data.listing import list_notes
     from yolograft.data.module import val_loader
     from yolograft.model.weights import load_detector
     from yolograft.stock.training import quiet
@@ -74,7 +75,9 @@ def validate(weights: Path, config: dict[str, Any]) -> dict[str, Any]:
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
     if settings["check"] != "off":
-        for line in summary_lines(dataset.scan.faults, 10):
+        faults = dataset.scan.faults
+        read = f"{spec.name}: {spec.origin({config['split']: len(dataset.listed)})}"
+        for line in (read, *spec.notes, *list_notes(spec), *summary_lines(faults, 10), *conversions(faults)):
             print(plain(line), file=sys.stderr)
     enforce(settings["check"], dataset.scan.faults)
     loader = val_loader(dataset, config["batch"], compute.workers)

@@ -302,7 +302,7 @@ def _check_choices(overrides: Sequence[Override]) -> None:
         known = [] if override.is_delete() or optional else loader.get_group_options(group)
         if known and value not in known:
             said = (override.input_line or "").partition("=")[2]
-            near = advice(group, said) or did_you_mean(said, known)
+            near = advice(group, said, known) or did_you_mean(said, known)
             raise UserError(f"{group}={said}: no such {group}{near} Known: {', '.join(known)}")
 
 

@@ -1,12 +1,12 @@
 """Folders named on a command line without their key: `yolograft report multirun/necks`."""
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from yolograft.errors import UserError
 
 #: The key that folders stand for, by command.
-_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root"}
+_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run"}
 
 _TAKE_A_WORD = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cd", "--config-dir")
 """Flags of Hydra's whose value is the next word."""
@@ -33,8 +33,8 @@ def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
     rest = [word for word in arguments if word not in folders]
     if any(word.startswith(f"{key}=") for word in rest):
         raise UserError(f"{folders[0]}: write all folders alike, without {key}= or all in it")
-    if key == "root" and len(folders) > 1:
-        raise UserError(f"{' '.join(folders)}: sweeps looks below one folder")
+    if key != "runs" and len(folders) > 1:
+        raise UserError(f"{' '.join(folders)}: {command} takes one folder")
     quoted = ",".join("'{}'".format(folder.replace("'", "\\'")) for folder in folders)
     return [f"{key}={quoted}" if len(folders) == 1 else f"{key}=[{quoted}]", *rest]
 
@@ -43,4 +43,4 @@ def _is_folder(word: str) -> bool:
     """Whether a word is no flag and no override: without `=`, or the name of a folder that holds one."""
     if word.startswith(("-", "+")) or (word.startswith("~") and not word.startswith("~/")):
         return False
-    return bool(word) and ("=" not in word or Path(word).is_dir())
+    return bool(word) and ("=" not in word or os.path.isdir(word))  # noqa: PTH112 - Path's raises for a name too long

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _KEYS = {
     "exist_ok": "; a folder is never overwritten: the same settings go on, others get a folder of their own.",
     "save_dir": "; say project=FOLDER name=NAME.",
     "output_dir": "; say project=FOLDER name=NAME.",
+    "backbone.pretrained": "; it belongs to backbone=effv1, effv2, mbv3 and timm; YOLO11's own: weights=yolo11n.pt.",
     "conf": "; for yolograft val it is fixed, as in ultralytics' own.",
 }
 """Answers to keys that do not exist, by key."""
@@ -49,21 +50,31 @@ _MEANT = {
 _BY_HABIT = {name: key for key, names in _MEANT.items() for name in names}
 
 _OTHER = "yolograft trains detection only"
-TASKS = {"detect": "leave it out", "segment": _OTHER, "pose": _OTHER, "obb": _OTHER, "classify": _OTHER}
-"""The first word of ultralytics' command lines."""
+TASKS = {
+    "yolo": "leave it out",
+    "detect": "leave it out",
+    "segment": _OTHER,
+    "pose": _OTHER,
+    "obb": _OTHER,
+    "classify": _OTHER,
+}
+"""The first words of ultralytics' command lines."""
 
 
-def advice(key: str, value: str | None = None) -> str:
+def advice(key: str, value: str | None = None, known: Sequence[str] = ()) -> str:
     """Return what to write for a key, or an option of a group, that people know from elsewhere; nothing if unknown.
 
     Args:
         key: A key that does not exist, or a group.
         value: The option that the group does not have.
+        known: The options that it has.
     """
     if value is None:
         return _KEYS.get(key) or (f"; did you mean {_BY_HABIT[key]}?" if key in _BY_HABIT else "")
     if key == "backbone" and _is_timm(value):
         return f"; a model of timm is written backbone=timm backbone.model={value}."
+    if key == "dataset" and (name := value.removesuffix(".yaml")) in known:
+        return f"; did you mean {name}?"
     if key == "dataset" and (Path(value).suffix in (".yaml", ".yml", ".json") or "/" in value or "\\" in value):
         return f"; a data set of your own is written dataset=auto dataset.path={value}."
     if key == "dataset" and os.path.isdir(value):  # noqa: PTH112 - Path's raises for a name too long
@@ -85,10 +96,12 @@ def quoting(argument: str, before: str | None, readable: Callable[[str], bool]) 
     if not equals and before and "=" in before:
         key, _, value = f"{before} {argument}".partition("=")
         reason = f"is not KEY=VALUE; if it belongs to {before}"
+    elif argument in TASKS:
+        return f"{argument}: {TASKS[argument]}"
     elif not equals:
         return f"{argument}: cannot be read; write KEY=VALUE, as epochs=3"
     else:
-        reason = "cannot be read; a value with spaces, commas, accents or brackets"
+        reason = "cannot be read; if its value has spaces, commas, accents or brackets"
     meant = value.strip(value[0]) if value[:1] in ("'", '"') else value  # a quote that was opened and not closed
     quoted = meant.replace("\\", "\\\\").replace("'", "\\'")
     right = f"{key}='{quoted}'"

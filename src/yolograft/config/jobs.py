@@ -1,5 +1,6 @@
 """What a sweep's command line means: its runs, composed once."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -143,6 +144,9 @@ def check_folders(jobs: Sequence[Job], sweep: Path | None) -> None:
         named = next((k for k in ("name", "project") if len(str(job.config.get(k))) > _LONGEST_NAME), None)
         said = f"{named}={job.config[named]}" if named else f"{key}={job.folder}"
         try:
+            for part in job.folder.parts:  # each here, since above a folder that is not there yet nothing is too long
+                with contextlib.suppress(FileNotFoundError):
+                    Path(part).lstat()
             (job.folder / "checkpoints" / "best.safetensors").stat()
         except FileNotFoundError:
             pass

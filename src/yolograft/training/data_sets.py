@@ -129,7 +129,7 @@ def fingerprint(train: DetectionDataset, val: DetectionDataset) -> str:
 
 
 def refuse_other_data(folder: Path, record: Mapping[str, Any], now: str | None) -> None:
-    """Refuse to go on with, or to return, a run whose images or labels have changed since it began.
+    """Refuse to go on with, or to return, a run whose images, labels or split have changed since it began.
 
     Args:
         folder: The run's folder.
@@ -142,6 +142,6 @@ def refuse_other_data(folder: Path, record: Mapping[str, Any], now: str | None) 
     before = (record.get("data") or {}).get("fingerprint")
     if before and now and before != now:
         raise UserError(
-            f"{folder}: images or labels have changed since this run began; name=… trains on them as they are now, "
-            "in a folder of its own, or remove that one"
+            f"{folder}: images, labels or their split have changed since this run began; name=… trains on them "
+            "as they are now, in a folder of its own, or remove that one"
         )

@@ -29,7 +29,8 @@ def say_steps(recipe: Recipe, optim: Mapping[str, Any]) -> None:
         log.info("%s", said)
         return
     advice = "; ".join(f"{key} gives {more}" for key, more in _remedies(recipe, bias_lr, steps))
-    log.warning("%s, hardly enough to learn from: %s.", said, advice)
+    verdict = "hardly enough to learn from" if steps else "so nothing is learnt"
+    log.warning("%s, %s: %s.", said, verdict, advice)
 
 
 def _counted(count: int, what: str) -> str:
