@@ -23,7 +23,15 @@ RECORD = {
     "gflops": 0.1,
     "metrics": {"mAP50-95": 0.4, "mAP50": 0.6, "precision": 0.7, "recall": 0.5, "per_class": {}},
 }
-LOGGER = {"kind": "wandb", "project": "lab", "entity": None, "mode": "auto", "tags": [], "pictures": 1, "weights": False}
+LOGGER = {
+    "kind": "wandb",
+    "project": "lab",
+    "entity": None,
+    "mode": "auto",
+    "tags": [],
+    "pictures": 1,
+    "weights": False,
+}
 CONFIG = {"seed": 0, "backbone": {"variant": "b0"}, "scale": {"name": "n"}, "optim": {"lr0": 0.01}, "logger": LOGGER}
 
 
