@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from yolograft.errors import UserError
@@ -160,9 +161,9 @@ def test_a_spike_of_one_seed_leaves_no_band_over_the_whole_picture(tmp_path: Pat
     training = picture.figure.axes[1]
     assert training.get_ylim() == pytest.approx((0, 6 * 1.12))
     assert [text.get_text() for text in training.texts] == ["cut off: up to 900"]
-    bands = [y for path in training.collections[0].get_paths() for _, y in path.vertices]
-    assert (min(bands), max(bands)) == (2, 6)
-    assert list(training.lines[0].get_ydata()) == [5, 4, 302, 2, 2]
+    bands = np.concatenate([np.asarray(path.vertices) for path in training.collections[0].get_paths()])[:, 1]
+    assert (bands.min(), bands.max()) == (2, 6)
+    assert np.asarray(training.lines[0].get_ydata()).tolist() == [5, 4, 302, 2, 2]
 
 
 def test_where_nothing_was_detected_no_class_is_brighter() -> None:
@@ -174,7 +175,7 @@ def test_where_nothing_was_detected_no_class_is_brighter() -> None:
 def test_confusions_of_folds_are_folds_added_up() -> None:
     comparison = compare([made_run(0.5, fold=fold) for fold in range(3)])
     kept = Predictions(("cat",), (), 0.25, ((3, 1), (2, 0)))
-    picture = matrices.confusion(comparison, [(comparison.rows[0], [kept] * 3)])
+    picture = matrices.confusion(comparison, [(comparison.rows[0], (kept,) * 3)])
     assert picture is not None
     assert "Folds are added up." in picture.text
 
@@ -191,3 +192,11 @@ def test_a_folder_of_sweeps_is_no_sweep(tmp_path: Path, write_run: WriteRun) -> 
     write_run(tmp_path / "b" / "x")
     assert not is_sweep(tmp_path, collect([tmp_path]))
     assert is_sweep(tmp_path / "a", collect([tmp_path / "a"]))
+
+
+def test_notes_explain_the_columns_that_are_there() -> None:
+    runs = [made_run(v + s / 50, b, seed=s) for b, v in (("yolo11", 0.5), ("mbv3", 0.4)) for s in (0, 1)]
+    comparison = compare([*runs, made_run(0.53, seed=2), made_run(0.4, "mbv3", seed=2)])
+    assert "\u2260 0: told from zero" in table(comparison).notes[0]
+    assert "neq" not in to_latex(table(comparison))  # it has no such column
+    assert table(comparison, columns=["difference"]).notes[0] == "Δ mAP50-95: minus the baseline's, paired by seed"

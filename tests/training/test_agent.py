@@ -23,7 +23,7 @@ RECORD = {
     "gflops": 0.1,
     "metrics": {"mAP50-95": 0.4, "mAP50": 0.6, "precision": 0.7, "recall": 0.5, "per_class": {}},
 }
-LOGGER = {
+LOGGER: dict[str, Any] = {
     "kind": "wandb",
     "project": "lab",
     "entity": None,
