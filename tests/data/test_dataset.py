@@ -242,9 +242,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     read: list[str] = []
     original = module.inspect_image
 
-    def counting(image: str) -> Any:
+    def counting(image: str, *more: Any) -> Any:
         read.append(Path(image).name)
-        return original(image)
+        return original(image, *more)
 
     monkeypatch.setattr(module, "inspect_image", counting)
     return iter([read])
