@@ -284,7 +284,7 @@ def specials() -> dict[str, Attack]:
         "fifo": (fifo, "not a regular file"),
         "endless_device": (link("/dev/zero", "zero.pt"), "not a regular file"),
         "endless_device_as_safetensors": (link("/dev/zero", "zero.safetensors"), "not a regular file"),
-        "folder": (link("/", "folder.pt"), "regular file|directory"),
+        "folder": (link("/", "folder.pt"), "regular file|directory|no weights file"),
         "link_to_itself": (link("loop.pt", "loop.pt"), "no weights file|[Ll]evels|loop"),
         **{name: (write(name, content), DAMAGED) for name, content in headers.items()},
     }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from yolograft.files import user_path
+
 
 def cache_dir() -> Path:
     """Return YOLOGraft's cache folder: `$YOLOGRAFT_CACHE`, or the platform's own place for caches.
@@ -19,10 +21,7 @@ def cache_dir() -> Path:
 
 @lru_cache
 def _usable(configured: str | None) -> Path:
-    if configured:
-        wanted = Path(os.path.expanduser(configured)).absolute()  # noqa: PTH111 - Path's raises without a home
-    else:
-        wanted = user_cache_path("yolograft", appauthor=False)
+    wanted = user_path(configured).absolute() if configured else user_cache_path("yolograft", appauthor=False)
     try:
         _refuse_unwritable(wanted)
     except OSError as error:

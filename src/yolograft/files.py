@@ -14,6 +14,14 @@ MAX_DOCUMENT = 256 * 2**20
 """Bytes of the largest label, list, JSON, YAML or XML file that is read whole."""
 
 
+def user_path(path: str | Path) -> Path:
+    """Return a path that a person wrote, with a leading `~` as the home that it means.
+
+    Where there is no such home it stays as it is, and is then said not to exist; `Path.expanduser` raises.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def replace_file(path: Path, content: bytes | bytearray) -> Path:
     """Write a file in one step: whoever opens it sees the old content or the new, never a part.
 

@@ -139,6 +139,7 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "name=${x}"), "name: Interpolation key 'x' not found"),
         (("info", "-m", "scale=n,s"), "-m: only train sweeps"),
         (("info", "scale=n,s"), "scale=n,s: several values; info takes one"),
+        (("val", "run='~nobody-here/x'"), "there is no ~nobody-here/x"),
         (("train", "~hydra=1"), "write ~hydra"),
         (("train", "name=my", "run"), "\"name='my run'\""),
         (("train", "name=[1"), "\"name='[1'\""),

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from forms import Box, voc_xml
 from readings import write_image
 from yolograft.data.listing import list_images
+from yolograft.data.scan import scan_split
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
 from yolograft.training.build import data_spec
@@ -112,7 +113,10 @@ def test_a_hint_that_is_followed_works(
     extra, placeholder = CORPUS[make]
     first = ["dataset=auto", f"dataset.path={root}"]
     try:
-        said = " ".join(asked(first + extra).notes)
+        spec = asked(first + extra)
+        scans = [scan_split(spec, split, list_images(spec, split)) for split in ("train", "val")]
+        faults = [fault for found in scans for fault in found.faults]
+        said = " ".join([*spec.notes, *map(str, faults)])
     except UserError as problem:
         said = str(problem)
         assert "\n" not in said

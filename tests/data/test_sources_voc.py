@@ -117,8 +117,8 @@ def test_corners_of_zero_are_not_counted_from_one(tmp_path: Path, names: list[st
     assert read(voc(path=str(tmp_path), names=names)).faults == [
         (
             "corner-at-0",
-            "…/a.xml:3: a corner is 0, so it is hardly counted from 1; dataset.one_based=false reads corners from 0 "
-            "(and 1 more like it)",
+            "…/a.xml:3: a corner is 0, so it is hardly counted from 1; "
+            "dataset=voc_xml dataset.one_based=false reads corners from 0 (and 1 more like it)",
         )
     ]
     assert read(voc(path=str(tmp_path), names=names, one_based=False)).faults == []
@@ -136,8 +136,8 @@ def test_corners_with_fractions_are_edges(tmp_path: Path) -> None:
     assert read(spec).faults == [
         (
             "fractions",
-            "…/a.xml:2: corners with fractions; files of whole ones count from 1 unless dataset.one_based=false "
-            "(and 1 more like it)",
+            "…/a.xml:2: corners with fractions; files of whole ones count from 1 "
+            "unless dataset=voc_xml dataset.one_based=false (and 1 more like it)",
         )
     ]
     assert read(voc(path=str(tmp_path), one_based=False)).boxes["a.png"] == edges

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PIL import Image, ImageDraw
+from safetensors.numpy import save_file
 
 from yolograft import __version__
 
@@ -121,6 +122,8 @@ def write_run(
         "error": None,
     } | fields
     (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    (run / "checkpoints").mkdir()
+    save_file({"weight": np.zeros(1, np.float32)}, run / "checkpoints" / "best.safetensors")
     config = {
         **{key: record[key] for key in ("seed", "epochs")},
         "imgsz": 320,

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from yolograft.errors import UserError
@@ -11,7 +12,8 @@ from yolograft.report.collect import collect, is_sweep, not_begun
 from yolograft.report.comparison import compare
 from yolograft.report.forms.csv import to_csv
 from yolograft.report.forms.latex import to_latex
-from yolograft.report.pictures import curves, scatter
+from yolograft.report.pictures import curves, matrices, scatter
+from yolograft.report.predictions import Predictions
 from yolograft.report.table import table
 from yolograft.spikes import axis_top
 
@@ -148,8 +150,53 @@ def test_one_spike_does_not_flatten_a_loss(tmp_path: Path, write_run: WriteRun) 
     assert "Values that are no finite numbers are left out." in picture.text
 
 
+def test_a_spike_of_one_seed_leaves_no_band_over_the_whole_picture(tmp_path: Path, write_run: WriteRun) -> None:
+    for seed, third in enumerate((3.0, 900.0, 3.0)):
+        run = write_run(tmp_path / str(seed), seed=seed)
+        losses = enumerate((4 + seed, 4, third, 2, 2), 1)
+        rows = ["epoch,train/box_loss,metrics/mAP50-95", *(f"{epoch},{loss},0.2" for epoch, loss in losses)]
+        (run / "metrics.csv").write_text("\n".join(rows), encoding="utf-8")
+    picture = curves.draw(compare(collect([tmp_path])))
+    assert picture is not None
+    training = picture.figure.axes[1]
+    assert training.get_ylim() == pytest.approx((0, 6 * 1.12))
+    assert [text.get_text() for text in training.texts] == ["cut off: up to 900"]
+    bands = np.concatenate([np.asarray(path.vertices) for path in training.collections[0].get_paths()])[:, 1]
+    assert (bands.min(), bands.max()) == (2, 6)
+    assert np.asarray(training.lines[0].get_ydata()).tolist() == [5, 4, 302, 2, 2]
+
+
+def test_where_nothing_was_detected_no_class_is_brighter() -> None:
+    picture = matrices.per_class(compare([made_run(0.0, per_class={"cat": {"mAP50-95": 0.0}})]))
+    assert picture is not None
+    assert picture.text.endswith("(brightest: 0.00).")
+
+
+def test_confusions_of_folds_are_folds_added_up() -> None:
+    comparison = compare([made_run(0.5, fold=fold) for fold in range(3)])
+    kept = Predictions(("cat",), (), 0.25, ((3, 1), (2, 0)))
+    picture = matrices.confusion(comparison, [(comparison.rows[0], (kept,) * 3)])
+    assert picture is not None
+    assert "Folds are added up." in picture.text
+
+
+def test_a_point_at_zero_is_drawn_whole() -> None:
+    picture = scatter.draw(compare([made_run(0.0, "mbv3"), made_run(0.3, "yolo11")]), "params")
+    assert picture is not None
+    points = [line for line in picture.figure.axes[0].lines if str(line.get_gid()).startswith("point")]
+    assert [line.get_clip_on() for line in points] == [False, False]
+
+
 def test_a_folder_of_sweeps_is_no_sweep(tmp_path: Path, write_run: WriteRun) -> None:
     write_run(tmp_path / "a" / "x")
     write_run(tmp_path / "b" / "x")
     assert not is_sweep(tmp_path, collect([tmp_path]))
     assert is_sweep(tmp_path / "a", collect([tmp_path / "a"]))
+
+
+def test_notes_explain_the_columns_that_are_there() -> None:
+    runs = [made_run(v + s / 50, b, seed=s) for b, v in (("yolo11", 0.5), ("mbv3", 0.4)) for s in (0, 1)]
+    comparison = compare([*runs, made_run(0.53, seed=2), made_run(0.4, "mbv3", seed=2)])
+    assert "\u2260 0: told from zero" in table(comparison).notes[0]
+    assert "neq" not in to_latex(table(comparison))  # it has no such column
+    assert table(comparison, columns=["difference"]).notes[0] == "Δ mAP50-95: minus the baseline's, paired by seed"

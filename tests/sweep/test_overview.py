@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save_file
 
 from conftest import Program
 from yolograft.config.check import check_command_line
@@ -19,6 +21,8 @@ def write_run(folder: Path, **fields: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     told = {"status": "finished", "identity": "a", "epochs": 10, "epochs_done": 10, "seconds": 100.0} | fields
     (folder / "run.json").write_text(json.dumps(told))
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    save_file({"weight": np.zeros(1, np.float32)}, folder / "checkpoints" / "best.safetensors")
     return folder
 
 
@@ -48,6 +52,14 @@ def test_a_state_is_the_records_word_and_whether_somebody_is_at_it(
     if held:
         hold(folder)
     assert state_of(folder, "a") == state
+
+
+def test_a_finished_run_without_its_weights_is_not_finished(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "checkpoints" / "best.safetensors").write_bytes(b"damaged")
+    assert state_of(folder, "a") == "stopped"
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    assert state_of(folder, "a") == "stopped"
 
 
 def test_another_runs_or_a_damaged_record_says_nothing(tmp_path: Path) -> None:

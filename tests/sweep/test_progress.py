@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from yolograft.sweep.overview import place
 from yolograft.training.callbacks import console
@@ -21,6 +23,8 @@ def sweep(folder: Path, *states: dict[str, Any], **more: Any) -> list[Path]:
             runs[-1].mkdir(parents=True)
             told = {"identity": "a", "epochs": 10, "epochs_done": 10, "seconds": 3600.0, **fields}
             (runs[-1] / "run.json").write_text(json.dumps(told))
+            (runs[-1] / "checkpoints").mkdir()
+            save_file({"weight": np.zeros(1, np.float32)}, runs[-1] / "checkpoints" / "best.safetensors")
     folder.mkdir(exist_ok=True)
     (folder / "sweep.json").write_text(json.dumps({"runs": [{"name": r.name, "identity": "a"} for r in runs], **more}))
     return runs
@@ -52,14 +56,14 @@ def test_where_nobody_sees_a_bar_a_line_comes_every_half_minute(
     monkeypatch.setattr(console, "DetectionTraining", SimpleNamespace)
     caplog.set_level(logging.INFO, "yolograft")
     module: Any = SimpleNamespace(epoch=1, recipe=SimpleNamespace(epochs=3, batches=100))
-    trainer: Any = SimpleNamespace(num_training_batches=100, num_val_batches=[40])
+    trainer: Any = SimpleNamespace(num_training_batches=100, num_val_batches=[40], world_size=1)
     watch = Console(images=1600)
     watch.on_train_start(trainer, module)
     watch.on_train_epoch_start(trainer, module)
     caplog.clear()
     for batch in range(50):
         clock[0] += 2
-        watch.on_train_batch_end(trainer, module, None, None, batch)
+        watch.on_train_batch_end(trainer, module, None, {"img": range(16)}, batch)
     assert caplog.messages == [
         "epoch 2/3: batch 15 of 100, 8.0 images/s, 2m50s left of its training",
         "epoch 2/3: batch 30 of 100, 8.0 images/s, 2m20s left of its training",

@@ -75,7 +75,7 @@ def test_a_single_run_with_a_name_too_long(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UserError, match=r"^name=a{300}: file name too long"):
         check_command_line("train", ["name=" + 300 * "a"])
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="is not a folder; say project=FOLDER"):
+    with pytest.raises(UserError, match="file is not a folder; say project=FOLDER"):
         check_command_line("train", ["project=file"])
 
 

@@ -113,3 +113,41 @@ def test_an_mlflow_server_costs_seconds_at_most_and_what_it_has_not_got_is_kept(
 
 def test_without_a_logger_there_is_none(tmp_path: Path) -> None:
     assert open_logger({"kind": "csv"}, tracked(tmp_path)) is None
+
+
+def test_an_mlflow_run_goes_by_default_into_the_database_that_mlflow_itself_looks_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import sqlite3
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with caplog.at_level("INFO"):
+        log_all({"kind": "mlflow", "uri": None, "project": "lab", "weights": False}, tracked(tmp_path / "run"))
+    assert [record.message for record in caplog.records if record.name.startswith("yolograft")] == []
+    assert not (tmp_path / "mlruns").exists()
+    assert not (tmp_path / "run" / "mlruns").exists()
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        ((name, status),) = database.execute("select name, status from runs")
+        assert (name, status) == ("effv1-b0_gsconv_n_seed0", "FINISHED")
+        steps = "select step, value from metrics where key = 'metrics/mAP50-95' order by step"
+        assert database.execute(steps).fetchall() == [(1, 0.1), (2, 0.2), (3, 0.3)]
+        assert ("optim.lr0", "0.01") in database.execute("select key, value from params").fetchall()
+
+
+def test_runs_in_an_mlruns_of_before_are_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from yolograft.training.loggers.mlflow import _say_what_stays_in_files
+
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level("INFO"):
+        _say_what_stays_in_files()
+        assert caplog.messages == []
+        (tmp_path / "mlruns" / "0").mkdir(parents=True)
+        (tmp_path / "mlruns" / "0" / "meta.yaml").touch()
+        _say_what_stays_in_files()
+        (tmp_path / "mlflow.db").touch()
+        _say_what_stays_in_files()
+    (said,) = caplog.messages
+    assert said.startswith("MLflow: runs go into mlflow.db from now on; earlier ones stay in mlruns")

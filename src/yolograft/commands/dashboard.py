@@ -1,11 +1,10 @@
 """`yolograft dashboard`: the saved workspace and the report of a sweep in W&B."""
 
 from importlib.util import find_spec
-from pathlib import Path
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
-from yolograft.files import replace_file
+from yolograft.files import replace_file, user_path
 from yolograft.parsing import json_document
 
 
@@ -13,7 +12,7 @@ def main(arguments: list[str]) -> int:
     """Save the dashboard in W&B, or write what would be saved into a file."""
     config = config_of("dashboard", arguments)
     given = config["runs"] if isinstance(config["runs"], list) else [config["runs"]]
-    folders = [Path(folder).expanduser() for folder in given if folder]
+    folders = [user_path(folder) for folder in given if folder]
     if find_spec("wandb_workspaces") is None:
         raise UserError('dashboard: wandb-workspaces is not installed; pip install "yolograft[wandb]"')
     from yolograft.report.collect import collect
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> int:
         metric=config["metric"],
     )
     if config["file"]:
-        file = Path(config["file"]).expanduser()
+        file = user_path(config["file"])
         if not file.parent.is_dir():
             raise UserError(f"file={file}: there is no folder {file.parent}")
         try:

@@ -1,9 +1,9 @@
 """`yolograft data`: what is in a data set, and what is wrong with it."""
 
 import sys
-from pathlib import Path
 
 from yolograft.commands.app import config_of
+from yolograft.files import user_path
 from yolograft.text import plain
 
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     quiet()
     reading = read(data_spec(config), say=lambda line: print(plain(line), file=sys.stderr))
     numbers = describe(reading, config["imgsz"])
-    page, missing = write(reading, numbers, Path(config["out"]).expanduser())
+    page, missing = write(reading, numbers, user_path(config["out"]))
     if missing:
         names = plain(", ".join(missing[:3]))
         print(f"samples.png shows numbers for {names}: no installed font has these letters", file=sys.stderr)

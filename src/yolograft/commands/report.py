@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
+from yolograft.files import user_path
 from yolograft.text import plain
 
 
@@ -17,7 +18,7 @@ def main(arguments: list[str]) -> int:
     from yolograft.report.table import check_words, table
     from yolograft.report.variants import variants
 
-    folders = [Path(folder).expanduser() for folder in _words(config["runs"])]
+    folders = [user_path(folder) for folder in _words(config["runs"])]
     metric, sort, condition = config["metric"], config["sort"], config["filter"]
     columns = _words(config["columns"])
     baseline = _settings(config["baseline"])
@@ -70,7 +71,7 @@ def _settings(text: str | None) -> dict[str, str] | None:
 def _folder(name: str | None) -> Path | None:
     if name is None:
         return None
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

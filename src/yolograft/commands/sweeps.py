@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from yolograft.commands.app import config_of
+from yolograft.files import user_path
 from yolograft.report.columns import duration
 from yolograft.sweep.overview import Overview, overview
 from yolograft.text import markup
@@ -19,7 +19,7 @@ _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropp
 def main(arguments: list[str]) -> int:
     """Look and print."""
     config = config_of("sweeps", arguments)
-    found = overview(Path(config["root"]).expanduser())
+    found = overview(user_path(config["root"]))
     if config["format"] == "json":
         print(json.dumps([_record(one) for one in found]))
     elif found:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from yolograft.commands.app import config_of
 from yolograft.errors import UserError
+from yolograft.files import user_path
 from yolograft.text import markup, plain
 
 
@@ -33,7 +34,7 @@ def find_weights(run: str) -> Path:
     Raises:
         UserError: If there are none.
     """
-    path = Path(run).expanduser()
+    path = user_path(run)
     file = path / "checkpoints" / "best.safetensors" if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"run={run}: there is no {file}; give a run's folder or a best.safetensors")

@@ -8,8 +8,8 @@ from yolograft.errors import UserError
 #: The key that folders stand for, by command.
 _KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run"}
 
-_TAKE_A_WORD = ("-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name", "-cd", "--config-dir")
-"""Flags of Hydra's whose value is the next word."""
+_TAKE_A_WORD = ("-c", "--cfg")
+"""Flags whose value is the next word."""
 
 
 def with_keys(command: str, arguments: Sequence[str]) -> list[str]:

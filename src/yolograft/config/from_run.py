@@ -19,7 +19,7 @@ from yolograft.config.identity import SWEEP_KEYS
 from yolograft.config.locations import conf_dir
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
-from yolograft.files import read_text
+from yolograft.files import read_text, user_path
 from yolograft.parsing import parse_json, parse_yaml
 
 _COMMAND = "train"
@@ -46,7 +46,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     if len(given) > 1:
         raise UserError(f"from={given[1]}: one run can be started from; give one")
     own = [argument for argument in arguments if not argument.startswith("from=")]
-    folder = Path(given[0].strip("'\"")).expanduser()
+    folder = user_path(given[0].strip("'\""))
     record, config = _read(folder)
     keys = {re.split("[=@]", argument.lstrip("+~"), maxsplit=1)[0] for argument in own}
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
@@ -129,7 +129,7 @@ def _changes(
         if key in _PATHS and isinstance(value, str):
             if value.startswith(("\\\\", "//")):  # opening it would send Windows' password hash
                 raise UserError(f"from={folder}: its {key} lies on another machine ({value:.80}); say {key}=")
-            if ("/" in value or "\\" in value) and not Path(value).expanduser().exists():
+            if ("/" in value or "\\" in value) and not user_path(value).exists():
                 if key == "dataset.root":
                     continue
                 raise UserError(f"from={folder}: its {key} is not here ({value:.200}); say where it is: {key}=")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.config.signature import source_file
+from yolograft.files import user_path
 
 SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
 """The keys that say how a sweep is done."""
@@ -50,7 +51,7 @@ def identity(config: Mapping[str, Any]) -> str:
         # `range` came later: where it is not set, runs that are older than it keep their identity
         kept["dataset"] = {k: v for k, v in dataset.items() if k != "check" and (k, v) != ("range", None)}
         if isinstance(path := dataset.get("path"), str):
-            kept["dataset"]["path"] = Path(path).expanduser().resolve().as_posix()
+            kept["dataset"]["path"] = user_path(path).resolve().as_posix()
     text = json.dumps(_canonical([kept, _sources(kept)]), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

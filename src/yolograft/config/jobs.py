@@ -1,6 +1,5 @@
 """What a sweep's command line means: its runs, composed once."""
 
-import contextlib
 import hashlib
 import itertools
 import os
@@ -22,6 +21,8 @@ LEDGER = "sweep.json"
 _SWEEPS = Path("multirun")
 _LONGEST_NAME = 100
 """Characters of a folder's name that is made of words of the command line."""
+_LONGEST_FILE_NAME = 255
+"""Bytes of a file's name on the disks in use."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,9 @@ def check_folders(jobs: Sequence[Job], sweep: Path | None) -> None:
     for job in jobs:
         named = next((k for k in ("name", "project") if len(str(job.config.get(k))) > _LONGEST_NAME), None)
         said = f"{named}={job.config[named]}" if named else f"{key}={job.folder}"
+        if any(len(os.fsencode(part)) > _LONGEST_FILE_NAME for part in job.folder.parts):  # `stat` may not come so far
+            raise UserError(f"{said}: file name too long; a run's folder cannot be called so")
         try:
-            for part in job.folder.parts:  # each here, since above a folder that is not there yet nothing is too long
-                with contextlib.suppress(FileNotFoundError):
-                    Path(part).lstat()
             (job.folder / "checkpoints" / "best.safetensors").stat()
         except FileNotFoundError:
             pass

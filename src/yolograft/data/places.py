@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from yolograft.errors import UserError
-from yolograft.files import read_text
+from yolograft.files import read_text, user_path
 from yolograft.stock.images import IMG_FORMATS
 
 #: What ends a line for `str.splitlines`.
@@ -48,7 +48,7 @@ def given_path(path: str, example: str) -> Path:
     if path in ("", "???"):  # ??? is how a config file says that a value must be given
         raise UserError(f"dataset.path is missing; say which: {example}")
     try:
-        place = Path(path).expanduser().absolute()
+        place = user_path(path).absolute()
     except RuntimeError as error:  # ~somebody
         raise UserError(f"dataset.path: {path}: {error}") from None
     if not exists(place):

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from yolograft.errors import UserError
-from yolograft.files import replace_file
+from yolograft.files import replace_file, user_path
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
@@ -151,7 +151,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UserError: There is no such file, it cannot be read, or it would have to be unpickled to be read.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.is_dir():
         path = path / "checkpoints" / "best.safetensors"
     elif not path.exists():

@@ -166,9 +166,9 @@ def _notes(shown: Table) -> list[str]:
     compared = [row.difference for row in comparison.rows if row.difference]
     if "difference" in keys and compared:
         line = f"Δ {comparison.metric}: minus the baseline's, paired by {comparison.paired_by}"
-        if any(one.low is not None for one in compared):
+        if "interval" in keys and any(one.low is not None for one in compared):
             line += "; 95 % interval of the mean difference (t)"
-        if told := sum(one.p is not None for one in compared):
+        if "told" in keys and (told := sum(one.p is not None for one in compared)):
             line += f"; ≠ 0: told from zero at 5 %, corrected for {told} comparisons (Holm)"
         notes.append(line)
     if any(

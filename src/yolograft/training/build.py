@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from yolograft.config.instantiate import instantiate
@@ -10,6 +9,7 @@ from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import SHARE, fold, hold_out
 from yolograft.errors import UserError
+from yolograft.files import user_path
 from yolograft.model.detector import GROUPS, ModelSpec
 
 
@@ -51,7 +51,7 @@ def with_absolute_path(config: dict[str, Any]) -> dict[str, Any]:
     path = config["dataset"].get("path")
     if not isinstance(path, str):
         return config
-    return {**config, "dataset": {**config["dataset"], "path": str(Path(path).expanduser().resolve())}}
+    return {**config, "dataset": {**config["dataset"], "path": str(user_path(path).resolve())}}
 
 
 def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:

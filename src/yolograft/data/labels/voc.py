@@ -22,6 +22,8 @@ from yolograft.data.labels.size import labelled_size
 from yolograft.data.places import exists, files_below, is_file, is_image
 from yolograft.text import plain
 
+_FROM_0 = "dataset=voc_xml dataset.one_based=false"
+
 
 @dataclass(frozen=True)
 class VocLabels(LabelReader):
@@ -108,11 +110,11 @@ class VocLabels(LabelReader):
             return 0
         broken = [line for _, line, values in edges if any(math.isfinite(value) and value % 1 for value in values)]
         if broken:
-            message = "corners with fractions; files of whole ones count from 1 unless dataset.one_based=false"
+            message = f"corners with fractions; files of whole ones count from 1 unless {_FROM_0}"
             faults.append(Fault(file, broken[0], message, "fractions", len(broken)))
             return 0
         if low := [line for _, line, values in edges if min(values[:2]) <= 0]:
-            message = "a corner is 0, so it is hardly counted from 1; dataset.one_based=false reads corners from 0"
+            message = f"a corner is 0, so it is hardly counted from 1; {_FROM_0} reads corners from 0"
             faults.append(Fault(file, low[0], message, "corner-at-0", len(low)))
         return 1
 

@@ -11,6 +11,7 @@ from filelock import FileLock
 from yolograft.cache import cache_dir
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
+from yolograft.files import user_path
 from yolograft.network import unreachable
 from yolograft.stock.data import ASSETS_URL, recipe, run_recipe
 
@@ -61,7 +62,7 @@ def _described(name: str, root: str | None) -> tuple[DataSpec, dict[str, Any]]:
         data = recipe(name)
     except FileNotFoundError:
         raise UserError(f"dataset.name={name}: the installed ultralytics knows no such data set") from None
-    place = (Path(root).expanduser().absolute() if root else cache_dir() / "datasets") / str(data["path"])
+    place = (user_path(root).absolute() if root else cache_dir() / "datasets") / str(data["path"])
     spec = DataSpec(
         name=name.lower(),
         train=_paths(data, place, "train"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from yolograft.report.columns import Column
 from yolograft.report.comparison import Comparison, Row
@@ -37,7 +38,7 @@ def to_latex(shown: Table, *, chosen: bool = False) -> str:
             cells = [_cell(c, row, best.get(place)) for c, best in zip(columns, places, strict=True)]
             body.append(f"    {' & '.join(cells)} \\\\")
     comparison = shown.comparison
-    below = [*shown.notes, *(caution.text for caution in comparison.cautions)]
+    below = [*replace(shown, columns=tuple(columns)).notes, *(caution.text for caution in comparison.cautions)]
     return "\n".join(
         [
             r"% \usepackage{booktabs}",

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, stdev
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from yolograft.files import read_text
 from yolograft.report.collect import Run
 from yolograft.report.comparison import Comparison, Row
-from yolograft.report.pictures.style import DASHES, QUIET, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.report.pictures.style import DASHES, GROUND, QUIET, SERIES, Looks, Picture, new_figure, shortened
 from yolograft.spikes import axis_top
 from yolograft.typed import MANY
 
@@ -27,6 +28,23 @@ _MOST_EPOCHS = 100_000
 
 Curve = Mapping[int, float]
 """A value by epoch."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is drawn of a variant in a panel.
+
+    Attributes:
+        epochs: Those that all of its runs have reached.
+        means: Mean over the runs, for each epoch.
+        spread: Standard deviation over the runs, for each epoch; empty where there is one run.
+        values: Those of the single runs, of which one may be a spike.
+    """
+
+    epochs: Sequence[int]
+    means: Sequence[float]
+    spread: Sequence[float]
+    values: Sequence[float]
 
 
 def read_curves(file: Path, metric: str) -> dict[str, dict[int, float]]:
@@ -74,24 +92,27 @@ def draw(comparison: Comparison) -> Picture | None:
     cut: list[str] = []
     panels = (metric, "training loss", "validation loss")
     for axes, name in zip(figure.subplots(1, 3), panels, strict=True):
-        drawn: list[float] = []
-        for number, ((row, curves), style) in enumerate(zip(known, styles, strict=True)):
-            mine = [curve[name] for curve in curves if name in curve]
-            if mine:
-                gid = f"curve{panels.index(name)}-{number}"
-                epoch, means = _draw_curve(axes, mine, *style, gid)
-                drawn += means
-                tips[gid] = f"{row.variant.label}: {name} {means[-1]:.3f} after epoch {epoch}"
+        lines = {}
+        for number, (_, curves) in enumerate(known):
+            if mine := [curve[name] for curve in curves if name in curve]:
+                lines[number] = _line(mine)
+        values = [value for line in lines.values() for value in line.values]
+        top = None if name == metric else axis_top(values)
+        for number, line in lines.items():
+            gid = f"curve{panels.index(name)}-{number}"
+            _draw_line(axes, line, *styles[number], gid, top)
+            label = known[number][0].variant.label
+            tips[gid] = f"{label}: {name} {line.means[-1]:.3f} after epoch {line.epochs[-1]}"
         axes.set_title(name)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if axes.get_ylim()[0] < 0:
             axes.set_ylim(bottom=0)
-        if name != metric and (top := axis_top(drawn)) is not None:
+        if top is not None:
             axes.set_ylim(0, top * 1.12)
-            cut.append(f"{name} up to {max(drawn):.3g}")
-            axes.text(0.98, 0.98, f"cut off: up to {max(drawn):.3g}", transform=axes.transAxes, ha="right", va="top",
-                      fontsize=7, color=QUIET)  # fmt: skip
+            cut.append(f"{name} up to {max(values):.3g}")
+            axes.text(0.98, 0.98, f"cut off: up to {max(values):.3g}", transform=axes.transAxes, ha="right", va="top",
+                      fontsize=7, color=QUIET, bbox={"facecolor": GROUND, "edgecolor": "none", "pad": 1})  # fmt: skip
     handles = [
         Line2D([], [], color=colour, ls=dashes, lw=1.4, label=shortened(row.variant.label))
         for (row, _), (colour, dashes) in zip(known, styles, strict=True)
@@ -132,16 +153,20 @@ def _runs(row: Row) -> Sequence[Run]:
     return row.variant.finished or row.variant.runs
 
 
-def _draw_curve(axes: Axes, curves: Sequence[Curve], colour: str, dashes: str, gid: str) -> tuple[int, list[float]]:
-    """Draws a line and its band; returns the last epoch and all values."""
+def _line(curves: Sequence[Curve]) -> Line:
     epochs = sorted(set.intersection(*(set(curve) for curve in curves))) or sorted(curves[0])
-    drawn = [curve for curve in curves if set(epochs) <= set(curve)]
-    means = [fmean(curve[epoch] for curve in drawn) for epoch in epochs]
-    if len(drawn) > 1:
-        spread = [stdev([curve[epoch] for curve in drawn]) for epoch in epochs]
-        low = [max(mean - sd, 0.0) for mean, sd in zip(means, spread, strict=True)]
-        high = [mean + sd for mean, sd in zip(means, spread, strict=True)]
-        axes.fill_between(epochs, low, high, color=colour, alpha=0.15, lw=0)
-    marker = "." if len(epochs) < 3 else ""
-    axes.plot(epochs, means, color=colour, ls=dashes, lw=1.4, marker=marker, gid=gid)
-    return epochs[-1], means
+    drawn = [[curve[epoch] for epoch in epochs] for curve in curves if set(epochs) <= set(curve)]
+    spread = [stdev(values) for values in zip(*drawn, strict=True)] if len(drawn) > 1 else []
+    means = [fmean(values) for values in zip(*drawn, strict=True)]
+    return Line(epochs, means, spread, [value for values in drawn for value in values])
+
+
+def _draw_line(axes: Axes, line: Line, colour: str, dashes: str, gid: str, top: float | None) -> None:
+    """Draws a line and its band; no band where it would reach beyond `top`: it would reach down to 0 as well."""
+    if line.spread:
+        low = [max(mean - sd, 0.0) for mean, sd in zip(line.means, line.spread, strict=True)]
+        high = [mean + sd for mean, sd in zip(line.means, line.spread, strict=True)]
+        within = [top is None or value <= top * 1.12 for value in high]
+        axes.fill_between(line.epochs, low, high, where=within, color=colour, alpha=0.15, lw=0)
+    marker = "." if len(line.epochs) < 3 else ""
+    axes.plot(line.epochs, line.means, color=colour, ls=dashes, lw=1.4, marker=marker, gid=gid)

@@ -44,10 +44,12 @@ def per_class(comparison: Comparison) -> Picture | None:
     width = min(max(5.6, 2.2 + 0.27 * len(classes)), 60.0)
     figure = new_figure(min(0.75 + 0.062 * longest + 0.24 * len(shown), 60.0), width)
     axes = figure.add_subplot()
-    top = max(float(np.nanmax(cells)), 0.01)
-    tips = _draw_cells(axes, cells, top, "ap", lambda r, c: f"{labels[r]}: {metric} of {classes[c]} {cells[r, c]:.3f}")
+    best = float(np.nanmax(cells))
+    tips = _draw_cells(
+        axes, cells, max(best, 0.01), "ap", lambda r, c: f"{labels[r]}: {metric} of {classes[c]} {cells[r, c]:.3f}"
+    )
     _name_cells(axes, classes, labels, (width - 0.07 * max(len(shortened(label)) for label in labels)) / len(classes))
-    text = f"{metric} of each class, mean over {comparison.over}; the brighter, the better (brightest: {top:.2f})."
+    text = f"{metric} of each class, mean over {comparison.over}; the brighter, the better (brightest: {best:.2f})."
     if len(shown) < len(rows):
         text += f" Drawn: {len(shown)} of {len(comparison.rows)} variants, the best, the baseline among them."
     return Picture("per_class", f"{metric} by class", text, figure, tips)
@@ -105,7 +107,7 @@ def confusion(comparison: Comparison, saved: Sequence[Shown]) -> Picture | None:
     text = (
         f"Rows are what is labelled, columns what was found there with a confidence of {confidence:g} or more; shares "
         "of the row. Column background: objects that were missed; row background: found where nothing is labelled. "
-        "Seeds are added up."
+        f"{comparison.over.capitalize()} are added up."
     )
     if len(drawn) < len(every):
         text += f" Drawn: the {len(drawn) - 1} classes of {len(every) - 1} with the most mistakes."

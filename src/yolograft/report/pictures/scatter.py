@@ -134,10 +134,11 @@ def _draw_points(
             ends = [max(point.value - sd, 0.0), point.value + sd]
             axes.plot([point.cost] * 2, ends, color=colour, lw=1.1, marker="_", ms=4, zorder=2)
         if point.row.baseline:
-            axes.plot(point.cost, point.value, marker="o", ls="", ms=14, mfc="none", mec=INK, mew=1.2, zorder=2)
+            axes.plot(point.cost, point.value, marker="o", ls="", ms=14, mfc="none", mec=INK, mew=1.2, zorder=2,
+                      clip_on=False)  # fmt: skip
         axes.plot(
             point.cost, point.value, marker=looks.marker(point.row), color=colour, ls="", ms=7.5,
-            mec=GROUND, mew=0.7, zorder=3, gid=f"point{number}",
+            mec=GROUND, mew=0.7, zorder=3, gid=f"point{number}", clip_on=False,  # whole also at 0, on the axis
         )  # fmt: skip
         spread = "" if sd is None else f" ± {sd:.3f}"
         runs = comparison.counted(point.row.n)

@@ -31,7 +31,7 @@ class Console(pl.Callback):
         self.bar: Progress | None = None
         self.task: Any = None
         self._began = 0.0
-        self._speed = 0.0
+        self._speed: float | None = None  # None: an earlier start has trained all of this epoch
         self._epoch_began = 0.0
         self._said = 0.0
         self._seen = 0  # images of this epoch, those of an earlier start left out
@@ -76,7 +76,7 @@ class Console(pl.Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the training's speed before validation takes its time."""
-        self._speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
+        self._speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9) if self._seen else None
         if self.bar:
             self.bar.update(self.task, description="validating")
 
@@ -86,13 +86,13 @@ class Console(pl.Callback):
         self._seen_here += self._seen
         row, epoch, epochs = pl_module.row(), pl_module.epoch + 1, pl_module.recipe.epochs
         seconds = time.monotonic() - self._began
-        left = seconds * self.images / max(self._seen_here, 1) * (epochs - epoch)
+        left = seconds * self.images / self._seen_here * (epochs - epoch) if self._seen_here else None
         line = _WIDTHS % (
             f"{epoch}/{epochs}",
             *(f"{row[f'train/{name}']:.3f}" for name in LOSSES),
             *(f"{row[f'metrics/{name}']:.3f}" for name in ("precision", "recall", "mAP50", "mAP50-95")),
-            f"{self._speed:.1f}",
-            duration(left),
+            "-" if self._speed is None else f"{self._speed:.1f}",
+            "-" if left is None else duration(left),
         )
         if self.bar:
             self.bar.console.print(line, highlight=False, markup=False)
@@ -116,10 +116,10 @@ class Console(pl.Callback):
 
     def _beat(self, module: DetectionTraining, batch: int, batches: int) -> None:
         """Say how far the epoch is, where nothing was said for a while."""
-        if not self._is_due():
+        if not self._seen or not self._is_due():
             return
         speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
-        left = self.images * (1 - batch / batches) / speed if speed else 0.0
+        left = self.images * (1 - batch / batches) / speed
         log.info(
             "epoch %s/%s: batch %s of %s, %.1f images/s, %s left of its training",
             module.epoch + 1,

@@ -74,6 +74,7 @@ class WandbLogger(RunLogger):
             wandb.teardown(exit_code=1)  # else the run's id stays taken
             global_settings()
             self._run = self._init("offline")
+        self.id = self._run.id  # under a sweep's agent it is the agent's, whatever was asked for
         self.online = not self._run.offline
         self._run.define_metric("epoch", hidden=True)
         for curves in ("train/*", "val/*", "lr/*"):
