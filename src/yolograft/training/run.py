@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.config.instantiate import instantiate
+from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
@@ -299,7 +300,8 @@ class Run:
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
-        for line in origin(train_set, val_set):
+        preset = preset_line(record.fields["choices"], self.config, record.fields["overrides"])
+        for line in [*([preset] if preset else []), *origin(train_set, val_set)]:
             log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.config.identity import identity
-from yolograft.config.preset import preset_line
 from yolograft.errors import RefusedError, UserError
 from yolograft.files import remove_abandoned
 from yolograft.stock.training import quiet
@@ -78,8 +77,6 @@ def _train_claimed(
     record.update()
     if not record.previous:
         say_trained_shorter(folder, config)
-    if said := preset_line(choices, config, overrides):
-        log.info("%s", said)
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
