@@ -129,11 +129,21 @@ def _changes(
         if key in _PATHS and isinstance(value, str):
             if value.startswith(("\\\\", "//")):  # opening it would send Windows' password hash
                 raise UserError(f"from={folder}: its {key} lies on another machine ({value:.80}); say {key}=")
+            if key == "dataset.root" and not _holds_data(there):  # else it would be downloaded to where a stranger says
+                continue
             if ("/" in value or "\\" in value) and not user_path(value).exists():
-                if key == "dataset.root":
-                    continue
                 raise UserError(f"from={folder}: its {key} is not here ({value:.200}); say where it is: {key}=")
         yield key, value
+
+
+def _holds_data(dataset: Mapping[str, Any]) -> bool:
+    """Whether the public data set that a run's config names lies below the `root` that it says."""
+    from yolograft.data.sources import named
+
+    try:
+        return named.described(name=str(dataset.get("name")), root=str(dataset["root"]))[1]
+    except (UserError, OSError, ValueError):
+        return False
 
 
 def _written(folder: Path, key: str, value: Any) -> str:
