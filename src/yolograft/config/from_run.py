@@ -20,9 +20,11 @@ from yolograft.config.locations import conf_dir
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
 from yolograft.files import read_text, user_path
+from yolograft.model.spec import GROUPS, check_setting
 from yolograft.parsing import parse_json, parse_yaml
 
 _COMMAND = "train"
+_MODEL = (*GROUPS, "loss", "scale")
 
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}
@@ -133,6 +135,11 @@ def _changes(
                 continue
             if ("/" in value or "\\" in value) and not user_path(value).exists():
                 raise UserError(f"from={folder}: its {key} is not here ({value:.200}); say where it is: {key}=")
+        if prefix.partition(".")[0] in _MODEL:
+            try:
+                check_setting(key, value)
+            except ValueError as error:
+                raise UserError(f"from={folder}: its {error}; if that is meant, say {key}= yourself") from None
         yield key, value
 
 

@@ -120,3 +120,12 @@ def test_a_record_does_not_say_where_a_data_set_is_downloaded_to(
     assert not any("root" in argument for argument in expand("train", [f"from={run}"]))
     monkeypatch.setattr(named, "_present", lambda *_: True)
     assert f"dataset.root='{root}'" in expand("train", [f"from={run}"])
+
+
+@pytest.mark.parametrize(("key", "value"), [("depth", 1e6), ("width", 1e3), ("max_channels", 10**9)])
+def test_a_record_names_no_model_without_bounds(tmp_path: Path, key: str, value: float) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "config.yaml").write_text(json.dumps({"scale": {key: value}}))
+    with pytest.raises(UserError, match=rf"its scale\.{key} is .*; if that is meant, say scale\.{key}="):
+        expand("train", [f"from={tmp_path}"])
+    expand("train", [f"from={tmp_path}", f"scale.{key}=1"])
