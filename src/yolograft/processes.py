@@ -2,9 +2,10 @@
 
 A process that is killed removes nothing. What outlives it are Python's named semaphores and the folder of the fork
 server's socket. So ours carry the number of their process in their names, and whoever starts next removes those of
-processes that are gone.
+processes that are gone: of those of this boot and this container alone, since numbers mean nothing elsewhere.
 """
 
+import contextlib
 import hashlib
 import logging
 import multiprocessing
@@ -30,23 +31,24 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 @cache
 def machine() -> str:
-    """Name this machine, and the space of its process numbers: containers may share a machine's name."""
-    try:
-        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()
+    """Name this machine, its boot, and the space of its process numbers.
+
+    Containers may share a machine's name, and sandboxes that have a kernel of their own that of the number space.
+    """
+    known = [platform.node()]
+    with contextlib.suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        known.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(known)
 
 
-def is_gone(pid: int, used: float) -> bool:
-    """Whether a process of this machine is gone that has used something.
+def is_gone(pid: int) -> bool:
+    """Whether no process of this machine has a number.
 
-    Args:
-        pid: Its number.
-        used: When, in seconds since 1970: a process that was started later has only got the number again.
+    One that has only got it again counts too: their times cannot tell, since a clock that is set moves them.
     """
     try:
-        found = psutil.Process(pid)
-        return found.status() == psutil.STATUS_ZOMBIE or found.create_time() > used + 2
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:
@@ -69,37 +71,42 @@ def own_names() -> None:
     util.Finalize(None, partial(shutil.rmtree, ignore_errors=True), args=(folder,), exitpriority=-100)
 
 
+def own_names_of_joblib() -> None:
+    """Let what joblib's processes leave be known as ours too: its own names are the same in every container."""
+    from joblib.externals.loky.backend.synchronize import SemLock
+
+    config = own.current_process()._config  # type: ignore[attr-defined]
+    if config.get("tempdir"):
+        os.environ.setdefault("JOBLIB_TEMP_FOLDER", config["tempdir"])
+    if hasattr(SemLock, "_make_name"):
+        SemLock._make_name = staticmethod(lambda: f"{config['semprefix']}-{next(SemLock._rand)}")
+
+
 def remove_leftovers() -> None:
-    """Remove what processes of ours have left that were killed."""
+    """Remove what processes of ours have left that were killed: of this user, machine, boot and container."""
     named = rf"{_mark()}-(\d+)-\w+"
     for folder in Path(tempfile.gettempdir()).glob(f"yolograft-{_mark()}-*"):
-        if (pid := _abandoned(folder, rf"yolograft-{named}")) is not None:
+        if _abandoned(folder, rf"yolograft-{named}"):
             shutil.rmtree(folder, ignore_errors=True)
-            # joblib names its own after the command that the folder was of.
-            for left in _SHARED_MEMORY.glob(f"sem.loky-{pid}-*"):
-                _remove(left)
-            for place in (_SHARED_MEMORY, folder.parent):
-                for left in place.glob(f"joblib_memmapping_folder_{pid}_*"):
-                    shutil.rmtree(left, ignore_errors=True)
     for semaphore in _SHARED_MEMORY.glob(f"sem.yg{_mark()}-*"):
-        if _abandoned(semaphore, rf"sem\.yg{named}") is not None:
+        if _abandoned(semaphore, rf"sem\.yg{named}"):
             _remove(semaphore)
 
 
 def _mark() -> str:
-    return hashlib.sha256(machine().encode()).hexdigest()[:4]
+    return hashlib.sha256(machine().encode()).hexdigest()[:8]
 
 
-def _abandoned(path: Path, pattern: str) -> int | None:
-    """Return the process that has left something of this user's, or None where it may still be in use."""
+def _abandoned(path: Path, pattern: str) -> bool:
+    """Whether something is this user's, and the process is gone that has left it."""
     match = re.fullmatch(pattern, path.name)
     try:
         told = path.lstat()
     except OSError:
-        return None
+        return False
     if match is None or (hasattr(os, "getuid") and told.st_uid != os.getuid()):
-        return None
-    return int(match[1]) if is_gone(int(match[1]), told.st_mtime) else None
+        return False
+    return is_gone(int(match[1]))
 
 
 def _remove(path: Path) -> None:

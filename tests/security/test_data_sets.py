@@ -313,6 +313,21 @@ ATTACKS: dict[str, tuple[Attack, Attack, str]] = {
     "odd YAML": (yolo_set, holds("data.yaml", "train: !!timestamp x\nnames: [a]"), "not YAML"),
     "deep JSON": (coco_set, holds("all.json", '{"images": ' + "[" * 10**6), "all.json"),
     "deep labelme": (labelme_set, holds("xx.json", '{"shapes": ' + "[" * 10**6), "nested too deep"),
+    "one long name among many, labelme": (
+        labelme_set,
+        holds("xx.json", json.dumps({"shapes": [{"label": name} for name in (*map(str, range(10_000)), "x" * 10**7)]})),
+        "points are not those of a polygon",
+    ),
+    "one long name among many, VOC": (
+        voc_set,
+        holds(
+            "xx.xml",
+            "<annotation>"
+            + "".join(f"<object><name>{n}</name></object>" for n in (*range(10_000), "x" * 10**6))
+            + "</annotation>",
+        ),
+        "xx.xml",
+    ),
     "deep XML": (voc_set, holds("xx.xml", "<annotation>" + "<a>" * 10**6), "xx.xml:1: not XML"),
     "XML entities in text": (voc_set, holds("xx.xml", f"{BOMB}<annotation><a>&e11;</a></annotation>"), ""),
     "XML entities in an attribute": (voc_set, holds("xx.xml", f"{BOMB}<annotation a='&e11;'/>"), "xx.xml:1: not XML"),

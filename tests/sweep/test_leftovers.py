@@ -35,29 +35,59 @@ def test_what_a_dead_process_of_ours_left_is_removed_and_nothing_else(
     monkeypatch.setattr(processes, "_SHARED_MEMORY", shared)
     monkeypatch.setattr(processes.tempfile, "gettempdir", lambda: str(tmp_path))
     mark, alive = processes._mark(), os.getpid()
-    stale = [shared / f"sem.yg{mark}-{gone}-abcdefgh", shared / f"sem.loky-{gone}-abcdefgh"]
+    stale = [shared / f"sem.yg{mark}-{gone}-abcdefgh"]
     kept = [
         shared / f"sem.yg{mark}-{alive}-abcdefgh",
-        shared / f"sem.yg0000-{gone}-abcdefgh",  # another machine's, or container's
-        shared / f"sem.loky-{alive}-abcdefgh",
-        shared / f"sem.loky-{gone}1-abcdefgh",  # joblib's, of somebody else
+        shared / f"sem.yg00000000-{gone}-abcdefgh",  # another machine's, or container's
+        shared / f"sem.loky-{gone}-abcdefgh",  # joblib's of another program, or of a container that shares the memory
+        shared / f"joblib_memmapping_folder_{gone}_1",
         shared / "sem.mp-abcdefgh",
         tmp_path / f"yolograft-{mark}-{alive}-abcdefgh",
         tmp_path / "yolograft-mine",
     ]
     folder = tmp_path / f"yolograft-{mark}-{gone}-abcdefgh"
     (folder / "listener-12345678").mkdir(parents=True)
-    (shared / f"joblib_memmapping_folder_{gone}_1").mkdir()
     for path in [*stale, *kept]:
         path.touch()
     processes.remove_leftovers()
-    assert [path for path in [*stale, folder, shared / f"joblib_memmapping_folder_{gone}_1"] if path.exists()] == []
+    assert [path for path in [*stale, folder] if path.exists()] == []
     assert [path for path in kept if not path.exists()] == []
 
 
-def test_a_number_that_was_given_again_is_not_the_owner() -> None:
-    assert not processes.is_gone(os.getpid(), time.time())
-    assert processes.is_gone(os.getpid(), time.time() - 1e6)
+def test_what_lives_is_not_removed_although_the_clock_was_set(
+    gone: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = tmp_path / f"yolograft-{processes._mark()}-{os.getpid()}-abcdefgh"
+    folder.mkdir()
+    os.utime(folder, (0, 0))
+    processes.remove_leftovers()
+    assert folder.exists()
+    assert processes.is_gone(gone)
+
+
+def test_a_link_is_removed_and_not_where_it_leads(gone: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes.tempfile, "gettempdir", lambda: str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").touch()
+    link = tmp_path / f"yolograft-{processes._mark()}-{gone}-abcdefgh"
+    link.symlink_to(elsewhere)
+    (tmp_path / f"yolograft-{processes._mark()}-{gone}-zyxwvuts").mkdir()
+    (tmp_path / f"yolograft-{processes._mark()}-{gone}-zyxwvuts" / "link").symlink_to(elsewhere)
+    processes.remove_leftovers()
+    assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+    assert not (tmp_path / f"yolograft-{processes._mark()}-{gone}-zyxwvuts").exists()
+
+
+def test_joblib_s_semaphores_bear_our_mark() -> None:
+    code = (
+        "from yolograft.processes import own_names, own_names_of_joblib, _mark; import os; own_names();"
+        "own_names_of_joblib();"
+        "from joblib.externals.loky.backend.synchronize import Lock;"
+        "assert Lock()._semlock.name.startswith(f'/yg{_mark()}-{os.getpid()}-'), Lock()._semlock.name"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_files_half_written_by_a_killed_process(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, check_folders, grid, job_of, sweep_folder, where_it_was
 from yolograft.config.launchers import launcher_model
+from yolograft.config.links import refuse_links
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
 from yolograft.config.search import (
@@ -102,6 +103,7 @@ def _checked(command: str, flags: Flags) -> CommandLine:
             single = [job_of(composed, config)] if command == "train" else []
             refuse_unwritable(single)
             check_folders(single, None)
+            refuse_links(job.folder for job in single)
             return CommandLine(list(arguments), jobs=single)
         params = _parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
@@ -130,6 +132,7 @@ def _checked(command: str, flags: Flags) -> CommandLine:
         elif jobs:
             jobs = where_it_was(jobs, before)
             folder = jobs[0].folder.parent
+        refuse_links((job.folder for job in jobs), folder)
         # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]

@@ -20,9 +20,11 @@ from yolograft.config.locations import conf_dir
 from yolograft.config.suggestions import did_you_mean
 from yolograft.errors import UserError
 from yolograft.files import read_text, user_path
+from yolograft.model.spec import GROUPS, check_setting
 from yolograft.parsing import parse_json, parse_yaml
 
 _COMMAND = "train"
+_MODEL = (*GROUPS, "loss", "scale")
 
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}
@@ -129,11 +131,26 @@ def _changes(
         if key in _PATHS and isinstance(value, str):
             if value.startswith(("\\\\", "//")):  # opening it would send Windows' password hash
                 raise UserError(f"from={folder}: its {key} lies on another machine ({value:.80}); say {key}=")
+            if key == "dataset.root" and not _holds_data(there):  # else it would be downloaded to where a stranger says
+                continue
             if ("/" in value or "\\" in value) and not user_path(value).exists():
-                if key == "dataset.root":
-                    continue
                 raise UserError(f"from={folder}: its {key} is not here ({value:.200}); say where it is: {key}=")
+        if prefix.partition(".")[0] in _MODEL:
+            try:
+                check_setting(key, value)
+            except ValueError as error:
+                raise UserError(f"from={folder}: its {error}; if that is meant, say {key}= yourself") from None
         yield key, value
+
+
+def _holds_data(dataset: Mapping[str, Any]) -> bool:
+    """Whether the public data set that a run's config names lies below the `root` that it says."""
+    from yolograft.data.sources import named
+
+    try:
+        return named.described(name=str(dataset.get("name")), root=str(dataset["root"]))[1]
+    except (UserError, OSError, ValueError):
+        return False
 
 
 def _written(folder: Path, key: str, value: Any) -> str:

@@ -61,6 +61,17 @@ class ModelSpec:
         return spec
 
 
+def check_setting(key: str, value: Any) -> None:
+    """Refuse a setting of a model, such as `context.repeats`, that only means to fill memory or never to end.
+
+    Raises:
+        ValueError: It is beyond any model's.
+    """
+    _check_option(key, value)
+    if key in ("scale.depth", "scale.width"):
+        _require(not _is_number(value) or value <= _MAX_MULTIPLIER, f"{key} is not above 0 and at most 64")
+
+
 def _check(spec: ModelSpec) -> None:
     """Refuse what is not of the right type, or too large to build."""
     _require(isinstance(spec.nc, int) and 1 <= spec.nc <= _MAX_CLASSES, "nc is not a number of classes")

@@ -1,5 +1,6 @@
 """The page of a comparison with its pictures, as files."""
 
+import errno
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -42,6 +43,8 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
     written = []
     for file, make in files.items():
         try:
+            if figures.is_symlink() and file.parent == figures:  # the folder may be a stranger's
+                raise OSError(errno.ELOOP, "its folder is a link, which may lead anywhere", str(file))
             if content := make():
                 file.parent.mkdir(exist_ok=True)
                 replace_file(file, content)

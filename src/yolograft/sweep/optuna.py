@@ -27,6 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.config.check import validate
 from yolograft.config.jobs import Job, job_of
+from yolograft.config.links import refuse_links
 from yolograft.config.resolvers import job_config
 from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
 from yolograft.errors import UserError
@@ -292,7 +293,9 @@ class OptunaSweeper(Sweeper):
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         config = job_config(composed)
         validate("train", config)
-        return job_of(composed, config, self.folder)
+        job = job_of(composed, config, self.folder)
+        refuse_links([job.folder])
+        return job
 
     def _write_result(self) -> dict[str, Any]:
         """Write optuna.json: the best trial, or those that no other beats in every objective."""

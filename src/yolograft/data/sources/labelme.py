@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from yolograft.data.converted import Arrays, Converted
+from yolograft.data.converted import Arrays, Converted, array_to_words, words_to_array
 from yolograft.data.labels.labelme import LabelmeLabels, labels_in
 from yolograft.data.places import entries, files_below, folder_of, given_folder, is_image
 from yolograft.data.sources.class_names import find_names, read_names
@@ -90,7 +88,7 @@ def _names(root: Path) -> list[str]:
     if (root / "labels.txt").exists():
         return [name for name in read_names(root / "labels.txt").values() if name not in _NO_CLASSES]
     files = [file for name, file in files_below(root).items() if name.lower().endswith(".json")]
-    names = [str(name) for name in Converted("labelme", files, lambda: _survey(files))["names"]]
+    names = array_to_words(Converted("labelme", files, lambda: _survey(files))["names"])
     if not names:
         raise UserError(f"{root}: no shape is named in {len(files)} JSON files")
     return names
@@ -98,4 +96,4 @@ def _names(root: Path) -> list[str]:
 
 def _survey(files: list[str]) -> Arrays:
     names = set[str]().union(*(labels_in(file) or () for file in files))
-    return {"names": np.array(sorted(names - {""}), np.str_)}
+    return {"names": words_to_array(sorted(names - {""}))}

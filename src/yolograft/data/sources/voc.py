@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
-import numpy as np
-
-from yolograft.data.converted import Arrays, Converted
+from yolograft.data.converted import Arrays, Converted, array_to_words, words_to_array
 from yolograft.data.labels.voc import VocLabels, object_name, objects
 from yolograft.data.listing import MAX_IMAGES
 from yolograft.data.places import (
@@ -178,7 +176,7 @@ def _names(root: Path, layout: Layout) -> list[str]:
         return list(read_names(file).values())
     files = _xml_files(layout)
     found = Converted("voc", files, lambda: _survey(files))
-    names = [str(name) for name in found["names"]]
+    names = array_to_words(found["names"])
     if not names:
         raise UserError(f"{root}: no object is named in {len(files)} XML files")
     return names
@@ -187,4 +185,4 @@ def _names(root: Path, layout: Layout) -> list[str]:
 def _survey(files: list[str]) -> Arrays:
     """Go through all XML files: which class names there are."""
     names = {object_name(found) for file in files for found in objects(file)}
-    return {"names": np.array(sorted(names - {""}), np.str_)}
+    return {"names": words_to_array(sorted(names - {""}))}

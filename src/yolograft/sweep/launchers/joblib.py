@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
+from yolograft.processes import own_names_of_joblib
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import end_with, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, runs
@@ -41,6 +42,7 @@ class JoblibLauncher(WorkersLauncher):
         os.environ[JOBS_PER_MACHINE] = str(at_a_time)
         if at_a_time == 1:  # joblib would do it in this process, where the run itself listens for Ctrl-C
             return [self.worker(list(o), number) for number, o in enumerate(job_overrides, initial_job_idx)]
+        own_names_of_joblib()
         with passing_on(terminate_children) as stop:
             worker = replace(self.worker, numbered=at_a_time > 1)
 
