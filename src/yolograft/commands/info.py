@@ -42,7 +42,7 @@ def describe(config: dict[str, Any]) -> dict[str, Any]:
 
 def _print(answer: dict[str, Any]) -> None:
     title = " ".join(f"{k}={v}" for k, v in answer["choices"].items())
-    table = Table(title=markup(title), title_justify="left")
+    table = Table()
     table.add_column("part")
     table.add_column("parameters", justify="right")
     table.add_column("share", justify="right")
@@ -51,6 +51,7 @@ def _print(answer: dict[str, Any]) -> None:
     table.add_section()
     table.add_row("all", f"{answer['params']:,}", "")
     console = Console()
+    console.print(markup(title), soft_wrap=True)
     console.print(table)
     levels = ", ".join(f"{n} {f['channels']} channels at 1/{f['stride']}" for n, f in answer["levels"].items())
     costs = f"{gflops_text(answer['gflops'])} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"

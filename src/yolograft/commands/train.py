@@ -44,6 +44,8 @@ def main(line: CommandLine) -> int:
         try:
             return _main(line, stop)
         except StoppedError as stopped:
+            if not stopped.said:
+                sys.stderr.write(f"yolograft: {stopped}; the same command goes on\n")
             return stopped.exit_code
 
 

@@ -97,10 +97,12 @@ def _plots_folder(weights: Path, measured: str) -> Path:
 
 def _print(answer: dict[str, Any]) -> None:
     title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
-    table = Table(title=markup(title))
+    table = Table()
     columns = ("precision", "recall", "mAP50", "mAP50-95")
     for name in ("class", *columns):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in [("all", answer), *answer["per_class"].items()]:  # a class may be called so too
         table.add_row(markup(name), *(f"{values[c]:.4f}" for c in columns))
-    Console().print(table)
+    console = Console()
+    console.print(markup(title), soft_wrap=True)  # a path that can be copied
+    console.print(table)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.config import resolvers, search_path
 from yolograft.config.flags import Flags, parse_flags
 from yolograft.config.from_run import expand
-from yolograft.config.habits import advice, quoting
+from yolograft.config.habits import advice, quoted, quoting
 from yolograft.config.help import groups
 from yolograft.config.jobs import Job, check_folders, grid, job_of, sweep_folder, where_it_was
 from yolograft.config.launchers import launcher_model
@@ -354,6 +354,10 @@ def _flat_keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
             yield from _flat_keys(config[key], f"{path}.")
 
 
+_EXAMPLES = {"runs": "multirun/NAME", "run": "runs/NAME", "dataset.path": "FOLDER"}
+"""What a key that must be given may look like."""
+
+
 def _container(config: DictConfig) -> dict[str, Any]:
     plain = config.copy()
     with open_dict(plain):
@@ -361,7 +365,8 @@ def _container(config: DictConfig) -> dict[str, Any]:
     try:
         container = OmegaConf.to_container(plain, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as missing:
-        raise UserError(f"{missing.full_key}: must be given, as {missing.full_key}=VALUE") from None
+        example = _EXAMPLES.get(str(missing.full_key), "VALUE")
+        raise UserError(f"{missing.full_key}: must be given, as {missing.full_key}={example}") from None
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None)
         raise UserError(f"{key}: {_first_line(error)}" if key else _first_line(error)) from None
@@ -375,4 +380,6 @@ def _refuse_sweep(command: str, overrides: Sequence[Override]) -> None:
             if override.key_or_group == "device":
                 raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
             sweep = "add -m to train one run for each" if command == "train" else f"{command} takes one"
-            raise UserError(f"{override.input_line}: several values; {sweep}, or quote a single value")
+            line = override.input_line or ""
+            right = quoted(line)
+            raise UserError(f"{line}: several values; {sweep}, or quote a single value: {right}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from yolograft.errors import UserError
 
 #: The key that folders stand for, by command.
-_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run"}
+_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run", "data": "dataset.path"}
 
 _TAKE_A_WORD = ("-c", "--cfg")
 """Flags whose value is the next word."""
@@ -35,6 +35,8 @@ def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
         raise UserError(f"{folders[0]}: write all folders alike, without {key}= or all in it")
     if key != "runs" and len(folders) > 1:
         raise UserError(f"{' '.join(folders)}: {command} takes one folder")
+    if command == "data" and not any(word.startswith("dataset=") for word in rest):
+        rest = ["dataset=auto", *rest]
     quoted = ",".join("'{}'".format(folder.replace("'", "\\'")) for folder in folders)
     return [f"{key}={quoted}" if len(folders) == 1 else f"{key}=[{quoted}]", *rest]
 

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ _WEIGHTS = "; say backbone=yolo11 scale=n, and weights=FILE to start from weight
 
 _KEYS = {
     "model": _WEIGHTS,
-    "data": "; say dataset=yolo dataset.path=data.yaml, or dataset=coco128.",
+    "data": "; say dataset=auto dataset.path=data.yaml (or its folder), or dataset=coco128.",
     "resume": "; the same command goes on by itself.",
     "amp": "; say trainer.precision=fp32, fp16 or bf16.",
     "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
@@ -79,6 +80,8 @@ def advice(key: str, value: str | None = None, known: Sequence[str] = ()) -> str
         return f"; a data set of your own is written dataset=auto dataset.path={value}."
     if key == "dataset" and os.path.isdir(value):  # noqa: PTH112 - Path's raises for a name too long
         return f"; a folder of your own is written dataset=auto dataset.path={value}."
+    if key == "dataset" and not get_close_matches(value, known, n=1, cutoff=0.7):
+        return "; a data set of your own is written dataset=auto dataset.path=FOLDER."
     return ""
 
 
@@ -99,20 +102,34 @@ def quoting(argument: str, before: str | None, readable: Callable[[str], bool]) 
     elif argument in TASKS:
         return f"{argument}: {TASKS[argument]}"
     elif not equals:
-        return f"{argument}: cannot be read; write KEY=VALUE, as epochs=3"
+        return f"{argument}: is not KEY=VALUE, without spaces around the =, as imgsz=320"
     else:
         reason = "cannot be read; if its value has spaces, commas, accents or brackets"
-    meant = value.strip(value[0]) if value[:1] in ("'", '"') else value  # a quote that was opened and not closed
-    quoted = meant.replace("\\", "\\\\").replace("'", "\\'")
-    right = f"{key}='{quoted}'"
+    right = _in_quotes(key, value)
     try:
         helps = readable(right)
     except Exception:  # whatever the grammar says of it: then it is no advice
         helps = False
     if not helps:
         return f"{argument}: cannot be read; write KEY=VALUE, as epochs=3"
-    shell = f'"{right}"' if not set(right) & set('"$`!\\') else shlex.quote(right)
-    return f"{argument}: {reason}, write quotes within quotes: {shell}"
+    return f"{argument}: {reason}, write quotes within quotes: {_for_shell(right)}"
+
+
+def quoted(argument: str) -> str:
+    """Return an argument as it is written in a shell to mean a single value."""
+    key, _, value = argument.partition("=")
+    return _for_shell(_in_quotes(key, value))
+
+
+def _in_quotes(key: str, value: str) -> str:
+    """Return an override whose value Hydra takes for one text."""
+    meant = value.strip(value[0]) if value[:1] in ("'", '"') else value  # a quote that was opened and not closed
+    text = meant.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{text}'"
+
+
+def _for_shell(text: str) -> str:
+    return f'"{text}"' if not set(text) & set('"$`!\\') else shlex.quote(text)
 
 
 def _is_timm(name: str) -> bool:

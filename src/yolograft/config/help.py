@@ -48,7 +48,13 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
         lines += ["Groups and their options (backbone=effv1):", ""]
         indent = " " * (width + 4)
         lines += [
-            textwrap.fill(", ".join(found), 110, initial_indent=f"  {group:<{width}}  ", subsequent_indent=indent)
+            textwrap.fill(
+                ", ".join(found),
+                110,
+                initial_indent=f"  {group:<{width}}  ",
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            )
             for group, found in options.items()
         ]
         lines.append("")

@@ -57,7 +57,7 @@ def nothing_detected(rows: Iterable["Row"], metric: str) -> bool:
 
 def _nothing(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
     if nothing_detected(rows, metric):
-        text = f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; train for longer"
+        text = f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; train for longer, or with a larger imgsz"
         yield Caution("nothing", text)
 
 
@@ -131,7 +131,7 @@ def _seeds(rows: Sequence["Row"]) -> Iterable[Caution]:
     folds = {run.fold for row in rows for run in row.variant.finished}
     word = "fold" if len(folds) > 1 else "seed"
     if single and not several:
-        more = "seed=0,1,2" if folds <= {None} else "the other folds"
+        more = "with seeds=3" if folds <= {None} else "the other folds"
         word = "seed" if folds <= {None} else "fold"
         text = f"one {word} of each variant: nothing is said about what can be told from zero; train {more}"
         yield Caution("seeds", text, tuple(single))
@@ -175,7 +175,7 @@ def _unended(runs: Sequence[Run]) -> Iterable[Caution]:
         if not run.finished:
             how = _ENDED.get(run.status, f"has the unknown status {run.status!r}")
             after = f" after {run.epochs_done} of {run.epochs} epochs" if run.epochs_done and run.epochs else ""
-            why = f": {run.error}" if run.error else ""
+            why = f": {run.error}" if run.error and run.status != "stopped" else ""
             yield Caution("run", f"{run.name} {how}{after}{why}", (run.name,))
 
 

@@ -66,7 +66,7 @@ class SweepCallback(Callback):
         for job, state in left:
             if state == "running":
                 log.warning("%s: another command is training it.", job.name)
-            elif state != "to do":
+            elif state not in ("to do", "stopped"):
                 log.error("%s: %s", job.name, _reason(job, state))
         if waiting := [job.name for job, state in left if state == "to do"]:
             log.error("%s not begun: %s", len(waiting), ", ".join(waiting[:3]) + (", …" if len(waiting) > 3 else ""))

@@ -10,7 +10,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
-from omegaconf import OmegaConf
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.config.instantiate import instantiate
@@ -19,7 +18,6 @@ from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.errors import UserError
-from yolograft.files import replace_file
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.stock.data import full_hyp
@@ -89,7 +87,6 @@ class Run:
     def train(self) -> None:
         """Train, measure the best weights, draw; one run of the logger, which learns how it ended."""
         if self.rank == 0:
-            replace_file(self.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(self.config)).encode())
             self.logger = open_logger(self.config["logger"], self._tracked())
         try:
             self._until_done()
@@ -173,7 +170,7 @@ class Run:
         start, start_batch = (state["epoch"], state["batch"]) if state else (0, 0)
         epochs = state["epochs"] if state else config["epochs"]  # a time budget has stretched them
         if state:
-            within = f" and {start_batch} batches" if start_batch else ""
+            within = f" and {start_batch} batch{'es' * (start_batch != 1)}" if start_batch else ""
             log.info("Going on after %s of %s epochs%s.", start, epochs, within)
         attempt = max(attempt, state["attempt"] if state else 0)
         stages = self._stages()

@@ -27,11 +27,15 @@ class StoppedError(BaseException):
 
     Args:
         signum: The signal that asked.
+
+    Attributes:
+        said: Whether the person has been told of it.
     """
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.signum = signum
+        self.said = False
 
     @property
     def exit_code(self) -> int:
@@ -95,7 +99,7 @@ class StopRequest:
         if self.signum is None:
             self._asked = now
         if self.signum is None and not self.silent:
-            sys.stderr.write("\nStopping after this step; again to stop at once.\n")
+            sys.stderr.write("\nStopping after this step; Ctrl-C again after a second stops at once.\n")
         asked: StopRequest | None = self
         while asked is not None:
             asked.signum, asked._asked = asked.signum or signum, self._asked

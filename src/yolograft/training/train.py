@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from yolograft.config.identity import identity
 from yolograft.errors import RefusedError, UserError
-from yolograft.files import remove_abandoned
+from yolograft.files import remove_abandoned, replace_file
 from yolograft.stock.training import quiet
 from yolograft.text import PlainFormatter
 from yolograft.times import duration
@@ -75,7 +77,8 @@ def _train_claimed(
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
-    if not record.previous:
+    replace_file(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+    if not record.previous.get("epochs_done"):
         say_trained_shorter(folder, config)
     quiet()
     try:
@@ -103,6 +106,7 @@ def _train_claimed(
     except StoppedError as stopped:
         record.end("stopped", stopped)
         log.info("%s: start the same command again to go on.", stopped)
+        stopped.said = True
         raise
     except Pruned as pruned:
         record.end("stopped", pruned)
