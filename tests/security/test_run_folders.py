@@ -129,3 +129,8 @@ def test_a_record_names_no_model_without_bounds(tmp_path: Path, key: str, value:
     with pytest.raises(UserError, match=rf"its scale\.{key} is .*; if that is meant, say scale\.{key}="):
         expand("train", [f"from={tmp_path}"])
     expand("train", [f"from={tmp_path}", f"scale.{key}=1"])
+
+
+def test_an_image_size_has_a_bound() -> None:
+    with pytest.raises(UserError, match=r"^imgsz=3200000000: "):
+        check_command_line("train", ["imgsz=3200000000"])

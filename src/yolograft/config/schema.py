@@ -182,7 +182,7 @@ DATASET_OPTIONS = tuple(DatasetOptions.model_fields)
 class Imgsz(Strict):
     """The image size, shared by all commands that look at images."""
 
-    imgsz: Annotated[int, Field(ge=32)]
+    imgsz: Annotated[int, Field(ge=32, le=65_536)]
 
     @field_validator("imgsz")
     @classmethod
@@ -270,7 +270,7 @@ class InfoConfig(Parts, Imgsz):
 class ValConfig(Imgsz):
     """`yolograft val`; without a data set or image size, those of the training."""
 
-    imgsz: Annotated[int, Field(ge=32)] | None  # type: ignore[assignment]
+    imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
     dataset: dict[str, Any]
     run: str
     split: Literal["train", "val", "test"]
