@@ -54,7 +54,7 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("trian",), ("trian", "did you mean train?")),
         (("train", "--epochs", "3"), ("--epochs", "epochs=3")),
         (("train", "model=yolo11n"), ("model", "backbone=yolo11 scale=n")),
-        (("train", "data=coco8.yaml"), ("data", "dataset=yolo dataset.path=data.yaml")),
+        (("train", "data=coco8.yaml"), ("data", "dataset=auto dataset.path=data.yaml")),
         (("train", "device=0,1"), ("device=0,1", "device=[0,1]")),
         (("train", "batch=0"), ("batch=0", "from 1 on")),
         (("train", "dataset=folder", "dataset.path=数据 集"), ("dataset.path=数据 集", "quotes")),

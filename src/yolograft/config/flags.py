@@ -70,7 +70,7 @@ def parse_flags(arguments: Sequence[str]) -> Flags:
         elif flag in _HYDRAS:
             raise UserError(f"{flag}: this flag of Hydra's has no meaning here; known flags: -m, --cfg job, --help")
         else:
-            key = flag.lstrip("-")
-            example = f"{key}={value or '…'}" if key.isidentifier() and len(key) > 1 else "epochs=3"
+            key, meant = flag.lstrip("-"), value or next(words, "…")
+            example = f"{key}={meant}" if key.isidentifier() and len(key) > 1 else "epochs=3"
             raise UserError(f"{flag}: there is no such flag; settings are written KEY=VALUE, as {example}")
     return Flags(overrides, multirun, cfg, resolve)

@@ -57,7 +57,10 @@ def nothing_detected(rows: Iterable["Row"], metric: str) -> bool:
 
 def _nothing(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
     if nothing_detected(rows, metric):
-        text = f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; train for longer, or with a larger imgsz"
+        text = (
+            f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; "
+            "train for longer, or with a larger imgsz"
+        )
         yield Caution("nothing", text)
 
 
