@@ -201,9 +201,10 @@ def _refused(columns: list[str], nc: int, single_cls: bool, polygons: bool) -> _
         return "columns", f"{len(columns)} columns; a polygon has a class and at least 3 points x y"
     if not polygons and len(columns) != 5:
         return "columns", f"{len(columns)} columns instead of 5 (class x y width height)"
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         values = np.array(columns, dtype=np.float32)  # single precision decides at the limits, as in ultralytics
-    if values[0] % 1:
+        is_whole = values[0] % 1 == 0
+    if not is_whole:
         return "class", f"class {columns[0]} is not a whole number"
     if values[0] < 0 or (values[0] >= nc and not single_cls):
         return "class-range", f"class {_shorten(columns[0])} is out of range; the data set has classes 0 to {nc - 1}"

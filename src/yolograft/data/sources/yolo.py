@@ -11,7 +11,7 @@ from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
 from yolograft.data.tails import AmbiguousPathError, Tails
 from yolograft.errors import UserError
-from yolograft.files import read_regular, read_text, user_path
+from yolograft.files import read_regular, read_text
 from yolograft.parsing import NotYamlError, parse_yaml
 
 #: Bytes of the largest data.yaml.
@@ -154,8 +154,8 @@ class _Paths:
         self._refuse_control("path", value)
         slashes = value.replace("\\", "/")
         try:
-            places = [(self._file.parent / user_path(text)).resolve() for text in (value, slashes)]
-            places.append(user_path(slashes).resolve())
+            places = [(self._file.parent / Path(text).expanduser()).resolve() for text in (value, slashes)]
+            places.append(Path(slashes).expanduser().resolve())
         except (OSError, RuntimeError, ValueError) as error:  # ~somebody, links in a circle, a null character
             raise UserError(f"{self._file}: 'path' must be a folder, not {_repr.repr(value)}: {error}") from None
         found = next((place for place in places if exists(place)), None)
