@@ -97,6 +97,15 @@ def test_two_thousand_command_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     _check(2000, 2, tmp_path, monkeypatch)
 
 
+def refusal(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line with which a command line is refused."""
+    assert main(list(arguments)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("yolograft: ")
+    assert said.count("\n") == 1
+    return said
+
+
 def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "yolograft", *arguments],
@@ -143,6 +152,12 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "~hydra=1"), "write ~hydra"),
         (("train", "name=my", "run"), "\"name='my run'\""),
         (("train", "name=[1"), "\"name='[1'\""),
+        (("train", "weights=a,b"), "quote a single value: \"weights='a,b'\""),
+        (("report", "--format", "latex"), "settings are written KEY=VALUE, as format=latex"),
+        (("train", "dataset=mypictures"), "dataset=auto dataset.path=FOLDER"),
+        (("train", "dataset", "=", "auto"), "without spaces around the ="),
+        (("data", "nowhere"), "/nowhere does not exist"),
+        (("report",), "as runs=multirun/NAME"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -154,11 +169,7 @@ def test_a_slip_is_answered_with_what_to_write(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(list(arguments)) == 2
-    said = capsys.readouterr().err
-    assert expected in said
-    assert said.startswith("yolograft: ")
-    assert said.count("\n") == 1
+    assert expected in refusal(arguments, capsys)
 
 
 @pytest.mark.parametrize("name", ["my run", "[x", "a (b)", "it's", "a$b", "[a, b] = 'c'", "\\x"])
@@ -236,10 +247,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(list(arguments)) == 2
-    said = capsys.readouterr().err
-    assert named in said
-    assert said.count("\n") == 1
+    assert named in refusal(arguments, capsys)
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts as root")

@@ -8,8 +8,8 @@ from yolograft.errors import UserError
 #: The key that folders stand for, by command.
 _KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run", "data": "dataset.path"}
 
-_TAKE_A_WORD = ("-c", "--cfg")
-"""Flags whose value is the next word."""
+_ALONE = ("-m", "--multirun", "--resolve")
+"""Flags that take no value; the word after another one, also after one that does not exist, is no folder."""
 
 
 def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
@@ -26,7 +26,7 @@ def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
     folders = [
         word
         for place, word in enumerate(arguments)
-        if _is_folder(word) and (place == 0 or arguments[place - 1] not in _TAKE_A_WORD)
+        if _is_folder(word) and not (place and _takes_a_word(arguments[place - 1]))
     ]
     if key is None or not folders:
         return list(arguments)
@@ -46,3 +46,7 @@ def _is_folder(word: str) -> bool:
     if word.startswith(("-", "+")) or (word.startswith("~") and not word.startswith("~/")):
         return False
     return bool(word) and ("=" not in word or os.path.isdir(word))  # noqa: PTH112 - Path's raises for a name too long
+
+
+def _takes_a_word(word: str) -> bool:
+    return word.startswith("-") and "=" not in word and word not in _ALONE
