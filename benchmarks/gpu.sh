@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All that is worth knowing of a GPU that is at hand for minutes, the most valuable first:
-#   environment, tests (with parity beside them), throughput of n, s and m, a sweep of eight variants, a profile.
+#   environment, tests (with parity beside them), throughput of n, a profile, throughput of s, a sweep of eight
+#   variants, throughput of m.
 #
 #     bash benchmarks/gpu.sh                                   # 8 minutes at most
 #     bash benchmarks/gpu.sh --only throughput_n,profile       # some of it
@@ -108,9 +109,6 @@ throughput() { # SCALE SECONDS PAIRS
 	return $code
 }
 throughput n 150 2 || failed=1
-[ -n "$tiny" ] || throughput s 75 1 || failed=1
-[ -n "$tiny" ] || throughput m 75 1 || failed=1
-
 sweep() {
 	local more=(epochs=8 hydra.launcher.jobs_per_gpu=4)
 	[ "$device" != cpu ] || more=(hydra.launcher.n_jobs=2)
@@ -121,22 +119,24 @@ sweep() {
 	"$python" -m yolograft train experiments=demo name=eight device="${device/cuda/auto}" hydra/launcher=joblib "${more[@]}"
 	code=$?
 	echo "exit $code after $((SECONDS - began)) s"
-	"$python" -m yolograft report multirun/eight
 	return $code
 }
 export -f sweep
 export python work device tiny
-if [ -n "$tiny" ]; then limit=400; else limit=120; fi
-step sweep $limit sweep.txt bash -c sweep || failed=1
+if [ -n "$tiny" ]; then sweep_limit=400; else sweep_limit=120; fi
 
 if [ -n "$tiny" ]; then
 	profiled=(imgsz=64 batch=4 dataset.train=16 dataset.val=4)
 else
-	profiled=(imgsz=640 batch=64 dataset.train=768 dataset.val=16 dataset.size=320)
+	profiled=(imgsz=640 batch=64 dataset.train=768 dataset.val=16 dataset.size=160)
 fi
 step profile 70 profile.txt "$python" benchmarks/profile_epoch.py --out "$work/profile.txt" "${profiled[@]}" \
 	device="$accelerator" || failed=1
 [ ! -f "$work/profile.txt" ] || cat "$work/profile.txt" >>"$out/profile.txt"
+
+[ -n "$tiny" ] || throughput s 75 1 || failed=1
+step sweep "$sweep_limit" sweep.txt bash -c sweep || failed=1
+[ -n "$tiny" ] || throughput m 75 1 || failed=1
 
 say "all: $SECONDS s"
 for file in tests.txt parity.txt throughput.txt; do

@@ -1,5 +1,6 @@
 """What only a GPU shows: `make test-gpu`. With YOLOGRAFT_GPU_TESTS_ON=cpu they run, as far as they can, without one."""
 
+import contextlib
 import csv
 import json
 import math
@@ -7,9 +8,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -17,6 +20,8 @@ from tiny import record
 
 DEVICE = os.environ.get("YOLOGRAFT_GPU_TESTS_ON", "cuda")
 ON_CUDA = DEVICE != "cpu"
+LIMIT = 120 if ON_CUDA else 600
+"""Seconds of one training."""
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,7 +31,7 @@ needs_cuda = pytest.mark.skipif(not ON_CUDA, reason="of CUDA alone")
 
 SMALL = (
     *("dataset.train=32", "dataset.val=8", "dataset.size=96", "imgsz=96", "batch=8", "epochs=2", "optim=sgd"),
-    *("optim.nbs=16", "trainer.plots=false", "workers=2"),
+    *("optim.nbs=16", "trainer.plots=false", "trainer.threads=1", "workers=2" if ON_CUDA else "workers=0"),
 )
 PRECISIONS = ("fp32", "bf16", "fp16") if ON_CUDA else ("fp32", "bf16")
 
@@ -39,20 +44,39 @@ runpy.run_module("yolograft", run_name="__main__", alter_sys=True)
 """The program, with a share of the device's memory."""
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Kill what a test that failed has left running: it would slow down all that follows."""
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            process.kill()
+            process.wait()
+
+
 def start(folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "yolograft")) -> subprocess.Popen[bytes]:
     """Start the program with its output in a file: a pipe that nobody reads fills up."""
     said = (folder / f"said-{len(list(folder.glob('said-*')))}.txt").open("w")
     with said:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *program, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
+    _started.append(process)
+    return process
 
 
 def said(folder: Path) -> str:
     return "\n".join(file.read_text() for file in sorted(folder.glob("said-*")))
 
 
-def end(process: subprocess.Popen[bytes], folder: Path, seconds: float = 150) -> None:
+def end(process: subprocess.Popen[bytes], folder: Path, seconds: float = LIMIT) -> None:
     assert process.wait(seconds) == 0, said(folder)[-3000:]
 
 
@@ -87,7 +111,7 @@ def test_killed_it_goes_on_to_the_same_numbers(tmp_path: Path, precision: str) -
     for place in places.values():
         place.mkdir()
     running = {name: start(place, *arguments) for name, place in places.items()}
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + LIMIT
     while not any(len(rows(file.parent)) >= 2 for file in places["cut"].glob("runs/*/run.json")):
         assert time.monotonic() < deadline
         assert running["cut"].poll() is None, said(places["cut"])[-3000:]
@@ -127,19 +151,20 @@ def test_a_batch_too_large_for_the_memory_is_halved(tmp_path: Path) -> None:
     assert told["batch"] in (16, 8, 4)
 
 
+@needs_cuda
 def test_a_gpu_has_many_names_and_a_run_one(tmp_path: Path) -> None:
     """However the device is named, it is the same run, which is finished once."""
     told = train(tmp_path, "epochs=1")
     assert seen_device(told["device"])
-    for name in ("0", "cuda:0", "auto") if ON_CUDA else ("auto",):
+    for name in ("0", "cuda:0"):
         again = start(tmp_path, "train", *SMALL, "epochs=1", f"device={name}")
         end(again, tmp_path)
-    assert said(tmp_path).count("is finished already") == (3 if ON_CUDA else 1)
+    assert said(tmp_path).count("is finished already") == 2
 
 
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     process = start(tmp_path, "train", *SMALL, "device=97")
-    assert process.wait(100) == 2
+    assert process.wait(LIMIT) == 2
     assert "there is no GPU 97" in said(tmp_path)
 
 
@@ -166,7 +191,7 @@ def test_metrics_equal_ultralytics_validator(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
