@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.pictures import curves, effects, matrices, scatter
-from yolograft.report.pictures.draw import pictures, to_png, to_svg
-from yolograft.report.pictures.inline import to_inline
-from yolograft.report.pictures.style import Picture, own_style
-from yolograft.report.samples import saved
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.samples import saved
+from yolograft.render.pictures import curves, effects, matrices, scatter
+from yolograft.render.pictures.draw import pictures, to_png, to_svg
+from yolograft.render.pictures.inline import to_inline
+from yolograft.render.pictures.style import Picture, own_style
 
 from .conftest import FINISHED, WriteRun, made_run
 from .made_sweep import CLASSES, make_sweep

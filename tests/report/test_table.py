@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from yolograft.errors import UserError
-from yolograft.report.collect import collect
-from yolograft.report.columns import duration
-from yolograft.report.comparison import Comparison, Row, compare
-from yolograft.report.table import Table, table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.columns import duration
+from yolograft.analysis.comparison import Comparison, Row, compare
+from yolograft.analysis.table import Table, table
+from yolograft.common.errors import UserError
 
 from .conftest import made_run
 

@@ -11,7 +11,7 @@ import yaml
 
 from standin_wandb import StandIn
 from tiny import TINY, record
-from yolograft.training.agent import tell_agent
+from yolograft.tracking.agent import tell_agent
 
 RECORD = {
     "status": "finished",

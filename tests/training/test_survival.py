@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tiny import TINY, record
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 _MODEL = ("yolograft.model", "ultralytics.nn", "timm", "torch.nn")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolograft.files import replace_file
+from yolograft.common.files import replace_file
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from torch import nn
 
+from yolograft.common.errors import UserError
 from yolograft.config.instantiate import call, describe_error, locate, one_line
-from yolograft.errors import UserError
 from yolograft.model.features import Feature, Scale, describe
 from yolograft.model.probe import probe
 from yolograft.model.spec import DEFAULT_LOSS, GROUPS, ModelSpec
-from yolograft.stock.model import (
+from yolograft.upstream.model import (
     DetectionModel,
     default_args,
     get_flops,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from yolograft.common.errors import UserError
 from yolograft.config.instantiate import describe_error, is_within
-from yolograft.errors import UserError
 from yolograft.model.features import Feature
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from yolograft.parsing import parse_json
+from yolograft.common.parsing import parse_json
 
 GROUPS = ("backbone", "context", "neck", "head")
 DEFAULT_LOSS = "yolograft.model.losses.ciou.CIoULoss"

@@ -13,15 +13,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from yolograft.errors import UserError
-from yolograft.files import replace_file, user_path
+from yolograft.common.errors import UserError
+from yolograft.common.files import replace_file, user_path
+from yolograft.common.parsing import parse_json
+from yolograft.common.text import plain
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
-from yolograft.parsing import parse_json
-from yolograft.stock.downloads import published_weights
-from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect
-from yolograft.text import plain
+from yolograft.upstream.downloads import published_weights
+from yolograft.upstream.model import C2PSA, SPPF, C3k2, Conv, Detect
 
 FORMAT = "yolograft-detector-1"
 

@@ -4,11 +4,11 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yolograft import expression
-from yolograft.config.jobs import Job
+from yolograft.common import expression
+from yolograft.common.errors import UserError
+from yolograft.common.expression import SIGNS
 from yolograft.config.suggestions import did_you_mean
-from yolograft.errors import UserError
-from yolograft.expression import SIGNS
+from yolograft.runs.spec import Job
 
 PARTS = ("backbone", "context", "neck", "head")
 MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PARTS))

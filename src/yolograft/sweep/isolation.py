@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from yolograft.training.record import record_death
+from yolograft.runs.record import record_death
 from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 from yolograft.training.task import Task
 

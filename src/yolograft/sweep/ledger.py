@@ -11,13 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from yolograft.config.jobs import LEDGER, Job
-from yolograft.files import read_text, remove_abandoned, replace_file
-from yolograft.parsing import json_document, parse_json
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.claim import owner
-from yolograft.training.record import attempts, read_record, status_of
-from yolograft.typed import items, mapping, text
+from yolograft.common.files import read_text, remove_abandoned, replace_file
+from yolograft.common.parsing import json_document, parse_json
+from yolograft.common.typed import items, mapping, text
+from yolograft.runs.lock import owner
+from yolograft.runs.record import attempts, read_record, status_of
+from yolograft.runs.spec import LEDGER, Job
+from yolograft.runs.weights_file import lacks_weights
 
 log = logging.getLogger(__name__)
 

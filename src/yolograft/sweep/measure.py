@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from yolograft.compute.devices import resolve
+from yolograft.compute.reproducible import reproducible
+from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
 from yolograft.model.detector import GROUPS, Detector, ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.from_config import own_packages
 from yolograft.model.probe import probe
-from yolograft.training.build import data_spec, own_packages
-from yolograft.training.devices import resolve
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.training.state import reproducible
 
 _BYTES_PER_PARAMETER = {"SGD": 16, "MuSGD": 16, "RMSprop": 16}
 """Weight, gradient, average (EMA) and the optimizer's own, in float32; of the last, Adam and its kin have two."""

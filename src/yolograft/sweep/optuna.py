@@ -25,19 +25,19 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import replace_file
+from yolograft.common.parsing import json_document
+from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
-from yolograft.config.jobs import Job, job_of
-from yolograft.config.links import refuse_links
-from yolograft.config.resolvers import job_config
-from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
-from yolograft.errors import UserError
-from yolograft.files import replace_file
-from yolograft.parsing import json_document
+from yolograft.runs.links import refuse_links
+from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.record import read_record
+from yolograft.runs.resolvers import job_config
+from yolograft.runs.spec import Job, job_of
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.sweep.search_space import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
-from yolograft.text import markup, plain
-from yolograft.training.claim import Claim, ClaimedError
-from yolograft.training.record import read_record
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class OptunaSweeper(Sweeper):
         self.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, self.folder / "multirun.yaml")
         try:
-            with Claim(self.folder), _quiet_optuna():
+            with RunLock(self.folder), _quiet_optuna():
                 self._open(arguments)
                 try:
                     self._search()
@@ -99,7 +99,7 @@ class OptunaSweeper(Sweeper):
                     result = self._write_result()
                 _print_best(result)
         except UserError as mistake:  # Hydra would show a traceback
-            hint = ": one command at a time carries on a search" if isinstance(mistake, ClaimedError) else ""
+            hint = ": one command at a time carries on a search" if isinstance(mistake, RunLockedError) else ""
             sys.stderr.write(f"yolograft: {plain(str(mistake))}{hint}\n")
             raise SystemExit(2) from None
 

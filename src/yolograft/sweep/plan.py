@@ -9,15 +9,15 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from yolograft.config.jobs import Job
-from yolograft.files import replace_file
-from yolograft.parsing import json_document
+from yolograft.common.files import replace_file
+from yolograft.common.parsing import json_document
+from yolograft.common.text import gflops_text, markup
+from yolograft.common.times import duration
+from yolograft.runs.record import read_record
+from yolograft.runs.spec import Job
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
-from yolograft.text import gflops_text, markup
-from yolograft.times import duration
-from yolograft.training.record import read_record
 
 #: A validation's share of the work that a training step does on an image: it goes forward only.
 _VALIDATION = 0.33

@@ -13,11 +13,11 @@ from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
-from yolograft.config.jobs import Job
+from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
+from yolograft.runs.record import first_fields, read_record, record_death
+from yolograft.runs.spec import Job
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
-from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.training.record import first_fields, read_record, record_death
 from yolograft.training.stopping import StoppedError, asked
 
 log = logging.getLogger(__name__)

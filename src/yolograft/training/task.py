@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolograft.config.identity import identity
-from yolograft.errors import RefusedError, UserError
-from yolograft.training.claim import ClaimedError
-from yolograft.training.record import first_fields
+from yolograft.common.errors import RefusedError, UserError
+from yolograft.runs.identity import identity
+from yolograft.runs.lock import RunLockedError
+from yolograft.runs.record import first_fields
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Task:
             log.info("%s: %s", self.folder.name, self.place)
         try:
             train(self.config, self.folder, self.choices, self.overrides, self.group)
-        except ClaimedError as claimed:
+        except RunLockedError as claimed:
             if not self.sweep:
                 log.error("yolograft: %s", claimed)
                 return 2

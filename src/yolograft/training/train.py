@@ -7,26 +7,26 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from yolograft.config.identity import identity
-from yolograft.errors import RefusedError, UserError
-from yolograft.files import remove_abandoned, replace_file
-from yolograft.stock.training import quiet
-from yolograft.text import PlainFormatter
-from yolograft.times import duration
-from yolograft.training.agent import tell_agent
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.build import with_absolute_path
+from yolograft.common.errors import RefusedError, UserError
+from yolograft.common.files import remove_abandoned, replace_file
+from yolograft.common.text import PlainFormatter
+from yolograft.common.times import duration
+from yolograft.compute.devices import Compute, resolve
+from yolograft.data.from_config import with_absolute_path
+from yolograft.runs.identity import identity
+from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.record import Record, first_fields, read_record
+from yolograft.runs.siblings import say_trained_shorter
+from yolograft.runs.weights_file import lacks_weights
+from yolograft.tracking import check_logger
+from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
-from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
-from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
-from yolograft.training.loggers import check_logger
-from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.run import Run
-from yolograft.training.siblings import say_trained_shorter
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
+from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +49,11 @@ def train(
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
             before the first step of a new run.
-        ClaimedError: Another living process trains this run.
+        RunLockedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with Claim(folder) as claim:
+    with RunLock(folder) as claim:
         remove_abandoned(folder, silent=0)  # nobody else writes here now
         for left in [*(folder / "checkpoints").glob("*.tmp"), *(folder / "checkpoints").glob("*.partial")]:
             left.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ def train(
 
 
 def _train_claimed(
-    claim: Claim, config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
+    claim: RunLock, config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
 ) -> dict[str, Any]:
     config = with_absolute_path(config)
     fields = first_fields(folder, config, choices, overrides)
@@ -101,7 +101,7 @@ def _train_claimed(
             finally:
                 if compute.processes > 1:  # the first process has kept the record, however it ended
                     record.fields = read_record(record.file) or record.fields
-    except ClaimedError:
+    except RunLockedError:
         raise  # the record is another process's now
     except StoppedError as stopped:
         record.end("stopped", stopped)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolograft.errors import UserError
-from yolograft.files import read_text, replace_file
-from yolograft.parsing import parse_json
-from yolograft.typed import whole
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_text, replace_file
+from yolograft.common.parsing import parse_json
+from yolograft.common.typed import whole
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from yolograft.times import duration
+from yolograft.common.times import duration
 from yolograft.training.module import LOSSES, DetectionTraining
 
 log = logging.getLogger(__name__)
