@@ -15,6 +15,7 @@ from yolograft.config.locations import conf_dir
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.runs import resolvers
+from yolograft.runs.spec import RunSpec
 from yolograft.training.train import train
 
 Trained = tuple[dict[str, Any], Path]
@@ -54,6 +55,6 @@ def run(tmp_path: Path) -> Callable[..., Trained]:
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
         validate("train", config)
-        return train(config, tmp_path / folder, choices, list(overrides), "tests"), tmp_path / folder
+        return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
 
     return _run

@@ -21,7 +21,7 @@ from yolograft.config.habits import quoted
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
 from yolograft.runs.links import refuse_links
-from yolograft.runs.spec import Job, check_folders, grid, job_of, sweep_folder, where_it_was
+from yolograft.runs.spec import RunSpec, check_folders, grid, run_spec, sweep_folder, where_it_was
 from yolograft.runs.writable import refuse_unwritable
 from yolograft.sweep.launchers.settings import launcher_model
 from yolograft.sweep.search_space import (
@@ -52,10 +52,10 @@ class CommandLine:
 
     arguments: list[str]
     sweep: bool = False
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[RunSpec] = field(default_factory=list)
     shown: str | None = None
     launcher: str = "basic"
-    probes: list[Job] = field(default_factory=list)
+    probes: list[RunSpec] = field(default_factory=list)
 
 
 def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
@@ -92,7 +92,7 @@ def _checked(command: str, flags: Flags) -> CommandLine:
             validate(command, config)
             if flags.cfg:
                 return CommandLine(list(arguments), shown=_shown(composed, flags))
-            single = [job_of(composed, config)] if command == "train" else []
+            single = [run_spec(composed, config)] if command == "train" else []
             refuse_unwritable(single)
             check_folders(single, None)
             refuse_links(job.folder for job in single)
@@ -104,13 +104,13 @@ def _checked(command: str, flags: Flags) -> CommandLine:
             every += parse([_seed_axis(seeds, every)])
         folder, before = sweep_folder(composed, every)
         search = _search(composed, every)
-        jobs: list[Job] = []
-        tried: list[Job] = []
+        jobs: list[RunSpec] = []
+        tried: list[RunSpec] = []
         for number, job in enumerate(probes(every) if search else grid(every)):
             composed = compose(command, parse(job))
             config = container_of(composed)
             validate(command, config)
-            jobs.append(job_of(composed, config, folder, number))
+            jobs.append(run_spec(composed, config, folder, number))
             if flags.cfg:  # of several runs the first
                 return CommandLine(list(arguments), shown=_shown(composed, flags))
         refuse_unwritable(jobs, sweep=True)

@@ -18,14 +18,14 @@ from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
 from yolograft.runs.record import read_record
-from yolograft.runs.spec import Job, choices_of
+from yolograft.runs.spec import RunSpec, choices_of
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.overview import place
 from yolograft.sweep.sweeper import GridSweeper
 from yolograft.sweep.tracking import say_what_waits
+from yolograft.training.start import start
 from yolograft.training.stopping import StoppedError, StopRequest, stoppable
-from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _main(line: CommandLine, stop: StopRequest) -> int:
     return SweepCallback.close() or _exit_code
 
 
-def _plan(line: CommandLine, jobs: list[Job], dropped: list[Dropped]) -> int:
+def _plan(line: CommandLine, jobs: list[RunSpec], dropped: list[Dropped]) -> int:
     """Show what the command would do."""
     from yolograft.sweep.plan import make_plan
     from yolograft.upstream.training import quiet
@@ -101,24 +101,22 @@ def _task(config: DictConfig) -> float:
     hydra_config = HydraConfig.get()
     sweep = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
-    task = Task(
+    spec = RunSpec(
         config=resolvers.job_config(config),
         folder=folder,
         choices=choices_of(hydra_config),
         overrides=list(hydra_config.overrides.task),
         group=folder.parent.name if sweep else str(config.project),
-        sweep=sweep,
-        place=place(folder) if sweep else "",
-        made=_made,
     )
+    shown = place(folder) if sweep else ""
     if sweep and config.isolate:
         from yolograft.sweep.isolation import run_isolated
 
         logs: Any = OmegaConf.to_container(hydra_config.job_logging, resolve=True)
-        _exit_code = run_isolated(task, logs)
+        _exit_code = run_isolated(spec, logs, place=shown)
     else:
         try:
-            _exit_code = task.run()
+            _exit_code = start(spec, sweep=sweep, place=shown, made=_made)
         finally:
             if not sweep:
                 say_what_waits(folder)

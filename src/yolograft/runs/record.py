@@ -19,6 +19,7 @@ from yolograft.common.files import read_text, replace_file
 from yolograft.common.parsing import json_document, parse_json
 from yolograft.common.typed import number, share, whole
 from yolograft.runs.lock import RunLock, owner
+from yolograft.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,7 @@ class Record:
     """The record of one run, rewritten atomically whenever something is known.
 
     Args:
-        folder: The run's folder.
-        identity: The run's identity.
-        fields: What is known at the start: name, choices, overrides, seed, epochs.
+        spec: The run.
         writes: Of several processes that train together only one writes.
 
     Attributes:
@@ -47,7 +46,8 @@ class Record:
         UserError: If the folder holds another run, or a record that cannot be read: it may be another run's.
     """
 
-    def __init__(self, folder: Path, identity: str, fields: dict[str, Any], *, writes: bool = True) -> None:
+    def __init__(self, spec: RunSpec, *, writes: bool = True) -> None:
+        folder, identity = spec.folder, spec.identity
         self.file, self.writes = folder / "run.json", writes
         try:
             previous = _read(self.file)
@@ -70,7 +70,7 @@ class Record:
         self.fields: dict[str, Any] = {
             "status": "running",
             "identity": identity,
-            **fields,
+            **first_fields(spec),
             "metrics": self.previous.get("metrics"),
             "data": self.previous.get("data"),
             "best_epoch": self.previous.get("best_epoch"),
@@ -210,16 +210,14 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def first_fields(
-    folder: Path, config: Mapping[str, Any], choices: Mapping[str, str], overrides: list[str]
-) -> dict[str, Any]:
+def first_fields(spec: RunSpec) -> dict[str, Any]:
     """Return what is known of a run before anything is computed."""
     return {
-        "name": folder.name,
-        "choices": dict(choices),
-        "overrides": overrides,
-        "seed": config["seed"],
-        "epochs": config["epochs"],
+        "name": spec.name,
+        "choices": dict(spec.choices),
+        "overrides": spec.overrides,
+        "seed": spec.config["seed"],
+        "epochs": spec.config["epochs"],
     }
 
 
@@ -229,25 +227,30 @@ def attempts(record: Mapping[str, Any]) -> int:
     return counted if isinstance(counted, int) else int(record.get("status") == "failed")
 
 
-def record_death(folder: Path, identity: str, fields: dict[str, Any], error: BaseException) -> bool:
+def record_death(spec: RunSpec, error: BaseException) -> bool:
     """Write into run.json that the run's process died, for it.
 
     Args:
-        folder: The run's folder.
-        identity: The run's identity.
-        fields: What is known of the run, should its process not even have begun its record.
+        spec: The run, whose process may not even have begun its record.
         error: What became of the process.
 
     Returns:
         Whether it was written: the run may be finished, or another process may have taken it up.
     """
+    folder, identity = spec.folder, spec.identity
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with RunLock(folder):
             told = read_record(folder / "run.json")
             if told and (told.get("identity") != identity or told.get("status") == "finished"):
                 return False
-            known = told or {"identity": identity, **fields, "epochs_done": 0, "metrics": None, "started": _now()}
+            known = told or {
+                "identity": identity,
+                **first_fields(spec),
+                "epochs_done": 0,
+                "metrics": None,
+                "started": _now(),
+            }
             end = {"status": "failed", "error": _details(error), "attempts": attempts(known) + 1, "finished": _now()}
             replace_file(folder / "run.json", json_document({**known, **end}))
     except (UserError, OSError) as problem:

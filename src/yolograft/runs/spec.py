@@ -1,10 +1,11 @@
-"""What a sweep's command line means: its runs, composed once."""
+"""What to train and where: `RunSpec`, and the folders that runs and sweeps have."""
 
 import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +27,27 @@ _LONGEST_FILE_NAME = 255
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run that a command asks for.
+class RunSpec:
+    """One run: what to train, and where. Plain data that any process can be given.
 
     Attributes:
-        overrides: What Hydra makes its config from, without Hydra's own keys.
-        folder: The run's folder.
-        identity: The run's identity.
-        choices: The option chosen in each config group.
         config: The resolved config as plain containers, without Hydra's own key.
+        folder: The run's folder.
+        choices: The option chosen in each config group.
+        overrides: What Hydra makes the config from, without Hydra's own keys.
+        group: The sweep's name, or the project of a single run.
     """
 
-    overrides: list[str]
-    folder: Path
-    identity: str
-    choices: dict[str, str]
     config: dict[str, Any]
+    folder: Path
+    choices: dict[str, str]
+    overrides: list[str]
+    group: str = ""
+
+    @cached_property
+    def identity(self) -> str:
+        """The run's identity; see `runs.identity`."""
+        return identity(self.config)
 
     @property
     def name(self) -> str:
@@ -49,24 +55,24 @@ class Job:
         return self.folder.name
 
 
-def job_of(composed: DictConfig, config: dict[str, Any], folder: Path | None = None, number: int = 0) -> Job:
-    """Return the job that a composed config describes.
+def run_spec(composed: DictConfig, config: dict[str, Any], sweep: Path | None = None, number: int = 0) -> RunSpec:
+    """Return the run that a composed config describes.
 
     Args:
         composed: The config with Hydra's own key.
         config: The same, resolved and without that key.
-        folder: The sweep's folder; None for a single run.
-        number: The job's place in its sweep.
+        sweep: The sweep's folder; None for a single run.
+        number: The run's place in its sweep.
     """
     with flag_override(composed, ["struct", "readonly"], False):
         composed.hydra.job.num, composed.hydra.job.id = number, str(number)
-    own = OmegaConf.select(composed, "hydra.run.dir" if folder is None else "hydra.sweep.subdir")
-    return Job(
-        overrides=[str(text) for text in composed.hydra.overrides.task],
-        folder=Path(own) if folder is None else folder / own,
-        identity=identity(config),
-        choices=choices_of(composed.hydra),
+    own = OmegaConf.select(composed, "hydra.run.dir" if sweep is None else "hydra.sweep.subdir")
+    return RunSpec(
         config=config,
+        folder=Path(own) if sweep is None else sweep / own,
+        choices=choices_of(composed.hydra),
+        overrides=[str(text) for text in composed.hydra.overrides.task],
+        group=str(config["project"]) if sweep is None else sweep.name,
     )
 
 
@@ -115,7 +121,7 @@ def sweep_folder(config: DictConfig, overrides: Sequence[Override]) -> tuple[Pat
     return _SWEEPS / name, _SWEEPS / before
 
 
-def where_it_was(jobs: Sequence[Job], before: Path) -> list[Job]:
+def where_it_was(jobs: Sequence[RunSpec], before: Path) -> list[RunSpec]:
     """Return the jobs in the folder that their sweep had before, where some of them are there: they go on there."""
     if not jobs or before == (folder := jobs[0].folder.parent) or (folder / LEDGER).exists():
         return list(jobs)
@@ -129,7 +135,7 @@ def where_it_was(jobs: Sequence[Job], before: Path) -> list[Job]:
     return [replace(job, folder=before / job.name) for job in jobs]
 
 
-def check_folders(jobs: Sequence[Job], sweep: Path | None) -> None:
+def check_folders(jobs: Sequence[RunSpec], sweep: Path | None) -> None:
     """Refuse folders in which the runs could not be told apart, or that cannot be made.
 
     Args:
@@ -140,7 +146,7 @@ def check_folders(jobs: Sequence[Job], sweep: Path | None) -> None:
         UserError: Naming the key that makes the folder.
     """
     key = "hydra.run.dir" if sweep is None else "hydra.sweep.subdir"
-    taken: dict[str, Job] = {}
+    taken: dict[str, RunSpec] = {}
     for job in jobs:
         named = next((k for k in ("name", "project") if len(str(job.config.get(k))) > _LONGEST_NAME), None)
         said = f"{named}={job.config[named]}" if named else f"{key}={job.folder}"

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 
 from yolograft.common.errors import UserError
-from yolograft.runs.spec import Job
+from yolograft.runs.spec import RunSpec
 
 
-def refuse_unwritable(jobs: Sequence[Job], *, sweep: bool = False) -> None:
+def refuse_unwritable(jobs: Sequence[RunSpec], *, sweep: bool = False) -> None:
     """Refuse runs whose folders cannot be made where they belong.
 
     Args:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from yolograft.common.files import read_regular
 from yolograft.common.text import plain
 from yolograft.runs.record import read_record
-from yolograft.runs.spec import Job
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.ledger import Ledger, renew
 from yolograft.sweep.tracking import log_tables, say_what_waits
 
@@ -87,7 +87,7 @@ def _render(folder: Path, *, page: bool = True, shown: bool = False) -> list[Pat
         return []
 
 
-def _reason(job: Job, state: str) -> str:
+def _reason(job: RunSpec, state: str) -> str:
     """Say why a run did not finish, with the last lines of what it has said."""
     error = (read_record(job.folder / "run.json") or {}).get("error")
     if not error:

@@ -34,7 +34,7 @@ from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import read_record
 from yolograft.runs.resolvers import job_config
-from yolograft.runs.spec import Job, job_of
+from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
 from yolograft.sweep.search_space import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
@@ -59,7 +59,7 @@ class Proposal:
 
     number: int
     params: dict[str, Any]
-    job: Job
+    job: RunSpec
 
 
 class OptunaSweeper(Sweeper):
@@ -75,7 +75,7 @@ class OptunaSweeper(Sweeper):
         self.launched = 0
         self.tried: set[str] = set()
         self.refused: set[tuple[Any, ...]] = set()
-        self.jobs: dict[tuple[Any, ...], Job] = {}
+        self.jobs: dict[tuple[Any, ...], RunSpec] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context and make the launcher."""
@@ -276,13 +276,13 @@ class OptunaSweeper(Sweeper):
             return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         return [trial for trial in self._trials() if trial.state == TrialState[name]]
 
-    def _job(self, params: dict[str, Any]) -> Job:
+    def _job(self, params: dict[str, Any]) -> RunSpec:
         key = tuple(params[name] for name in self.space)
         if key not in self.jobs:
             self.jobs[key] = self._composed([*self.fixed, *(f"{name}={params[name]}" for name in self.space)])
         return self.jobs[key]
 
-    def _composed(self, overrides: Sequence[str]) -> Job:
+    def _composed(self, overrides: Sequence[str]) -> RunSpec:
         """Compose and check a run.
 
         Raises:
@@ -293,7 +293,7 @@ class OptunaSweeper(Sweeper):
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         config = job_config(composed)
         validate("train", config)
-        job = job_of(composed, config, self.folder)
+        job = run_spec(composed, config, self.folder)
         refuse_links([job.folder])
         return job
 

@@ -14,7 +14,7 @@ from yolograft.common.parsing import json_document
 from yolograft.common.text import gflops_text, markup
 from yolograft.common.times import duration
 from yolograft.runs.record import read_record
-from yolograft.runs.spec import Job
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
@@ -89,7 +89,7 @@ class Plan:
         console.print(markup(f"{len(left)} of {len(self.runs)} runs to train, {total}. {self.basis}"))
 
 
-def make_plan(jobs: Sequence[Job], dropped: Sequence[Dropped]) -> Plan:
+def make_plan(jobs: Sequence[RunSpec], dropped: Sequence[Dropped]) -> Plan:
     """Look at what a command would do; trains nothing, and makes no run's folder.
 
     Args:
@@ -111,12 +111,12 @@ def make_plan(jobs: Sequence[Job], dropped: Sequence[Dropped]) -> Plan:
     return Plan(runs, basis)
 
 
-def _planned(job: Job, state: str, reason: str, known: Measurer, seconds: float) -> Planned:
+def _planned(job: RunSpec, state: str, reason: str, known: Measurer, seconds: float) -> Planned:
     left = None if math.isnan(seconds) else seconds
     return Planned(job.name, state, reason, known.variant(job.config), left, dict(job.choices), list(job.overrides))
 
 
-def _epochs_left(job: Job) -> int:
+def _epochs_left(job: RunSpec) -> int:
     record = read_record(job.folder / "run.json") or {}
     done = record.get("epochs_done") or 0 if record.get("identity") == job.identity else 0
     return max(int(job.config["epochs"]) - int(done), 0)
@@ -136,7 +136,7 @@ class _Pace:
     measurer: Measurer
     images: bool
 
-    def __call__(self, job: Job) -> float:
+    def __call__(self, job: RunSpec) -> float:
         """Return the seconds of one epoch of a job; nan where the number of images is not known."""
         work = _images(self.measurer.data(job.config), job.config["fraction"]) if self.images else 1.0
         return self.seconds * self.measurer.variant(job.config).gflops * work
@@ -148,7 +148,7 @@ def _images(data: Data, fraction: float) -> float:
     return data.train * fraction + data.val * _VALIDATION
 
 
-def _seconds_per_epoch(jobs: Sequence[Job], todo: Sequence[Job], known: Measurer) -> tuple[_Pace, str]:
+def _seconds_per_epoch(jobs: Sequence[RunSpec], todo: Sequence[RunSpec], known: Measurer) -> tuple[_Pace, str]:
     """Return how long epochs take, from the sweep's own finished runs, or else from a short measurement."""
     done = [job for job in jobs if job not in todo]
     paces = []

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from yolograft.common.text import plain
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.identity import variant_name
+from yolograft.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -54,21 +55,14 @@ class Tracked:
     remember: Callable[[dict[str, Any]], None] = lambda memory: None
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], folder: Path, record: Mapping[str, Any], group: str) -> "Tracked":
-        """Return a run without what a logger remembers of earlier starts.
-
-        Args:
-            config: The resolved config.
-            folder: The run's folder.
-            record: The content of run.json.
-            group: The sweep's name, or the project of a single run.
-        """
+    def of(cls, spec: RunSpec) -> "Tracked":
+        """Return a run without what a logger remembers of earlier starts."""
         return cls(
-            folder=folder,
-            name=variant_name(record["choices"], config, record["overrides"]),
-            group=group,
-            choices={name: choice for name, choice in record["choices"].items() if name != "logger"},
-            config={key: value for key, value in config.items() if key != "logger"},
+            folder=spec.folder,
+            name=variant_name(spec.choices, spec.config, spec.overrides),
+            group=spec.group,
+            choices={name: choice for name, choice in spec.choices.items() if name != "logger"},
+            config={key: value for key, value in spec.config.items() if key != "logger"},
         )
 
     @property

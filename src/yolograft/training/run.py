@@ -28,6 +28,7 @@ from yolograft.model.detector import Detector, build_detector, gflops, parts_par
 from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.runs.record import Record
+from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import RunLogger, Tracked
@@ -66,24 +67,30 @@ class Run:
     """One start of a run.
 
     Attributes:
-        config: The resolved config as plain containers.
-        folder: The run's folder.
+        spec: What to train, and where.
         record: Its run.json.
         compute: Device, precision, threads, workers.
-        group: The sweep's name, or the project of a single run.
         stop: Whether the process was asked to stop.
         rank: Which of the processes that train together this is.
         logger: The logger of the `logger` group, while the run trains.
     """
 
-    config: dict[str, Any]
-    folder: Path
+    spec: RunSpec
     record: Record
     compute: Compute
-    group: str
     stop: StopRequest
     rank: int = 0
     logger: RunLogger | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config."""
+        return self.spec.config
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.spec.folder
 
     def train(self) -> None:
         """Train, measure the best weights, draw; one run of the logger, which learns how it ended."""
@@ -104,7 +111,7 @@ class Run:
         """Return this run as its logger sees it."""
         fields, kind = self.record.fields, self.config["logger"]["kind"]
         return replace(
-            Tracked.of(self.config, self.folder, fields, self.group),
+            Tracked.of(self.spec),
             memory=fields["loggers"].get(kind, {}),
             remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
         )
