@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
 from yolograft.config.suggestions import did_you_mean
 from yolograft.model.spec import GROUPS, check_setting
@@ -86,16 +87,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if not isinstance(content, dict):
             raise UserError(f"from={folder}: {file} holds no settings of a run")
         found.append(content)
-    return found[0], found[1]
+    return found[0], update_config(found[1])
 
 
 def _choices(folder: Path, record: Mapping[str, Any], keys: set[str]) -> list[str]:
     """Return the options that a run has chosen, as overrides, but for the groups that the person chooses."""
     loader = GlobalHydra.instance().config_loader()
     told = record.get("choices")
+    told = update_choices(told) if isinstance(told, dict) else {}
     chosen = []
     for group in (path.name for path in sorted(conf_dir().iterdir()) if path.is_dir() and path.name != "hydra"):
-        option = told.get(group) if isinstance(told, dict) else None
+        option = told.get(group)
         if option is None or group in keys or group in _LEFT_OUT:
             continue
         known = loader.get_group_options(group)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from yolograft.common.errors import UserError
+from yolograft.config.former import PROGRESSIVE
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups
 from yolograft.config.suggestions import did_you_mean
@@ -98,7 +99,8 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     try:
         config = hydra_compose(command, choices)
     except (HydraException, OmegaConfBaseException):
-        return first_line(error)
+        said = first_line(error)
+        return f"{said}{PROGRESSIVE}" if "callbacks/progressive" in said else said  # an experiment of before
     keys = list(_flat_keys(config))
     known_groups = groups(command)
     for override in overrides:
