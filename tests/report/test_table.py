@@ -6,7 +6,8 @@ import pytest
 
 from yolograft.analysis.collect import collect
 from yolograft.analysis.columns import duration
-from yolograft.analysis.comparison import Comparison, Row, compare
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table, table
 from yolograft.common.errors import UserError
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from yolograft.analysis.comparison import METRICS, Row
+from yolograft.analysis.comparison import METRICS
 from yolograft.analysis.effects import Effect
+from yolograft.analysis.row import Row
 from yolograft.common.text import gflops_text
 
 PARTS = ("backbone", "context", "neck", "head")
