@@ -10,7 +10,7 @@ from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
-from yolograft.config.suggestions import did_you_mean
+from yolograft.common.suggestions import did_you_mean
 
 METRIC = "mAP50-95"
 METRICS = ("mAP50-95", "mAP50", "precision", "recall")

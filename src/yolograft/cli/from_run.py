@@ -18,8 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.locations import conf_dir
-from yolograft.config.suggestions import did_you_mean
 from yolograft.model.spec import GROUPS, check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.common.errors import UserError
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
 from yolograft.config.signature import options
-from yolograft.config.suggestions import did_you_mean
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.
 PART_GROUPS = ("backbone", "context", "neck", "head", "loss", "dataset")
