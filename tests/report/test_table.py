@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from yolograft.analysis.collect import collect
-from yolograft.analysis.comparison import Comparison, Row, compare
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table, table
 from yolograft.common.errors import UserError
 from yolograft.common.times import duration

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from yolograft.analysis.comparison import Row
 from yolograft.analysis.effects import Effect
+from yolograft.analysis.row import Row
 from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
 from yolograft.common.parts import PARTS
 

@@ -1,12 +1,13 @@
 """Runs compared: the one object that every form and picture of a report is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from yolograft.analysis.cautions import Caution, cautions, nothing_detected
+from yolograft.analysis.cautions import Caution, cautions
 from yolograft.analysis.collect import Run, Waiting
 from yolograft.analysis.effects import Effects, Observation, estimate
-from yolograft.analysis.statistics import Difference, Summary, corrected, paired, relative, summarize
+from yolograft.analysis.row import Row, nothing_detected
+from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
 from yolograft.common.metrics import COSTS, METRIC, METRICS
@@ -14,34 +15,6 @@ from yolograft.config.suggestions import did_you_mean
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One variant in the comparison.
-
-    Attributes:
-        variant: The variant, with its runs.
-        statistics: Each metric over the finished runs; without those that no run has.
-        baseline: Whether it is a baseline.
-        reference: Label of the variant that it is compared with; None for a baseline, and where there is none.
-        difference: The comparison's metric minus the reference's; None also where they have no seed in common.
-        relative: Cost by cost (`COSTS`), how much more than the reference's, as a share.
-        confounds: Settings beside the varied groups in which it differs from the reference, `epochs (50, not 100)`.
-    """
-
-    variant: Variant
-    statistics: Mapping[str, Summary]
-    baseline: bool = False
-    reference: str | None = None
-    difference: Difference | None = None
-    relative: Mapping[str, float] = field(default_factory=dict)
-    confounds: tuple[str, ...] = ()
-
-    @property
-    def n(self) -> int:
-        """Number of finished runs."""
-        return len(self.variant.finished)
 
 
 @dataclass(frozen=True)

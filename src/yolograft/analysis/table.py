@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from yolograft.analysis.columns import Column, all_columns, setting_column
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.condition import Condition
+from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
 from yolograft.common.metrics import COSTS, METRICS

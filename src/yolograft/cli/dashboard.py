@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from yolograft.cli.app import config_of
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file, user_path
+from yolograft.common.files import atomic_write, user_path
 from yolograft.common.parsing import json_document
 
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         if not file.parent.is_dir():
             raise UserError(f"file={file}: there is no folder {file.parent}")
         try:
-            print(replace_file(file, json_document(specification(made))))
+            print(atomic_write(file, json_document(specification(made))))
         except OSError as error:
             raise UserError(f"file={file}: cannot be written: {error.strerror}") from error
         return 0

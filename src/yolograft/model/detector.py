@@ -145,7 +145,7 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         giver = giver if group == "context" else label
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
-    probe(detector)
+    probe(detector, detector.spec)
     return detector
 
 

@@ -91,7 +91,7 @@ class Measurer:
             with torch.device("meta"):
                 model = build(config, nc)
             model.model.to_empty(device="cpu")  # drawing weights would take longer than all that is measured
-            probe(model)
+            probe(model, model.spec)
             self._variants[key] = Variant(
                 params=sum(p.numel() for p in model.parameters()),
                 parts=parts_params(model),

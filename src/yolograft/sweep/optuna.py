@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.common.text import markup, plain
@@ -323,7 +323,7 @@ class OptunaSweeper(Sweeper):
             ],
             "search": self.signature,
         }
-        replace_file(
+        atomic_write(
             self.folder / RESULT,
             json_document(result),
         )

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolograft.analysis.comparison import Row
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
 from yolograft.common.metrics import COSTS, METRICS
 from yolograft.common.text import csv_cell

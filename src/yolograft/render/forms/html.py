@@ -10,7 +10,8 @@ from typing import Any
 
 from yolograft import __version__
 from yolograft.analysis.columns import EFFECT_HEADINGS, effect_cells
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Samples
 from yolograft.analysis.table import Table
 from yolograft.common.metrics import METRICS

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from yolograft.analysis.collect import Run
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from yolograft.analysis.columns import Column
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
 from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
