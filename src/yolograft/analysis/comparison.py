@@ -10,12 +10,8 @@ from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import COSTS, METRIC, METRICS
 from yolograft.common.suggestions import did_you_mean
-
-METRIC = "mAP50-95"
-METRICS = ("mAP50-95", "mAP50", "precision", "recall")
-COSTS = ("params", "gflops", "size", "seconds", "images_per_second")
-"""What a variant costs, by the name of its property."""
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
@@ -242,7 +238,7 @@ def _ties(key: str, variant: Variant) -> bool:
 def _compared(row: Row, reference: Row, wanted: Mapping[str, str], made: Variants, metric: str) -> Row:
     own, other = row.variant, reference.variant
     ours, theirs = row.statistics.get(metric), reference.statistics[metric]
-    costs = {name: relative(getattr(own, name), getattr(other, name)) for name in COSTS}
+    costs = {name: relative(own.cost(name), other.cost(name)) for name in COSTS}
     return replace(
         row,
         reference=other.label,

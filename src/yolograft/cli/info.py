@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yolograft.cli.app import config_of
+from yolograft.common.parts import PARTS
 from yolograft.common.text import gflops_text, markup
 
 
@@ -23,9 +24,9 @@ def main(arguments: list[str]) -> int:
 
 def describe(config: dict[str, Any]) -> dict[str, Any]:
     """Return parameters, GFLOPs, pyramid and parts of the variant that a config chooses."""
-    from yolograft.model.detector import GROUPS, ModelSpec, build_detector, gflops, parts_params
+    from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
 
-    parts = {group: config[group] for group in GROUPS}
+    parts = {group: config[group] for group in PARTS}
     packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
     model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
     return {
@@ -36,7 +37,7 @@ def describe(config: dict[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
-        "choices": {k: config["choices"][k] for k in (*GROUPS, "scale")},
+        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from yolograft.cli.app import config_of
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
+from yolograft.common.metrics import METRIC
 from yolograft.common.text import plain
 
 
@@ -14,7 +15,7 @@ def main(arguments: list[str]) -> int:
     """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
     config = config_of("report", arguments)
     from yolograft.analysis.collect import collect, is_sweep, not_begun
-    from yolograft.analysis.comparison import METRIC, compare
+    from yolograft.analysis.comparison import compare
     from yolograft.analysis.table import check_words, table
     from yolograft.analysis.variants import variants
 

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 from rich.console import Console
 from rich.table import Table
 
-from yolograft.analysis.columns import duration
 from yolograft.cli.app import config_of
 from yolograft.common.files import user_path
 from yolograft.common.text import markup
+from yolograft.common.times import duration
 from yolograft.sweep.overview import Overview, overview
 
 _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropped")

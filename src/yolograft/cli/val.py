@@ -13,6 +13,7 @@ from rich.table import Table
 from yolograft.cli.app import config_of
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
+from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup, plain
 
 
@@ -98,7 +99,7 @@ def _plots_folder(weights: Path, measured: str) -> Path:
 def _print(answer: dict[str, Any]) -> None:
     title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
     table = Table()
-    columns = ("precision", "recall", "mAP50", "mAP50-95")
+    columns = EPOCH_METRICS
     for name in ("class", *columns):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in [("all", answer), *answer["per_class"].items()]:  # a class may be called so too

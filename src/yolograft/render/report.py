@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from yolograft.analysis.collect import collect, not_begun
-from yolograft.analysis.comparison import METRIC, compare
+from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import Table, table
 from yolograft.common.files import atomic_write
+from yolograft.common.metrics import METRIC
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression
+from yolograft.common.metrics import BUILT, METRICS
 from yolograft.common.nested import dotted
+from yolograft.common.parts import PARTS
 from yolograft.runs.spec import RunSpec
 
-PARTS = ("backbone", "context", "neck", "head")
-MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PARTS))
+MEASURED = (*BUILT, *(f"{part}_params" for part in PARTS))
 """Costs that are known before training, once the variant is built."""
 
 Dropped = tuple[RunSpec, str]
@@ -36,6 +38,8 @@ def select(jobs: Sequence[RunSpec]) -> tuple[list[RunSpec], list[Dropped]]:
     for job in jobs:  # all are refused before any variant is built
         if (text := job.config["constraint"]) is not None:
             shown = [*MEASURED, *job.choices, *(key for key in _settings(job) if "." not in key)]
+            if late := [name for name in constraints[text].names if name in METRICS]:
+                raise UserError(f"constraint={text}: {late[0]} is known only after training; report takes it in filter=")
             constraints[text].check_names([*MEASURED, *_settings(job)], list(dict.fromkeys(shown)))
     kept: list[RunSpec] = []
     dropped: list[Dropped] = []
