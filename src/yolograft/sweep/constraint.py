@@ -39,7 +39,9 @@ def select(jobs: Sequence[RunSpec]) -> tuple[list[RunSpec], list[Dropped]]:
         if (text := job.config["constraint"]) is not None:
             shown = [*MEASURED, *job.choices, *(key for key in _settings(job) if "." not in key)]
             if late := [name for name in constraints[text].names if name in METRICS]:
-                raise UserError(f"constraint={text}: {late[0]} is known only after training; report takes it in filter=")
+                raise UserError(
+                    f"constraint={text}: {late[0]} is known only after training; report takes it in filter="
+                )
             constraints[text].check_names([*MEASURED, *_settings(job)], list(dict.fromkeys(shown)))
     kept: list[RunSpec] = []
     dropped: list[Dropped] = []
