@@ -6,10 +6,12 @@ from functools import partial
 from typing import Any
 
 from yolograft.analysis.columns import Column, all_columns, setting_column
-from yolograft.analysis.comparison import METRICS, Comparison, Row
+from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.condition import Condition
+from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import COSTS, METRICS
 from yolograft.config.suggestions import did_you_mean
 
 
@@ -111,8 +113,8 @@ def check_words(
 def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     """What is shown unless told otherwise; a column that is empty or says nothing is left out."""
     groups = comparison.groups or ("variant",)
-    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "told", *METRICS, "params", "gflops"]
-    names += ["size", "seconds", "images_per_second", "parts", "status"]
+    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "told", *METRICS, *COSTS]
+    names += ["parts", "status"]
 
     def says_something(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}

@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yolograft.cli.command_line import CommandLine
     from yolograft.config.schema import Strict
 
 
@@ -43,9 +42,9 @@ class Command:
     folders: Folders | None = None
     notes: tuple[str, ...] = ()
 
-    def load_function(self) -> "Callable[[CommandLine], int]":
-        """Import the function that runs the command."""
-        found: Callable[[CommandLine], int] = _load(self.function)
+    def load_function(self) -> Callable[..., int]:
+        """Import the function that runs the command; it takes a `CommandLine`."""
+        found: Callable[..., int] = _load(self.function)
         return found
 
     def load_schema(self) -> "type[Strict]":

@@ -1,11 +1,11 @@
 """`yolograft dashboard`: the saved workspace and the report of a sweep in W&B."""
 
 from importlib.util import find_spec
-from typing import Literal
 
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file, user_path
+from yolograft.common.files import atomic_write, user_path
+from yolograft.common.metrics import Metric
 from yolograft.common.parsing import json_document
 from yolograft.config.schema import Strict, Text
 
@@ -14,7 +14,7 @@ class DashboardConfig(Strict):
     """The config of `yolograft dashboard`."""
 
     runs: str | list[str] | None
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    metric: Metric
     project: Text
     entity: str | None
     name: Text | None
@@ -44,7 +44,7 @@ def main(line: CommandLine) -> int:
         if not file.parent.is_dir():
             raise UserError(f"file={file}: there is no folder {file.parent}")
         try:
-            print(replace_file(file, json_document(specification(made))))
+            print(atomic_write(file, json_document(specification(made))))
         except OSError as error:
             raise UserError(f"file={file}: cannot be written: {error.strerror}") from error
         return 0

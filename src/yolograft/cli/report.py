@@ -8,6 +8,7 @@ from typing import Literal
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
+from yolograft.common.metrics import METRIC, Metric
 from yolograft.common.text import plain
 from yolograft.config.schema import Strict, Text
 
@@ -16,7 +17,7 @@ class ReportConfig(Strict):
     """The config of `yolograft report`."""
 
     runs: str | list[str]
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    metric: Metric
     baseline: Text | None
     columns: str | list[str] | None
     sort: Text | None
@@ -29,7 +30,7 @@ def main(line: CommandLine) -> int:
     """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
     config = line.config
     from yolograft.analysis.collect import collect, is_sweep, not_begun
-    from yolograft.analysis.comparison import METRIC, compare
+    from yolograft.analysis.comparison import compare
     from yolograft.analysis.table import check_words, table
     from yolograft.analysis.variants import variants
 

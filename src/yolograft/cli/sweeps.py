@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Literal
 
-from yolograft.analysis.columns import duration
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.files import user_path
 from yolograft.common.text import markup
+from yolograft.common.times import duration
 from yolograft.config.schema import Strict, Text
 from yolograft.sweep.overview import Overview, overview
 

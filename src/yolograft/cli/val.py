@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
+from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup, plain
 from yolograft.config.schema import Imgsz
 
@@ -116,7 +117,7 @@ def _print(answer: dict[str, Any]) -> None:
 
     title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
     table = Table()
-    columns = ("precision", "recall", "mAP50", "mAP50-95")
+    columns = EPOCH_METRICS
     for name in ("class", *columns):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in [("all", answer), *answer["per_class"].items()]:  # a class may be called so too

@@ -6,12 +6,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.common.errors import UserError
+from yolograft.common.parts import MODEL_GROUPS
 from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions, Strict
 from yolograft.config.signature import options
 from yolograft.config.suggestions import did_you_mean
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.
-PART_GROUPS = ("backbone", "context", "neck", "head", "loss", "dataset")
+PART_GROUPS = (*MODEL_GROUPS, "dataset")
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 

@@ -160,7 +160,7 @@ def _above(lines: Sequence[str], line: int) -> str:
 
 def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, str | None]]:
     plain: Any = OmegaConf.to_container(config, resolve=False)
-    for name in config:
+    for name in map(str, config):
         key = f"{prefix}{name}"
         if isinstance(plain[name], dict) and plain[name]:
             yield key, None

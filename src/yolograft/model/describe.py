@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yolograft.common.parts import PARTS
 from yolograft.common.text import gflops_text
-from yolograft.model.detector import GROUPS, ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
 
 
 def describe(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: If the parts do not fit each other.
     """
-    parts = {group: config[group] for group in GROUPS}
+    parts = {group: config[group] for group in PARTS}
     packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
     model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
     return {
@@ -32,5 +33,5 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
-        "choices": {k: config["choices"][k] for k in (*GROUPS, "scale")},
+        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
     }

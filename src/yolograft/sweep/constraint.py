@@ -7,11 +7,12 @@ from typing import Any
 from yolograft.common import expression
 from yolograft.common.errors import UserError
 from yolograft.common.expression import SIGNS
+from yolograft.common.metrics import BUILT
+from yolograft.common.parts import PARTS
 from yolograft.config.suggestions import did_you_mean
 from yolograft.runs.spec import RunSpec
 
-PARTS = ("backbone", "context", "neck", "head")
-MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PARTS))
+MEASURED = (*BUILT, *(f"{part}_params" for part in PARTS))
 """What is known of a variant only when it was built."""
 
 Dropped = tuple[RunSpec, str]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import Logger
 
+from yolograft.common.metrics import METRICS, RECORDED_COSTS
 from yolograft.common.text import plain
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.identity import variant_name
@@ -21,15 +22,10 @@ Status = Literal["finished", "failed", "stopped"]
 #: Fields of run.json that are summed up beside the curves, under the same names everywhere.
 _SUMMARY = (
     "status",
-    "params",
-    "gflops",
-    "size",
     "best_epoch",
     "epochs_done",
-    "images_per_second",
-    "seconds",
+    *RECORDED_COSTS,
 )
-METRICS = ("mAP50-95", "mAP50", "precision", "recall")
 
 
 @dataclass(frozen=True)
