@@ -116,7 +116,7 @@ def descriptions() -> dict[str, Attack]:
         "timm.models.load_checkpoint": foreign,
         "timm.data.create_dataset": foreign,
         "yolograft.model.weights.load_weights": foreign,
-        "yolograft.model.weights.replace_file": foreign,
+        "yolograft.model.weights.atomic_write": foreign,
         "yolograft.model.weights.json": "has no",
         "yolograft.model.weights.Path": foreign,
         "yolograft.model.spec.ModelSpec": foreign,
@@ -175,7 +175,7 @@ def descriptions() -> dict[str, Attack]:
         *(
             "yolograft.upstream.data.run_recipe",
             "yolograft.training.train.train",
-            "yolograft.common.files.replace_file",
+            "yolograft.common.files.atomic_write",
         ),
         *(
             f"{sources}.shapes.cache_dir",

@@ -10,7 +10,8 @@ import yaml
 
 from yolograft import __version__
 from yolograft.analysis.collect import Run, collect
-from yolograft.analysis.comparison import Comparison, Row, compare
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.row import Row
 from yolograft.runs import lock as claim
 
 # backbone, neck → params, mAP50-95

@@ -17,7 +17,7 @@ from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import compare_images, saved
 from yolograft.analysis.table import table
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.parsing import json_document, parse_json
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
@@ -385,7 +385,7 @@ def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
     record = Record(spec(tmp_path, "\ud800"))
     record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
     assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
-    replace_file(tmp_path / "a.json", json_document({"\udfff": "é"}))
+    atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
 

@@ -18,14 +18,15 @@ from omegaconf.errors import OmegaConfBaseException
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
-from yolograft.config.suggestions import did_you_mean
-from yolograft.model.spec import GROUPS, check_setting
+from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 
 _COMMAND = "train"
-_MODEL = (*GROUPS, "loss", "scale")
+_MODEL = (*MODEL_GROUPS, "scale")
 
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}
@@ -37,7 +38,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     """Replace `from=FOLDER` by the overrides that make that run's settings; the person's own come after and win.
 
     Args:
-        command: A name of `schema.COMMANDS`; `train` alone takes `from`.
+        command: A name of `COMMANDS`; `train` alone takes `from`.
         arguments: What follows it on the command line.
 
     Raises:

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from yolograft.analysis.collect import collect, not_begun
-from yolograft.analysis.comparison import METRIC, compare
+from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import Table, table
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
+from yolograft.common.metrics import METRIC
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex
@@ -114,7 +115,7 @@ def write(shown: Table, folder: Path, *, page: bool = True) -> list[Path]:
     written = []
     for name, form in _TEXTS.items():
         try:
-            written.append(replace_file(folder / name, form(shown).encode("utf-8", "backslashreplace")))
+            written.append(atomic_write(folder / name, form(shown).encode("utf-8", "backslashreplace")))
         except OSError as error:
             log.warning("%s not written: %s", folder / name, error.strerror or error)
     if page:

@@ -26,17 +26,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
+from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
+from yolograft.config.schema import TrainConfig
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import read_record
 from yolograft.runs.resolvers import job_config
 from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
-from yolograft.sweep.search_space import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
+from yolograft.sweep.search_space import DIRECTIONS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
@@ -292,7 +294,7 @@ class OptunaSweeper(Sweeper):
         assert self.config is not None
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         config = job_config(composed)
-        validate("train", config)
+        validate(TrainConfig, config)
         job = run_spec(composed, config, self.folder)
         refuse_links([job.folder])
         return job
@@ -322,7 +324,7 @@ class OptunaSweeper(Sweeper):
             ],
             "search": self.signature,
         }
-        replace_file(
+        atomic_write(
             self.folder / RESULT,
             json_document(result),
         )

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.compute.devices import Compute
 from yolograft.model.detector import Detector
 from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
@@ -225,7 +226,7 @@ class DetectionTraining(pl.LightningModule):
         return {
             "epoch": self.epoch + 1,
             **{f"train/{name}": float(value) for name, value in self.train_losses.items()},
-            **{f"metrics/{name}": self.metrics[name] for name in ("precision", "recall", "mAP50", "mAP50-95")},
+            **{f"metrics/{name}": self.metrics[name] for name in EPOCH_METRICS},
             **{f"val/{name}": float(value) for name, value in self.val_losses.items()},
             **rates,
         }

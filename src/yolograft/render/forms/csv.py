@@ -5,8 +5,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolograft.analysis.comparison import COSTS, METRICS, Row
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
+from yolograft.common.metrics import COSTS, METRICS
 from yolograft.common.text import csv_cell
 from yolograft.render.forms.json import run_record, variant_record
 

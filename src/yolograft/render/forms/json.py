@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from yolograft.analysis.collect import Run
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
 
 
@@ -49,12 +50,9 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
         },
         "confounds": list(row.confounds),
         "relative": dict(row.relative),
-        "params": variant.params,
+        "params": variant.costs["params"],
         "parts": dict(variant.parts),
-        "gflops": variant.gflops,
-        "size": variant.size,
-        "seconds": variant.seconds,
-        "images_per_second": variant.images_per_second,
+        **{key: value for key, value in variant.costs.items() if key != "params"},
         "status": variant.status,
         "cautions": [c.text for c in comparison.cautions if not c.names or names.intersection(c.names)],
         "runs": [run_record(run) for run in variant.runs],

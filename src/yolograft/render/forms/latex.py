@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from yolograft.analysis.columns import Column
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
+from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
 
-_LEFT_OUT = ("told", "status", "parts", "size", "seconds", "images_per_second", "folder")
+_LEFT_OUT = ("told", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
 """Columns that are usual elsewhere; named in `columns=` they are here too."""
 
 _SIGNS = {
