@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faults import CORPUS, write_corpus
+from helpers.faults import CORPUS, write_corpus
 
 SETTINGS = ("imgsz=32", "batch=4", "epochs=1", "device=cpu", "trainer.threads=1", "trainer.plots=false", "workers=0")
 

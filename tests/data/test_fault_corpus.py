@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from faults import CORPUS, Sick, write_corpus
+from helpers.faults import CORPUS, Sick, write_corpus
 from yolograft.data.checks import KINDS
 from yolograft.data.dataset import build_dataset
 from yolograft.data.listing import stray_labels

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from forms import Box, voc_xml
-from readings import write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import write_image
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan_split
 from yolograft.data.spec import DataSpec

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import read, write_image
 from yolograft.data.labels.pairing import key
 from yolograft.data.sources.flat import flat
 from yolograft.data.sources.voc import voc

@@ -13,8 +13,8 @@ import yaml  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import read, write_image
 from yolograft.data.checks import KINDS
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco

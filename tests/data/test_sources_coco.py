@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from readings import read, write_image
+from helpers.readings import read, write_image
 from yolograft.data.labels import coco_file as module
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan_split

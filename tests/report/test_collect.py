@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
+from helpers.made_runs import WriteRun
 from yolograft.errors import UserError
 from yolograft.report.collect import collect, read_run
-
-from .conftest import WriteRun
 
 
 def test_reads_every_run_of_a_sweep(sweep: Path) -> None:

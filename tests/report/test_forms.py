@@ -8,6 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
+from helpers.made_runs import made_run
 from yolograft.report.comparison import Comparison, compare
 from yolograft.report.forms.csv import runs_to_csv, to_csv
 from yolograft.report.forms.json import to_json
@@ -15,8 +16,6 @@ from yolograft.report.forms.latex import to_latex
 from yolograft.report.forms.markdown import to_markdown
 from yolograft.report.forms.terminal import print_table
 from yolograft.report.table import table
-
-from .conftest import made_run
 
 
 def printed(comparison: Comparison, width: int, terminal: bool, encoding: str = "utf-8") -> list[str]:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_runs import made_run
 from yolograft.report.comparison import Comparison, compare
 from yolograft.report.forms.latex import to_latex
 from yolograft.report.table import table
-
-from .conftest import made_run
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from browser import CHROMIUM, Page, open_browser
+from helpers.browser import CHROMIUM, Page, open_browser
+from helpers.made_runs import WriteRun, made_run
+from helpers.made_sweep import make_sweep
 from yolograft.report.brief import sentences
 from yolograft.report.collect import collect
 from yolograft.report.comparison import Comparison, compare
 from yolograft.report.page import write_page
 from yolograft.report.table import table
-
-from .conftest import WriteRun, made_run
-from .made_sweep import make_sweep
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "train.py"\nRuntimeError: <b>no</b> & never'
 

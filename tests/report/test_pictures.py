@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
+from helpers.made_runs import FINISHED, WriteRun, made_run
+from helpers.made_sweep import CLASSES, make_sweep
 from yolograft.report.collect import collect
 from yolograft.report.comparison import Comparison, compare
 from yolograft.report.pictures import curves, effects, matrices, scatter
@@ -22,9 +24,6 @@ from yolograft.report.pictures.draw import pictures, to_png, to_svg
 from yolograft.report.pictures.inline import to_inline
 from yolograft.report.pictures.style import Picture, own_style
 from yolograft.report.samples import saved
-
-from .conftest import FINISHED, WriteRun, made_run
-from .made_sweep import CLASSES, make_sweep
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_runs import made_run
 from yolograft.errors import UserError
 from yolograft.report.collect import collect
 from yolograft.report.columns import duration
 from yolograft.report.comparison import Comparison, Row, compare
 from yolograft.report.table import Table, table
-
-from .conftest import made_run
 
 
 def shown(made: Table) -> list[str]:

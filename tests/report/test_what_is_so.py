@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.made_runs import WriteRun, made_run, metrics
 from yolograft.errors import UserError
 from yolograft.report.brief import sentences
 from yolograft.report.collect import collect, is_sweep, not_begun
@@ -16,8 +17,6 @@ from yolograft.report.pictures import curves, matrices, scatter
 from yolograft.report.predictions import Predictions
 from yolograft.report.table import table
 from yolograft.spikes import axis_top
-
-from .conftest import WriteRun, made_run, metrics
 
 
 def ledger(folder: Path, *names: str) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from report.made_sweep import make_sweep
+from helpers.damaged_runs import damage
+from helpers.made_sweep import make_sweep
+from helpers.waiting import at_most
 from yolograft.report.collect import collect
 from yolograft.report.comparison import compare
 from yolograft.report.forms.terminal import print_table
@@ -18,9 +20,6 @@ from yolograft.report.render import write
 from yolograft.report.table import table
 from yolograft.sweep.overview import overview
 from yolograft.training.record import read_record
-
-from .damaged_runs import damage
-from .waiting import at_most
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from readings import write_image
+from helpers.readings import write_image
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.widerperson import widerperson
 from yolograft.data.spec import DataSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from report.made_sweep import make_sweep
+from helpers.made_sweep import make_sweep
 from yolograft.config.check import check_command_line
 from yolograft.config.from_run import expand
 from yolograft.config.links import refuse_links

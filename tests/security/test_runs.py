@@ -11,7 +11,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from report.made_sweep import make_sweep
+from helpers.made_sweep import make_sweep
+from helpers.waiting import at_most
 from yolograft.config.search import check_folder
 from yolograft.errors import UserError
 from yolograft.files import replace_file
@@ -34,8 +35,6 @@ from yolograft.training.claim import Claim, owner
 from yolograft.training.curves import draw_curves
 from yolograft.training.record import Record, read_record
 from yolograft.training.trial import Trial, open_storage
-
-from .waiting import at_most
 
 unix = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

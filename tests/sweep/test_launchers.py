@@ -14,8 +14,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from conftest import Program
-from tiny import TINY, record
+from helpers.program import Program
+from helpers.tiny import TINY, record
 from yolograft.sweep.launchers import slurm
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.training.devices import resolve

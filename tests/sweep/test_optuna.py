@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from searching import finished, result, search, searching
+from helpers.searching import finished, result, search, searching
 from yolograft.config.jobs import Job
 from yolograft.training.claim import Claim
 from yolograft.training.trial import Trial, open_storage

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from safetensors.numpy import save_file
 
-from conftest import Program
+from helpers.program import Program
 from yolograft.config.check import check_command_line
 from yolograft.sweep import ledger
 from yolograft.sweep.ledger import Ledger, renew, state_of

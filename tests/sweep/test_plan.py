@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from sweeping import records
-from tiny import TINY
+from helpers.program import Program
+from helpers.sweeping import records
+from helpers.tiny import TINY
 from yolograft.commands.app import config_of
 from yolograft.commands.info import describe
 from yolograft.config.check import check_command_line

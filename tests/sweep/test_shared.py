@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from tiny import TINY
+from helpers.program import Program
+from helpers.tiny import TINY
 from yolograft.config.check import check_command_line
 from yolograft.errors import UserError
 

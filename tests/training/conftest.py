@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from tiny import TINY
+from helpers.tiny import TINY
 from yolograft.config import resolvers, search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny import record
+from helpers.tiny import record
 from yolograft.report.collect import read_run
 from yolograft.sweep.ledger import state_of
 from yolograft.training.best_weights import lacks_weights

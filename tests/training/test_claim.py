@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rival import compete
+from helpers.rival import compete
 from yolograft.training import claim as claims
 from yolograft.training.claim import EXPIRES_AFTER, LOCK, Claim, ClaimedError, owner
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from standin_wandb import StandIn
+from helpers.standin_wandb import StandIn
 from yolograft.training.loggers import open_logger
 from yolograft.training.loggers.base import Tracked, summary
 from yolograft.training.pictures import Box, Picture

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tiny import TINY, record
+from helpers.tiny import TINY, record
 from yolograft.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable

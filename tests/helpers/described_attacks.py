@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from pickled_attacks import Attack
+from helpers.pickled_attacks import Attack
 from yolograft.model.detector import ModelSpec, build_detector
 
 PARTS: dict[str, dict[str, Any]] = {
