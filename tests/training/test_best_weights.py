@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from helpers.tiny import record
+from helpers.training import Train
 from yolograft.report.collect import read_run
 from yolograft.sweep.ledger import state_of
 from yolograft.training.best_weights import lacks_weights
 
 
-def test_lost_weights_are_trained_again(run, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_lost_weights_are_trained_again(run: Train, caplog: pytest.LogCaptureFixture) -> None:
     told, folder = run("epochs=1")
     best = folder / "checkpoints" / "best.safetensors"
     first = best.read_bytes()

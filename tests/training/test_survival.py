@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from helpers.tiny import TINY, record
+from helpers.training import Train
 from yolograft.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
@@ -29,7 +30,9 @@ def same(a: Path, b: Path) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(
+    run: Train, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     to_input, poisoned = DetectionTraining.to_input, list[bool]()
 
     def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
@@ -51,7 +54,9 @@ def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(run, monkeyp
     )
 
 
-def test_a_loss_that_stays_so_is_given_up_with_advice(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_loss_that_stays_so_is_given_up_with_advice(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     to_input = DetectionTraining.to_input
 
     def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
@@ -64,7 +69,7 @@ def test_a_loss_that_stays_so_is_given_up_with_advice(run, monkeypatch, tmp_path
     assert record(tmp_path / "run")["status"] == "failed"
 
 
-def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_loses_nothing(run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run("epochs=3", folder="whole")
     save, calls = torch.save, []
 
@@ -89,7 +94,9 @@ def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type:
     assert same(folder, tmp_path / "whole")
 
 
-def test_a_batch_too_large_for_the_memory_is_halved(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_batch_too_large_for_the_memory_is_halved(
+    run: Train, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     losses = DetectionTraining.losses
 
     def limited(self, model, batch):  # type: ignore[no-untyped-def]
@@ -105,7 +112,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(run, monkeypatch, caplog) ->
     assert "ran out of memory with batch=12: trying 6" in caplog.text
 
 
-def test_a_batch_of_one_that_is_too_large_says_so(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_batch_of_one_that_is_too_large_says_so(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(self, model, batch):  # type: ignore[no-untyped-def]
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -195,7 +202,9 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     assert same(cut, uncut)
 
 
-def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(run, monkeypatch, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     to_input = DetectionTraining.to_input
 
     def remove(self, batch, size=None):  # type: ignore[no-untyped-def]
@@ -211,7 +220,9 @@ def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(run, monkeypatch,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
-def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     to_input = DetectionTraining.to_input
 
     def die(self, batch, size=None):  # type: ignore[no-untyped-def]
