@@ -1,6 +1,7 @@
 """Faulty data as a user meets it: skipped and counted where stock skips, one line where nothing can be trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -67,7 +68,9 @@ def test_what_stock_skips_is_named_and_counted(tmp_path: Path, yolograft: Progra
     ],
     ids=["missing folder", "empty split", "all labels wrong", "no names", "not YAML"],
 )
-def test_what_cannot_be_trained_on_stops_in_one_line(spoil, named: str, tmp_path: Path, yolograft: Program) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_trained_on_stops_in_one_line(
+    spoil: Callable[[Path], object], named: str, tmp_path: Path, yolograft: Program
+) -> None:
     yaml = make(tmp_path / "data")
     spoil(tmp_path / "data")
     done = yolograft("train", "dataset=yolo", f"dataset.path={yaml}", *SETTINGS)

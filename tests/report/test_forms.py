@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from yolograft.report.forms.json import to_json
 from yolograft.report.forms.latex import to_latex
 from yolograft.report.forms.markdown import to_markdown
 from yolograft.report.forms.terminal import print_table
-from yolograft.report.table import table
+from yolograft.report.table import Table, table
 
 
 def printed(comparison: Comparison, width: int, terminal: bool, encoding: str = "utf-8") -> list[str]:
@@ -43,7 +44,7 @@ def test_markdown_keeps_what_stands_in_names_from_being_markup() -> None:
 
 
 @pytest.mark.parametrize("form", [to_markdown, to_latex, to_json])
-def test_every_form_says_the_cautions(grid: Comparison, form) -> None:  # type: ignore[no-untyped-def]
+def test_every_form_says_the_cautions(grid: Comparison, form: Callable[[Table], str]) -> None:
     text = form(table(grid)).replace("\\_", "_").replace("\\", "")
     for caution in grid.cautions:
         assert caution.text.split(":")[0].split("'")[0] in text

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -35,7 +37,7 @@ def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(
 ) -> None:
     to_input, poisoned = DetectionTraining.to_input, list[bool]()
 
-    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def poison(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         batch = to_input(self, batch, size)
         if self.epoch == 1 and not poisoned:
             poisoned.append(True)
@@ -59,7 +61,7 @@ def test_a_loss_that_stays_so_is_given_up_with_advice(
 ) -> None:
     to_input = DetectionTraining.to_input
 
-    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def poison(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         batch = to_input(self, batch, size)
         return {**batch, "img": batch["img"] * float("nan")}
 
@@ -73,7 +75,7 @@ def test_a_full_disk_loses_nothing(run: Train, monkeypatch: pytest.MonkeyPatch, 
     run("epochs=3", folder="whole")
     save, calls = torch.save, []
 
-    def full(state, stream):  # type: ignore[no-untyped-def]
+    def full(state: object, stream: BinaryIO) -> None:
         calls.append(True)
         if len(calls) == 2:
             stream.write(b"half of it")
@@ -129,7 +131,7 @@ def start(folder: Path, project: str, *more: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
 
 
-def wait_for(condition, child: subprocess.Popen, seconds: float = 120) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition: Callable[[], object], child: subprocess.Popen, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -207,7 +209,7 @@ def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(
 ) -> None:
     to_input = DetectionTraining.to_input
 
-    def remove(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def remove(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         if self.epoch == 1:
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
         return to_input(self, batch, size)
@@ -225,7 +227,7 @@ def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(
 ) -> None:
     to_input = DetectionTraining.to_input
 
-    def die(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def die(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         if self.epoch == 1:
             signal.raise_signal(signal.SIGTERM)
             raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")
