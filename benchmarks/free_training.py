@@ -52,7 +52,7 @@ def stock_run(options: Any) -> None:
     from omegaconf import OmegaConf
 
     from yolograft.data.sources.yolo import yolo
-    from yolograft.training.sharing import cores
+    from yolograft.compute.sharing import cores
     from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 
     spec = yolo(path=options.data)

@@ -30,12 +30,12 @@ from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.weights import to_stock
-from yolograft.stock.training import Evaluator, quiet
-from yolograft.training.build import model_spec
-from yolograft.training.devices import resolve
+from yolograft.upstream.training import Evaluator, quiet
+from yolograft.model.from_config import model_spec
+from yolograft.compute.devices import resolve
 from yolograft.training.module import LOSSES, DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.training.state import reproducible
+from yolograft.compute.reproducible import reproducible
 
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from helpers.program import Program
-from yolograft.config.identity import identity
+from yolograft.runs.identity import identity
 
 TINY = (
     "dataset.train=16",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from yolograft.config.check import check_command_line
-from yolograft.config.jobs import Job
-from yolograft.errors import UserError
+from yolograft.cli.command_line import check_command_line
+from yolograft.runs.spec import Job
+from yolograft.common.errors import UserError
 
 RUN = [
     "backbone=mbv3",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from yolograft.data.sources.folder import folder
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture

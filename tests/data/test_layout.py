@@ -15,7 +15,7 @@ from yolograft.data.sources.voc import voc
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import split_of
 from yolograft.data.splitting import hold_out
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 CAT = ("cat", 4, 6, 8, 10)
 

@@ -11,7 +11,7 @@ from yolograft.data.labels.pose import fits_key_points
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 BOX = "0 0.375 0.375 0.25 0.25"
 

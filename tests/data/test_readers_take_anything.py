@@ -23,7 +23,7 @@ from yolograft.data.sources.voc import voc
 from yolograft.data.sources.widerperson import widerperson
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 #: More, and others each time: HYPOTHESIS_EXAMPLES=2000.
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))

@@ -15,7 +15,7 @@ import pytest
 from yolograft.data.sources import shapes as module
 from yolograft.data.sources.shapes import CLASSES, MARKER, shapes
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

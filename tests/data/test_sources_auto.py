@@ -9,7 +9,7 @@ import pytest
 from helpers.forms import FORMS, Box, LabelledSet, write_form
 from helpers.readings import read, write_image
 from yolograft.data.sources.auto import auto
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.readings import read, write_image
 from yolograft.data.sources.flat import flat
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 CAT = ("cat", 4, 6, 8, 10)
 

@@ -8,7 +8,7 @@ from helpers.forms import Box, voc_xml
 from helpers.readings import read, write_image
 from yolograft.data.labels import voc as labels
 from yolograft.data.sources.voc import voc
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

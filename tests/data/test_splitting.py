@@ -11,7 +11,7 @@ from PIL import Image
 from yolograft.data.listing import list_images
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import fold, held_files, hold_out
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture

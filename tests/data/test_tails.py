@@ -8,7 +8,7 @@ from helpers.readings import read, write_image
 from yolograft.data.listing import list_notes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 def made(root: Path, *files: str) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.readings import read, write_image
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from yolograft import __version__
-from yolograft.report.collect import Run
-from yolograft.report.comparison import Comparison, Row
+from yolograft.analysis.collect import Run
+from yolograft.analysis.comparison import Comparison, Row
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {

@@ -14,10 +14,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from yolograft.config import resolvers, search_path
-from yolograft.config.jobs import Job
+from yolograft.config import search_path
+from yolograft.runs import resolvers
+from yolograft.runs.spec import Job
 from yolograft.config.locations import conf_dir
-from yolograft.config.search import settings
+from yolograft.sweep.search_space import settings
 from yolograft.sweep.optuna import OptunaSweeper
 
 Outcome = Callable[[Job], dict[str, Any] | None]

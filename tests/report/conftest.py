@@ -10,9 +10,9 @@ import yaml
 
 from helpers.made_runs import FINISHED, WriteRun, made_run
 from yolograft import __version__
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
-from yolograft.training import claim
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.runs import lock as claim
 
 
 @pytest.fixture

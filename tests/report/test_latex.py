@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from helpers.made_runs import made_run
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.forms.latex import to_latex
-from yolograft.report.table import table
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.render.forms.latex import to_latex
+from yolograft.analysis.table import table
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

@@ -17,13 +17,16 @@ from matplotlib.transforms import Bbox
 
 from helpers.made_runs import FINISHED, WriteRun, made_run
 from helpers.made_sweep import CLASSES, make_sweep
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.pictures import curves, effects, matrices, scatter
-from yolograft.report.pictures.draw import pictures, to_png, to_svg
-from yolograft.report.pictures.inline import to_inline
-from yolograft.report.pictures.style import Picture, own_style
-from yolograft.report.samples import saved
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.render.pictures import curves
+from yolograft.render.pictures import effects
+from yolograft.render.pictures import matrices
+from yolograft.render.pictures import scatter
+from yolograft.render.pictures.draw import pictures, to_png, to_svg
+from yolograft.render.pictures.inline import to_inline
+from yolograft.render.pictures.style import Picture, own_style
+from yolograft.analysis.samples import saved
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from rich.console import Console
 from helpers.damaged_runs import damage
 from helpers.made_sweep import make_sweep
 from helpers.waiting import at_most
-from yolograft.report.collect import collect
-from yolograft.report.comparison import compare
-from yolograft.report.forms.terminal import print_table
-from yolograft.report.render import write
-from yolograft.report.table import table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import compare
+from yolograft.render.forms.terminal import print_table
+from yolograft.render.report import write
+from yolograft.analysis.table import table
 from yolograft.sweep.overview import overview
-from yolograft.training.record import read_record
+from yolograft.runs.record import read_record
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

@@ -13,27 +13,27 @@ from PIL import Image
 
 from helpers.made_sweep import make_sweep
 from helpers.waiting import at_most
-from yolograft.config.search import check_folder
-from yolograft.errors import UserError
-from yolograft.files import replace_file
-from yolograft.parsing import json_document, parse_json
-from yolograft.report.collect import collect, read_run
-from yolograft.report.comparison import compare
-from yolograft.report.forms.csv import runs_to_csv, to_csv
-from yolograft.report.forms.json import to_json
-from yolograft.report.photograph import read_photograph
-from yolograft.report.pictures.curves import read_curves
-from yolograft.report.predictions import read_predictions
-from yolograft.report.render import write
-from yolograft.report.samples import compare_images, saved
-from yolograft.report.table import table
+from yolograft.sweep.search_space import check_folder
+from yolograft.common.errors import UserError
+from yolograft.common.files import replace_file
+from yolograft.common.parsing import json_document, parse_json
+from yolograft.analysis.collect import collect, read_run
+from yolograft.analysis.comparison import compare
+from yolograft.render.forms.csv import runs_to_csv, to_csv
+from yolograft.render.forms.json import to_json
+from yolograft.render.photograph import read_photograph
+from yolograft.render.pictures.curves import read_curves
+from yolograft.runs.predictions import read_predictions
+from yolograft.render.report import write
+from yolograft.analysis.samples import compare_images, saved
+from yolograft.analysis.table import table
 from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.tracking import _wandb_settings
-from yolograft.training import claim
-from yolograft.training.claim import Claim, owner
+from yolograft.runs import lock as claim
+from yolograft.runs.lock import RunLock, owner
 from yolograft.training.curves import draw_curves
-from yolograft.training.record import Record, read_record
+from yolograft.runs.record import Record, read_record
 from yolograft.training.trial import Trial, open_storage
 
 unix = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
@@ -110,7 +110,7 @@ def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
     special(tmp_path / claim.LOCK, kind)
     with at_most(30):
         assert owner(tmp_path) is None
-        with pytest.raises(UserError, match=r"run\.lock") as refused, Claim(tmp_path):
+        with pytest.raises(UserError, match=r"run\.lock") as refused, RunLock(tmp_path):
             pass
     assert "\n" not in str(refused.value)
 
@@ -358,7 +358,7 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
         error = {"type": "\x1b[2J", "message": "[/red]\x07", "traceback": "a\n\x1b]0;x\x07\n"}
         status = "failed" if number == 0 else "finished"
         change(run, name=ACTING[number], choices=choices | {"=1+1": "@x"}, status=status, error=error)
-    from yolograft.report.forms.terminal import print_table
+    from yolograft.render.forms.terminal import print_table
 
     shown = table(compare(collect([sweep])))
     print_table(shown)

@@ -8,12 +8,12 @@ import pytest
 
 from yolograft.data.checks import Fault
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
-from yolograft.survey import page as page_module
-from yolograft.survey.page import folder_of, page, write
-from yolograft.survey.reading import Reading, read
-from yolograft.survey.samples import samples
-from yolograft.survey.statistics import describe
+from yolograft.common.errors import UserError
+from yolograft.render.inspect import page as page_module
+from yolograft.render.inspect.page import folder_of, page, write
+from yolograft.data.inspect.reading import Reading, read
+from yolograft.data.inspect.samples import samples
+from yolograft.data.inspect.statistics import describe
 
 
 class Elements(HTMLParser):

@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from helpers.searching import finished, result, search, searching
-from yolograft.config.jobs import Job
-from yolograft.training.claim import Claim
+from yolograft.runs.spec import Job
+from yolograft.runs.lock import RunLock
 from yolograft.training.trial import Trial, open_storage
 
 SPACE = ("optim.lr0=tag(log, interval(1e-4, 1e-2))", "neck=conv,gsconv")
@@ -182,7 +182,7 @@ def test_a_trial_that_was_only_half_proposed_does_not_count(tmp_path: Path) -> N
 
 def test_one_command_at_a_time_carries_on_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (
-        Claim(tmp_path),
+        RunLock(tmp_path),
         searching(tmp_path, trained, *SPACE) as (sweeper, launcher, swept),
         pytest.raises(SystemExit) as ended,
     ):

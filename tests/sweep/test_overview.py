@@ -11,10 +11,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from helpers.program import Program
-from yolograft.config.check import check_command_line
+from yolograft.cli.command_line import check_command_line
 from yolograft.sweep import ledger
 from yolograft.sweep.ledger import Ledger, renew, state_of
-from yolograft.training import claim
+from yolograft.runs import lock as claim
 
 
 def write_run(folder: Path, **fields: Any) -> Path:

@@ -9,10 +9,10 @@ import pytest
 from helpers.program import Program
 from helpers.sweeping import records
 from helpers.tiny import TINY
-from yolograft.commands.app import config_of
-from yolograft.commands.info import describe
-from yolograft.config.check import check_command_line
-from yolograft.text import gflops_text
+from yolograft.cli.app import config_of
+from yolograft.cli.info import describe
+from yolograft.cli.command_line import check_command_line
+from yolograft.common.text import gflops_text
 
 
 def plan_of(sweep: Path) -> dict:

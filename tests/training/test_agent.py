@@ -11,7 +11,7 @@ import yaml
 
 from helpers.standin_wandb import StandIn
 from helpers.tiny import TINY, record
-from yolograft.training.agent import tell_agent
+from yolograft.tracking.agent import tell_agent
 
 RECORD = {
     "status": "finished",

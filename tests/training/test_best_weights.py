@@ -6,9 +6,9 @@ import pytest
 
 from helpers.tiny import record
 from helpers.training import Train
-from yolograft.report.collect import read_run
+from yolograft.analysis.collect import read_run
 from yolograft.sweep.ledger import state_of
-from yolograft.training.best_weights import lacks_weights
+from yolograft.runs.weights_file import lacks_weights
 
 
 def test_lost_weights_are_trained_again(run: Train, caplog: pytest.LogCaptureFixture) -> None:

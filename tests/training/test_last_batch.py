@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers.training import Build, Train
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import Detector
 from yolograft.training.last_batch import refuse_single_image
 

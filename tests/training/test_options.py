@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from helpers.training import Train
 from yolograft.config.schema import Augment, Optim
-from yolograft.stock.training import Evaluator
+from yolograft.upstream.training import Evaluator
 
 CHANGES = {
     "augment.hsv_h": 0.5,
@@ -160,8 +160,8 @@ def test_single_class_is_one_class_as_in_stock(run: Train) -> None:
 def test_weights_are_a_start(run: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import torch
 
-    from yolograft.errors import UserError
-    from yolograft.stock.model import stock_yolo11
+    from yolograft.common.errors import UserError
+    from yolograft.upstream.model import stock_yolo11
 
     one = run(folder="one")[1]
     still = ("optim.lr0=1e-9", "optim.warmup_bias_lr=0", "epochs=1")

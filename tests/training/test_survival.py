@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from helpers.tiny import TINY, record
 from helpers.training import Train
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
 
