@@ -51,6 +51,7 @@ def stock_run(options: Any) -> None:
     import torch
     from omegaconf import OmegaConf
 
+    from yolograft.compute.sharing import cores
     from yolograft.data.sources.yolo import yolo
     from yolograft.compute.sharing import cores
     from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip

@@ -26,12 +26,12 @@ RUN = [
 ]
 
 
-def job(*arguments: str) -> Job:
+def job(*arguments: str) -> RunSpec:
     (found,) = check_command_line("train", arguments).jobs
     return found
 
 
-def kept(folder: Path, made: Job, **changes: object) -> Path:
+def kept(folder: Path, made: RunSpec, **changes: object) -> Path:
     """Write a run's folder as training does."""
     folder = folder / made.folder.name
     folder.mkdir(parents=True)

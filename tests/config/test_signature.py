@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 import yaml
 
+from yolograft.common.errors import UserError
 from yolograft.config.check import PART_GROUPS
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import DATASET_OPTIONS

@@ -2,6 +2,7 @@
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS, Fault, bounded, conversions, enforce, kinds, merged, summary_lines
 from yolograft.common.errors import UserError
 

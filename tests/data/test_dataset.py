@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolograft.common.errors import UserError
 from yolograft.data import scan as module
 from yolograft.data.checks import Fault, kinds
 from yolograft.data.dataset import DetectionDataset, build_dataset

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.sources.folder import folder
 from yolograft.common.errors import UserError
 

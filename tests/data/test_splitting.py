@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolograft.common.errors import UserError
 from yolograft.data.listing import list_images
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import fold, held_files, hold_out

@@ -116,7 +116,7 @@ def descriptions() -> dict[str, Attack]:
         "timm.models.load_checkpoint": foreign,
         "timm.data.create_dataset": foreign,
         "yolograft.model.weights.load_weights": foreign,
-        "yolograft.model.weights.replace_file": foreign,
+        "yolograft.model.weights.atomic_write": foreign,
         "yolograft.model.weights.json": "has no",
         "yolograft.model.weights.Path": foreign,
         "yolograft.model.spec.ModelSpec": foreign,

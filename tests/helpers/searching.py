@@ -20,8 +20,9 @@ from yolograft.runs.spec import Job
 from yolograft.config.locations import conf_dir
 from yolograft.sweep.search_space import settings
 from yolograft.sweep.optuna import OptunaSweeper
+from yolograft.sweep.search_space import settings
 
-Outcome = Callable[[Job], dict[str, Any] | None]
+Outcome = Callable[[RunSpec], dict[str, Any] | None]
 
 
 class Writer(Launcher):
@@ -36,7 +37,7 @@ class Writer(Launcher):
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self.launched: list[list[Job]] = []
+        self.launched: list[list[RunSpec]] = []
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         raise NotImplementedError
@@ -78,7 +79,7 @@ def searching(folder: Path, outcome: Outcome, *arguments: str) -> Iterator[tuple
         yield sweeper, launcher, swept
 
 
-def search(folder: Path, outcome: Outcome, *arguments: str) -> list[list[Job]]:
+def search(folder: Path, outcome: Outcome, *arguments: str) -> list[list[RunSpec]]:
     """Carry a search on, as one command does, and return the batches that were launched."""
     with searching(folder, outcome, *arguments) as (sweeper, launcher, swept):
         sweeper.sweep(swept)

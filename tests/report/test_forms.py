@@ -144,7 +144,7 @@ def test_a_terminal_too_narrow_for_a_few_long_names_gets_one_column_of_them() ->
 def test_a_pipe_gets_all_columns_on_unbroken_lines(grid: Comparison) -> None:
     lines = printed(grid, 40, terminal=False)
     stock = r"yolo11 +conv +0\.500 +baseline +0\.700 +0\.800 +0\.600 +2\.582M "
-    stock += r"+6\.3 +1m 23s +41\.3 +0\.00/0\.00/0\.00/0\.00 +finished *"
+    stock += r"+6\.3 +1m23s +41\.3 +0\.00/0\.00/0\.00/0\.00 +finished *"
     assert re.fullmatch(stock, lines[2])
     assert "too narrow" not in "\n".join(lines)
 

@@ -77,7 +77,7 @@ def test_points_are_means_with_bars_of_their_standard_deviation(made: Comparison
     assert summary.sd is not None
     places = {line.get_gid(): line for line in axes.lines}
     point = places["point0"]
-    assert (point.get_xdata(), point.get_ydata()) == ([row.variant.params], [summary.mean])
+    assert (point.get_xdata(), point.get_ydata()) == ([row.variant.cost("params")], [summary.mean])
     bars = [np.asarray(line.get_ydata()).tolist() for line in axes.lines if line.get_marker() == "_"]
     assert [summary.mean - summary.sd, summary.mean + summary.sd] in bars
     assert len(bars) == len(made.rows)

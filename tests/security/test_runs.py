@@ -29,6 +29,7 @@ from yolograft.analysis.samples import compare_images, saved
 from yolograft.analysis.table import table
 from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
+from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
 from yolograft.runs import lock as claim
 from yolograft.runs.lock import RunLock, owner
@@ -115,11 +116,15 @@ def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def spec(folder: Path, override: str = "") -> RunSpec:
+    return RunSpec({"seed": 0, "epochs": 1}, folder, {}, [override] if override else [])
+
+
 @unix
 def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     with at_most(30), pytest.raises(UserError, match=r"run\.json cannot be read: is not a regular file"):
-        Record(tmp_path, "a", {})
+        Record(spec(tmp_path))
     assert not (tmp_path / "run.json").is_file()
 
 
@@ -127,7 +132,7 @@ def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_not_overwritten(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match="cannot be read") as refused:
-        Record(tmp_path, "a", {})
+        Record(spec(tmp_path))
     assert "\n" not in str(refused.value)
     assert (tmp_path / "run.json").read_text() == content
 
@@ -298,8 +303,9 @@ def test_curves_of_nothing_sound_are_none(tmp_path: Path, text: str, caplog: pyt
 def test_a_finished_record_without_a_result_is_not_taken_for_one(
     tmp_path: Path, fields: dict[str, Any], flaw: str | None
 ) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": "a", **fields}))
-    record = Record(tmp_path, "a", {})
+    run = spec(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": run.identity, **fields}))
+    record = Record(run)
     assert (record.flaw, record.finished) == (flaw, flaw is None)
     assert record.seconds < 60
     assert record.fields["attempts"] == 0
@@ -375,10 +381,10 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
 
 
 def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
-    record = Record(tmp_path, "a", {"name": "\ud800"})
+    record = Record(spec(tmp_path, "\ud800"))
     record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
     assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
-    replace_file(tmp_path / "a.json", json_document({"\udfff": "é"}))
+    atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
 

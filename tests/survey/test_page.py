@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
+from yolograft.data.inspect.reading import Reading, read
+from yolograft.data.inspect.samples import samples
+from yolograft.data.inspect.statistics import describe
 from yolograft.data.sources.yolo import yolo
 from yolograft.common.errors import UserError
 from yolograft.render.inspect import page as page_module

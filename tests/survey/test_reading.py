@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from yolograft.data.inspect.reading import read
+from yolograft.data.inspect.statistics import describe
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.splitting import hold_out

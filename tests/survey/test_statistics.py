@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from yolograft.data.inspect.statistics import box_sides, centres, histograms, remarks, split_numbers
 from yolograft.data.scan import Scan
 from yolograft.data.inspect.statistics import box_sides, centres, histograms, remarks, split_numbers
 

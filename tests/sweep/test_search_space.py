@@ -10,6 +10,7 @@ from optuna.study import StudyDirection
 from yolograft.sweep.search_space import check_space, ends, probes
 from yolograft.common.errors import UserError
 from yolograft.sweep.proposals import NewProposals, NothingNewError, distribution, make_sampler, short
+from yolograft.sweep.search_space import check_space, ends, probes
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

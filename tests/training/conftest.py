@@ -13,7 +13,6 @@ from yolograft.config import search_path
 from yolograft.runs import resolvers
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
-from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.training.train import train
@@ -36,7 +35,7 @@ def build() -> Build:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
             config = resolvers.job_config(compose("train", changed, return_hydra_config=True))
         names = {index: str(index) for index in range(nc)}
-        return build_detector(model_spec(config, DataSpec("none", (), (), (), names, "")))
+        return build_detector(model_spec(config, names))
 
     return _build
 
@@ -53,6 +52,6 @@ def run(tmp_path: Path) -> Train:
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
         validate("train", config)
-        return train(config, tmp_path / folder, choices, list(overrides), "tests"), tmp_path / folder
+        return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
 
     return _run

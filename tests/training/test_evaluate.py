@@ -13,6 +13,7 @@ from yolograft.data.sources.shapes import shapes
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.upstream.confusion import labelled_boxes
 from yolograft.training.module import evaluate
+from yolograft.upstream.confusion import labelled_boxes
 
 BATCH, SIZE = 8, 96
 

@@ -88,7 +88,7 @@ def test_a_full_disk_loses_nothing(run: Train, monkeypatch: pytest.MonkeyPatch, 
     failed = record(tmp_path / "cut")
     assert failed["status"] == "failed"
     assert failed["epochs_done"] == 1
-    assert not list((tmp_path / "cut" / "checkpoints").glob("*.partial"))
+    assert not list((tmp_path / "cut" / "checkpoints").glob("*.tmp"))
     monkeypatch.undo()
     result, folder = run("epochs=3", folder="cut")
     assert result["status"] == "finished"
@@ -179,7 +179,7 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     writing = tmp_path / "cut"
 
     def checkpoint_is_written() -> bool:
-        return bool(list(writing.glob("*/checkpoints/last.ckpt.partial")))
+        return bool(list(writing.glob("*/checkpoints/last.ckpt.*.tmp")))
 
     child = start(tmp_path, "cut", *more)
     wait_for(checkpoint_is_written, child)
