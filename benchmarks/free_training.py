@@ -53,7 +53,6 @@ def stock_run(options: Any) -> None:
 
     from yolograft.compute.sharing import cores
     from yolograft.data.sources.yolo import yolo
-    from yolograft.compute.sharing import cores
     from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 
     spec = yolo(path=options.data)

@@ -33,12 +33,9 @@ from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
-from yolograft.upstream.training import Evaluator, quiet
-from yolograft.model.from_config import model_spec
-from yolograft.compute.devices import resolve
 from yolograft.training.module import LOSSES, DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.compute.reproducible import reproducible
+from yolograft.upstream.training import Evaluator, quiet
 
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip

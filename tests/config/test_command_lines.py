@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from yolograft.cli.main import main
 from yolograft.cli.command_line import check_command_line
 from yolograft.cli.folders import with_keys
+from yolograft.cli.main import main
 from yolograft.common.errors import UserError
 
 COMMANDS = ("train", "train", "train", "val", "info", "report", "data", "sweeps", "dashboard")

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from yolograft.cli.command_line import check_command_line
-from yolograft.runs.spec import Job
 from yolograft.common.errors import UserError
+from yolograft.runs.spec import RunSpec
 
 RUN = [
     "backbone=mbv3",

@@ -7,8 +7,6 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from yolograft.config import search_path
-from yolograft.runs import resolvers
-from yolograft.runs.identity import data_word, identity, variant_name
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
 from yolograft.runs.identity import data_word, identity, variant_name

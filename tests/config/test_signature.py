@@ -13,7 +13,6 @@ from yolograft.config.check import PART_GROUPS
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import DATASET_OPTIONS
 from yolograft.config.signature import options
-from yolograft.common.errors import UserError
 
 YAMLS = sorted(path for group in PART_GROUPS for path in (conf_dir() / group).glob("*.yaml"))
 

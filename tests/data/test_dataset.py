@@ -20,7 +20,6 @@ from yolograft.data.scan import Scan, scan, scan_split
 from yolograft.data.sources.folder import folder
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
-from yolograft.common.errors import UserError
 
 GOOD = "0 0.5 0.5 0.2 0.2\n"
 

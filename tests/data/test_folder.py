@@ -6,7 +6,6 @@ import pytest
 
 from yolograft.common.errors import UserError
 from yolograft.data.sources.folder import folder
-from yolograft.common.errors import UserError
 
 
 @pytest.fixture

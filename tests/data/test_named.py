@@ -18,10 +18,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from yolograft.common import network
+from yolograft.common.errors import UserError
 from yolograft.data.dataset import build_dataset
 from yolograft.data.sources import named as module
 from yolograft.data.sources.named import named
-from yolograft.common.errors import UserError
 from yolograft.upstream.data import ROOT
 
 FILES = [

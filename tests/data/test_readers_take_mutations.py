@@ -14,6 +14,7 @@ import pytest
 
 from helpers.forms import Box, voc_xml
 from helpers.readings import write_image
+from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS
 from yolograft.data.labels.coco import CocoLabels
 from yolograft.data.labels.labelme import LabelmeLabels
@@ -23,7 +24,6 @@ from yolograft.data.labels.widerperson import WiderPersonLabels
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.sources.coco import coco
 from yolograft.data.sources.yolo import yolo
-from yolograft.common.errors import UserError
 
 FUZZ = float(os.environ.get("FUZZ", "1"))
 LINES, DOCUMENTS = int(100_000 * FUZZ), int(10_000 * FUZZ)

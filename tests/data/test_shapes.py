@@ -16,7 +16,6 @@ from yolograft.common.errors import UserError
 from yolograft.data.sources import shapes as module
 from yolograft.data.sources.shapes import CLASSES, MARKER, shapes
 from yolograft.data.spec import DataSpec
-from yolograft.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

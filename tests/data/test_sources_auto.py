@@ -8,8 +8,8 @@ import pytest
 
 from helpers.forms import FORMS, Box, LabelledSet, write_form
 from helpers.readings import read, write_image
-from yolograft.data.sources.auto import auto
 from yolograft.common.errors import UserError
+from yolograft.data.sources.auto import auto
 
 
 @pytest.fixture(autouse=True)

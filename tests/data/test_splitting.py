@@ -12,7 +12,6 @@ from yolograft.common.errors import UserError
 from yolograft.data.listing import list_images
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import fold, held_files, hold_out
-from yolograft.common.errors import UserError
 
 
 @pytest.fixture

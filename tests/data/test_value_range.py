@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from helpers.program import Program
-from yolograft.runs.identity import identity
 from yolograft.config.schema import DatasetOptions
 from yolograft.data.dataset import build_dataset
 from yolograft.data.image_cache import image_cache
 from yolograft.data.spec import DataSpec
+from yolograft.runs.identity import identity
 from yolograft.upstream.decoding import ImageReader
 from yolograft.upstream.images import inspect_image, read_image
 

@@ -172,7 +172,11 @@ def descriptions() -> dict[str, Attack]:
             f"{sources}.yolo.find_yaml",
             f"{sources}.yolo.Path",
         ),
-        *("yolograft.upstream.data.run_recipe", "yolograft.training.train.train", "yolograft.common.files.replace_file"),
+        *(
+            "yolograft.upstream.data.run_recipe",
+            "yolograft.training.train.train",
+            "yolograft.common.files.replace_file",
+        ),
         *(
             f"{sources}.shapes.cache_dir",
             "yolograft.model.weights.load_weights",

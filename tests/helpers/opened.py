@@ -14,10 +14,15 @@ from typing import Any
 
 from yolograft.cli.val import find_weights, validate
 from yolograft.common.errors import UserError
-from yolograft.model.weights import load_weights
 from yolograft.common.text import plain
+from yolograft.model.weights import load_weights
 
-LOADED = ("yolograft.data.dataset", "yolograft.training.module", "yolograft.evaluation.stored", "yolograft.cli.command_line")
+LOADED = (
+    "yolograft.data.dataset",
+    "yolograft.training.module",
+    "yolograft.evaluation.stored",
+    "yolograft.cli.command_line",
+)
 
 #: Bytes that opening may take beyond what the program has when it is loaded.
 ROOM = 1 * 2**30

@@ -15,10 +15,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from yolograft.config import search_path
-from yolograft.runs import resolvers
-from yolograft.runs.spec import Job
 from yolograft.config.locations import conf_dir
-from yolograft.sweep.search_space import settings
+from yolograft.runs import resolvers
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.optuna import OptunaSweeper
 from yolograft.sweep.search_space import settings
 

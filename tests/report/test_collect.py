@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from helpers.made_runs import WriteRun
-from yolograft.common.errors import UserError
 from yolograft.analysis.collect import collect, read_run
+from yolograft.common.errors import UserError
 
 
 def test_reads_every_run_of_a_sweep(sweep: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.made_runs import WriteRun, made_run, metrics, rows_of
-from yolograft.common.errors import UserError
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
+from yolograft.common.errors import UserError
 
 
 def said(comparison: Comparison, kind: str) -> list[str]:

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser
 from helpers.browser import CHROMIUM, WatchedPage, open_browser, open_page
 from helpers.made_runs import WriteRun, made_run
 from helpers.made_sweep import make_sweep
-from yolograft.render.summary import sentences
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.render.page import write_page
 from yolograft.analysis.table import table
+from yolograft.render.page import write_page
+from yolograft.render.summary import sentences
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "train.py"\nRuntimeError: <b>no</b> & never'
 

@@ -19,14 +19,11 @@ from helpers.made_runs import FINISHED, WriteRun, made_run
 from helpers.made_sweep import CLASSES, make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.render.pictures import curves
-from yolograft.render.pictures import effects
-from yolograft.render.pictures import matrices
-from yolograft.render.pictures import scatter
+from yolograft.analysis.samples import saved
+from yolograft.render.pictures import curves, effects, matrices, scatter
 from yolograft.render.pictures.draw import pictures, to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
 from yolograft.render.pictures.style import Picture, own_style
-from yolograft.analysis.samples import saved
 
 
 @pytest.fixture(scope="module")

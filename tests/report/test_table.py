@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from helpers.made_runs import made_run
-from yolograft.common.errors import UserError
 from yolograft.analysis.collect import collect
-from yolograft.analysis.columns import duration
 from yolograft.analysis.comparison import Comparison, Row, compare
 from yolograft.analysis.table import Table, table
+from yolograft.common.errors import UserError
+from yolograft.common.times import duration
 
 
 def shown(made: Table) -> list[str]:

@@ -15,11 +15,11 @@ from helpers.made_sweep import make_sweep
 from helpers.waiting import at_most
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
+from yolograft.analysis.table import table
 from yolograft.render.forms.terminal import print_table
 from yolograft.render.report import write
-from yolograft.analysis.table import table
-from yolograft.sweep.overview import overview
 from yolograft.runs.record import read_record
+from yolograft.sweep.overview import overview
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

@@ -13,28 +13,28 @@ from PIL import Image
 
 from helpers.made_sweep import make_sweep
 from helpers.waiting import at_most
-from yolograft.sweep.search_space import check_folder
-from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
-from yolograft.common.parsing import json_document, parse_json
 from yolograft.analysis.collect import collect, read_run
 from yolograft.analysis.comparison import compare
+from yolograft.analysis.samples import compare_images, saved
+from yolograft.analysis.table import table
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write
+from yolograft.common.parsing import json_document, parse_json
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.photograph import read_photograph
 from yolograft.render.pictures.curves import read_curves
-from yolograft.runs.predictions import read_predictions
 from yolograft.render.report import write
-from yolograft.analysis.samples import compare_images, saved
-from yolograft.analysis.table import table
+from yolograft.runs import lock as claim
+from yolograft.runs.lock import RunLock, owner
+from yolograft.runs.predictions import read_predictions
+from yolograft.runs.record import Record, read_record
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
-from yolograft.runs import lock as claim
-from yolograft.runs.lock import RunLock, owner
 from yolograft.training.curves import draw_curves
-from yolograft.runs.record import Record, read_record
 from yolograft.training.trial import Trial, open_storage
 
 unix = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")

@@ -12,12 +12,8 @@ from yolograft.data.inspect.reading import Reading, read
 from yolograft.data.inspect.samples import samples
 from yolograft.data.inspect.statistics import describe
 from yolograft.data.sources.yolo import yolo
-from yolograft.common.errors import UserError
 from yolograft.render.inspect import page as page_module
 from yolograft.render.inspect.page import folder_of, page, write
-from yolograft.data.inspect.reading import Reading, read
-from yolograft.data.inspect.samples import samples
-from yolograft.data.inspect.statistics import describe
 
 
 class Elements(HTMLParser):

@@ -10,8 +10,6 @@ from yolograft.data.sources.auto import auto
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.splitting import hold_out
 from yolograft.render.inspect.page import to_json
-from yolograft.data.inspect.reading import read
-from yolograft.data.inspect.statistics import describe
 
 
 def test_faults_of_the_files_and_between_the_splits_are_found_the_gravest_first(faulty: Path) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from yolograft.data.inspect.statistics import box_sides, centres, histograms, remarks, split_numbers
 from yolograft.data.scan import Scan
-from yolograft.data.inspect.statistics import box_sides, centres, histograms, remarks, split_numbers
 
 NAMES = {0: "cat", 1: "dog", 2: "owl"}
 

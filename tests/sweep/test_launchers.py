@@ -16,10 +16,10 @@ from filelock import FileLock
 
 from helpers.program import Program
 from helpers.tiny import TINY, record
-from yolograft.sweep.launchers import slurm
-from yolograft.sweep.launchers.local import side_by_side
 from yolograft.compute.devices import resolve
 from yolograft.compute.sharing import JOBS_PER_MACHINE, cores, own_cores, take
+from yolograft.sweep.launchers import slurm
+from yolograft.sweep.launchers.local import side_by_side
 
 TWO = ["joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 

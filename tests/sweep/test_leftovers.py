@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.sweeping import command, epochs, kill_group, logs, start
-from yolograft.common import files
-from yolograft.common import processes
+from yolograft.common import files, processes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL and named semaphores")
 

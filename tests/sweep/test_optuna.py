@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from helpers.searching import finished, result, search, searching
-from yolograft.runs.spec import Job
 from yolograft.runs.lock import RunLock
+from yolograft.runs.spec import RunSpec
 from yolograft.training.trial import Trial, open_storage
 
 SPACE = ("optim.lr0=tag(log, interval(1e-4, 1e-2))", "neck=conv,gsconv")

@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from helpers.program import Program
 from yolograft.cli.command_line import check_command_line
+from yolograft.runs import lock as claim
 from yolograft.sweep import ledger
 from yolograft.sweep.ledger import Ledger, renew, state_of
-from yolograft.runs import lock as claim
 
 
 def write_run(folder: Path, **fields: Any) -> Path:

@@ -10,8 +10,8 @@ from helpers.program import Program
 from helpers.sweeping import records
 from helpers.tiny import TINY
 from yolograft.cli.app import config_of
-from yolograft.cli.info import describe
 from yolograft.cli.command_line import check_command_line
+from yolograft.cli.info import describe
 from yolograft.common.text import gflops_text
 
 

@@ -7,7 +7,6 @@ from hydra.core.override_parser.types import Override
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 
-from yolograft.sweep.search_space import check_space, ends, probes
 from yolograft.common.errors import UserError
 from yolograft.sweep.proposals import NewProposals, NothingNewError, distribution, make_sampler, short
 from yolograft.sweep.search_space import check_space, ends, probes

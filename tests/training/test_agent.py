@@ -11,6 +11,7 @@ import yaml
 
 from helpers.standin_wandb import StandIn
 from helpers.tiny import TINY, record
+from yolograft.runs.spec import RunSpec
 from yolograft.tracking.agent import tell_agent
 
 RECORD: dict[str, Any] = {

@@ -7,8 +7,8 @@ import pytest
 from helpers.tiny import record
 from helpers.training import Train
 from yolograft.analysis.collect import read_run
-from yolograft.sweep.ledger import state_of
 from yolograft.runs.weights_file import lacks_weights
+from yolograft.sweep.ledger import state_of
 
 
 def test_lost_weights_are_trained_again(run: Train, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,6 @@ from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.model.detector import Detector, ModelSpec, build_detector
-from yolograft.upstream.confusion import labelled_boxes
 from yolograft.training.module import evaluate
 from yolograft.upstream.confusion import labelled_boxes
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from helpers.standin_wandb import StandIn
+from yolograft.evaluation.pictures import Box, Picture
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import Tracked, summary
-from yolograft.evaluation.pictures import Box, Picture
 
 RECORD = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "metrics": {"mAP50-95": 0.4}}
 SUMMED = {"params": 10, "parts/neck": 4, "gflops": 0.1, "mAP50-95": 0.4}

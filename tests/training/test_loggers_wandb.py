@@ -15,10 +15,10 @@ import pytest
 
 from helpers.standin_wandb import KEY, StandIn
 from helpers.tiny import TINY, record
+from yolograft.evaluation.pictures import Box, Picture
 from yolograft.tracking import check_logger
 from yolograft.tracking.base import Tracked
 from yolograft.tracking.wandb import WandbLogger
-from yolograft.evaluation.pictures import Box, Picture
 from yolograft.tracking.wandb_server import upload_command
 
 SETTINGS = {"kind": "wandb", "project": "lab", "entity": None, "mode": "auto", "tags": ["mine"], "pictures": 1,

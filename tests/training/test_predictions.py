@@ -11,8 +11,8 @@ from PIL import Image
 
 from helpers.program import Program
 from helpers.tiny import TINY
-from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 from yolograft.evaluation.predictions import BOXES, IMAGES, Predictions
+from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 
 
 @pytest.fixture
