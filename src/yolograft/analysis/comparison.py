@@ -11,7 +11,7 @@ from yolograft.analysis.statistics import Summary, corrected, paired, relative, 
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
 from yolograft.common.metrics import COSTS, METRIC, METRICS
-from yolograft.config.suggestions import did_you_mean
+from yolograft.common.suggestions import did_you_mean
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""

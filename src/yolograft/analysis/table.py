@@ -7,12 +7,11 @@ from typing import Any
 
 from yolograft.analysis.columns import Column, all_columns, setting_column
 from yolograft.analysis.comparison import Comparison
-from yolograft.analysis.condition import Condition
 from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
+from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import COSTS, METRICS
-from yolograft.config.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def check_words(
     columns: Sequence[str] = (),
     sort: str | None = None,
     filter: str | None = None,
-) -> Condition | None:
+) -> Expression | None:
     """Refuses what `table` would, before anything is computed.
 
     Returns:
@@ -103,11 +102,11 @@ def check_words(
         raise UserError(f"sort={sort}: {_no_such(name, known, shown)}")
     if filter is None:
         return None
-    condition = Condition("filter", filter)
-    for name in condition.names:
+    expression = Expression("filter", filter)
+    for name in expression.names:
         if name not in known:
             raise UserError(f"filter={filter}: {_no_such(name, known, shown)}")
-    return condition
+    return expression
 
 
 def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
@@ -158,8 +157,7 @@ def _no_such(name: str, known: Sequence[str], shown: Sequence[str]) -> str:
             "the report has no latency: a single timing at the end of a training does not compare machines or moments; "
             "gflops and params are there"
         )
-    near = did_you_mean(name, known)
-    return f"there is no such column{near} There are {', '.join(shown)}, and every setting, such as optim.lr0"
+    return no_such_name(name, known, shown, "column")
 
 
 def _notes(shown: Table) -> list[str]:
