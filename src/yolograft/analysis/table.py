@@ -22,11 +22,13 @@ class Table:
         comparison: All of it; differences and corrections do not depend on what is shown.
         columns: The columns shown.
         rows: The rows shown, in order.
+        chosen: Whether the columns were chosen by name.
     """
 
     comparison: Comparison
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    chosen: bool = False
 
     def places(self, column: Column) -> dict[int, int]:
         """The rows (by number) that are best (1) and second (2) in a column, as it is shown; ties share a place."""
@@ -74,7 +76,7 @@ def table(
         rows = [row for row in rows if condition.holds(partial(_named, row, every))]
     if sort is not None:
         rows = _sorted(rows, every[sort.removeprefix("-")], turned=sort.startswith("-"))
-    return Table(comparison, tuple(every[name] for name in shown), tuple(rows))
+    return Table(comparison, tuple(every[name] for name in shown), tuple(rows), chosen=bool(columns))
 
 
 def check_words(
