@@ -27,9 +27,10 @@ from yolograft.evaluation.predictions import Predictions
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.weights import load_detector, load_weights, transfer
-from yolograft.runs.record import Record
+from yolograft.runs.record import Metrics, RunError
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
+from yolograft.runs.writer import RecordWriter
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import RunLogger, Tracked
 from yolograft.training.callbacks.console import Console
@@ -76,7 +77,7 @@ class Run:
     """
 
     spec: RunSpec
-    record: Record
+    record: RecordWriter
     compute: Compute
     stop: StopRequest
     rank: int = 0
@@ -100,20 +101,20 @@ class Run:
             self._until_done()
         except BaseException as error:
             if self.logger is not None:
-                ended = {"type": type(error).__name__, "message": str(error)}
+                ended = RunError(type(error).__name__, str(error))
                 stopped = isinstance(error, StoppedError | Pruned)
-                self.logger.close("stopped" if stopped else "failed", {**self.record.fields, "error": ended})
+                self.logger.close("stopped" if stopped else "failed", self.record.now.changed(error=ended))
             raise
         if self.logger is not None:
-            self.logger.close("finished", self.record.fields)
+            self.logger.close("finished", self.record.now)
 
     def _tracked(self) -> Tracked:
         """Return this run as its logger sees it."""
-        fields, kind = self.record.fields, self.config["logger"]["kind"]
+        kind = self.config["logger"]["kind"]
         return replace(
             Tracked.of(self.spec),
-            memory=fields["loggers"].get(kind, {}),
-            remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
+            memory=self.record.now.loggers.get(kind, {}),
+            remember=lambda memory: self.record.update(loggers={**self.record.now.loggers, kind: memory}),
         )
 
     def _until_done(self) -> None:
@@ -131,8 +132,8 @@ class Run:
                 return
             except NotFiniteError as error:
                 attempt = max(attempt, state["attempt"] if state else 0) + 1
-                failures = failures + 1 if self.record.fields["epochs_done"] == failed_after else 1
-                failed_after = self.record.fields["epochs_done"]
+                failures = failures + 1 if self.record.now.epochs_done == failed_after else 1
+                failed_after = self.record.now.epochs_done
                 if failures > RETRIES:
                     raise UserError(
                         f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
@@ -148,8 +149,8 @@ class Run:
                     "take another batch or a larger imgsz"
                 ) from error
             except torch.OutOfMemoryError as error:
-                used = batch or self.record.fields.get("batch", 1)  # none yet: no batch at all fits
-                first_batch = self.record.fields.get("first_batch", used)
+                used = batch or self.record.now.batch or 1  # none yet: no batch at all fits
+                first_batch = self.record.now.first_batch or used
                 # Later epochs need no more memory than the first: there it is something else that has taken it.
                 if checkpoints.last.exists() or used < 2 or used * 2**RETRIES <= first_batch:
                     raise UserError(
@@ -227,7 +228,7 @@ class Run:
             frozen=frozen,
             seed=config["seed"],
         )
-        extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
+        extra = {"config": config, "choices": dict(self.record.now.choices), "imgsz": config["imgsz"]}
         resume = {"batch_size": size, "attempt": attempt}
         journal = Journal(
             self.folder, self.record, checkpoints, len(train_set), config["patience"], extra, self.stop, resume
@@ -294,31 +295,32 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
+        params = sum(p.numel() for p in model.parameters())
         record.update(
-            params=sum(p.numel() for p in model.parameters()),
+            params=params,
             parts=parts_params(model),
             gflops=round(gflops(model, imgsz), 6),
             batch=batch,
             threads=self.compute.threads,
-            first_batch=record.fields.get("first_batch", batch),
+            first_batch=record.now.first_batch or batch,
             device=str(self.compute.device),
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
-        preset = preset_line(record.fields["choices"], self.config, record.fields["overrides"])
+        preset = preset_line(record.now.choices, self.config, record.now.overrides)
         for line in [*([preset] if preset else []), *origin(train_set, val_set)]:
             log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,
-            f"{record.fields['params']:,}",
-            gflops_text(record.fields["gflops"]),
+            f"{params:,}",
+            gflops_text(record.now.costs["gflops"]),
             imgsz,
             len(train_set),
             len(val_set),
             spec.nc,
-            record.fields["device"],
-            record.fields["precision"],
+            record.now.device,
+            record.now.precision,
         )
 
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
@@ -376,8 +378,8 @@ class Run:
         kept.save(self.folder)
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
-        self.record.update(metrics=metrics, weights_sha256=digest(checkpoints.best))
+        self.record.update(metrics=Metrics.of(metrics), weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
-            self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
+            self.logger.log_pictures(album.pictures, best.names, self.record.now.best_epoch or 0)
             self.logger.log_weights(checkpoints.best)
         checkpoints.clean()
