@@ -12,6 +12,7 @@ from tiny import TINY
 from yolograft.config import search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
+from yolograft.config.schema import TrainConfig
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.runs import resolvers
@@ -54,7 +55,7 @@ def run(tmp_path: Path) -> Callable[..., Trained]:
             composed = compose("train", [*TINY, *overrides], return_hydra_config=True)
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
-        validate("train", config)
+        validate(TrainConfig, config)
         return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
 
     return _run

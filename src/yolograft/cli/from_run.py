@@ -38,7 +38,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     """Replace `from=FOLDER` by the overrides that make that run's settings; the person's own come after and win.
 
     Args:
-        command: A name of `schema.COMMANDS`; `train` alone takes `from`.
+        command: A name of `COMMANDS`; `train` alone takes `from`.
         arguments: What follows it on the command line.
 
     Raises:
