@@ -11,7 +11,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
-from yolograft.common.typed import entries, items, mapping, number, share, text, whole, written
+from yolograft.common.typed import entries, items, mapping, share, text, whole, written
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
 from yolograft.runs.states import status_of

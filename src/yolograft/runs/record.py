@@ -1,7 +1,7 @@
 """run.json as a type: what a run is, how it is going and how it ended.
 
-`RunRecord` is the only reader of the file and `writer.RecordWriter` its only writer. The file may be a stranger's, damaged,
-or written by another version of this program:
+`RunRecord` is the only reader of the file and `writer.RecordWriter` its only writer. The file may be a stranger's,
+damaged, or written by another version of this program:
 
 - A field of the wrong type or range is None (or empty), and named in `damaged`.
 - A field that this version does not know is kept in `extra` and written back, so that going on with a run of a newer
@@ -64,14 +64,10 @@ class Metrics:
         """Return the metrics in a mapping such as `evaluation.evaluate` returns; what is no share of 1 is left out."""
         overall = {key: share(value) for key, value in found.items()}
         known = {key: value for key, value in overall.items() if value is not None}
-        classes = found.get("per_class")
+        classes = _mapping(found.get("per_class")) or {}
         return cls(
             overall=known,
-            per_class={
-                name: {key: float(value) for key, value in values.items() if share(value) is not None}
-                for name, values in (classes.items() if isinstance(classes, Mapping) else ())
-                if isinstance(values, Mapping)
-            },
+            per_class={name: _shares(values) or {} for name, values in classes.items()},
             extra={key: value for key, value in found.items() if key not in (*known, *METRICS, "per_class")},
         )
 
@@ -216,7 +212,7 @@ class RunRecord:
     def changed(self, **changes: Any) -> "RunRecord":
         """Return the record with other values of some fields; costs go by their own keys, as in run.json."""
         costs = {key: changes.pop(key) for key in RECORDED_COSTS if key in changes}
-        return dataclasses.replace(self, costs={**self.costs, **costs}, **changes)
+        return dataclasses.replace(self, costs={**self.costs, **changes.pop("costs", {}), **costs}, **changes)
 
     def measured(self, key: str) -> float | None:
         """Return a metric or cost by its key in `common.metrics`; None where the record does not tell."""
@@ -258,6 +254,9 @@ def _entries(read: Callable[[Any], T | None]) -> Callable[[Any], dict[str, T] | 
         return {key: each for key, each in found.items() if each is not None}
 
     return entries
+
+
+_shares = _entries(share)
 
 
 def _words(value: Any) -> str | None:

@@ -159,9 +159,7 @@ def record_death(spec: RunSpec, error: BaseException) -> bool:
             if known and (known.identity != spec.identity or known.status == "finished"):
                 return False
             known = known or _begun(spec).changed(epochs_done=0, started=_now())
-            ended = known.changed(
-                status="failed", error=details_of(error), attempts=known.attempts + 1, ended=_now()
-            )
+            ended = known.changed(status="failed", error=details_of(error), attempts=known.attempts + 1, ended=_now())
             atomic_write(spec.folder / RUN_FILE, json_document(ended.to_json()))
     except (UserError, OSError) as problem:
         log.error("%s: %s", spec.name, problem)

@@ -14,8 +14,8 @@ from yolograft.common.parsing import json_document
 from yolograft.common.text import gflops_text, markup
 from yolograft.common.times import duration
 from yolograft.runs.record import read_record
-from yolograft.runs.states import exhausted, state_of
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
 

@@ -14,8 +14,8 @@ from yolograft.data.from_config import data_spec
 from yolograft.model.state import read_state
 from yolograft.model.weights import load_weights
 from yolograft.runs.record import RunRecord
-from yolograft.runs.states import state_of
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.states import state_of
 from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.upstream.training import quiet
 

@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 Status = Literal["finished", "failed", "stopped"]
 
 
-
 @dataclass(frozen=True)
 class Tracked:
     """A run as loggers see it.

@@ -23,10 +23,11 @@ from yolograft.data.from_config import data_spec
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.evaluation.pictures import Album
-from yolograft.evaluation.predictions import Predictions
+from yolograft.evaluation.predictions import PredictionCollector
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.weights import load_detector, load_weights, transfer
+from yolograft.runs.predictions import write_predictions
 from yolograft.runs.record import Metrics, RunError
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
@@ -133,7 +134,7 @@ class Run:
             except NotFiniteError as error:
                 attempt = max(attempt, state["attempt"] if state else 0) + 1
                 failures = failures + 1 if self.record.now.epochs_done == failed_after else 1
-                failed_after = self.record.now.epochs_done
+                failed_after = self.record.now.epochs_done or 0
                 if failures > RETRIES:
                     raise UserError(
                         f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
@@ -365,7 +366,7 @@ class Run:
         loader = val_loader(val_set, batch, self.compute.workers)
         drawing = config["trainer"]["plots"]
         album = Album(config["logger"].get("pictures", 0))
-        kept = Predictions(val_set.im_files, best.names)
+        kept = PredictionCollector(val_set.im_files, best.names)
         metrics = evaluate(
             best,
             loader,
@@ -375,7 +376,7 @@ class Run:
             single_cls=config["single_cls"],
             watch=[album, kept],
         )
-        kept.save(self.folder)
+        write_predictions(self.folder, kept.result())
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
         self.record.update(metrics=Metrics.of(metrics), weights_sha256=digest(checkpoints.best))
