@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from standin_wandb import StandIn
+from helpers.standin_wandb import StandIn
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.predictions import Box
 from yolograft.runs.record import RunRecord

@@ -19,8 +19,8 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_yaml
 from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.locations import conf_dir
-from yolograft.config.suggestions import did_you_mean
 from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 from yolograft.runs.record import RUN_FILE, RunRecord

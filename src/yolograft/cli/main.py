@@ -54,8 +54,8 @@ def _run(command: str, rest: list[str]) -> int:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
     if command not in COMMANDS:
+        from yolograft.common.suggestions import did_you_mean
         from yolograft.config.habits import TASKS
-        from yolograft.config.suggestions import did_you_mean
 
         if command in TASKS:
             instead = next((word for word in rest if word in COMMANDS), "train")

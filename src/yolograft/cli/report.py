@@ -11,6 +11,7 @@ from yolograft.common.files import user_path
 from yolograft.common.metrics import METRIC, Metric
 from yolograft.common.text import plain
 from yolograft.config.schema import Strict, Text
+from yolograft.render.forms import PRINTED
 
 
 class ReportConfig(Strict):
@@ -22,7 +23,7 @@ class ReportConfig(Strict):
     columns: str | list[str] | None
     sort: Text | None
     filter: Text | None
-    format: Literal["table", "json", "markdown", "csv", "latex"]
+    format: Literal[PRINTED]  # type: ignore[valid-type]
     out: Text | None
 
 
@@ -48,7 +49,7 @@ def main(line: CommandLine) -> int:
 
     from yolograft.render.report import print_form, write
 
-    print_form(shown, config["format"], chosen=bool(columns))
+    print_form(shown, config["format"])
     files = []
     if out is not None:
         files = write(shown, out)

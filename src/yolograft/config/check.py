@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.common.errors import UserError
 from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions, Strict
 from yolograft.config.signature import options
-from yolograft.config.suggestions import did_you_mean
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.
 PART_GROUPS = (*MODEL_GROUPS, "dataset")

@@ -13,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from yolograft.common.errors import UserError
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups, without_hydra
-from yolograft.config.suggestions import did_you_mean
 
 _EXAMPLES = {"runs": "multirun/NAME", "run": "runs/NAME", "dataset.path": "FOLDER"}
 """What a key that must be given may look like."""
