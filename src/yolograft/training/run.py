@@ -20,13 +20,12 @@ from yolograft.config.instantiate import instantiate
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed
 from yolograft.data.spec import DataSpec
-from yolograft.evaluation.pictures import Album
-from yolograft.evaluation.predictions import PredictionCollector
+from yolograft.evaluation.run_results import measure_run
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
-from yolograft.model.weights import load_detector, load_weights, transfer
+from yolograft.model.weights import load_weights, transfer
 from yolograft.runs.predictions import write_predictions
 from yolograft.runs.record import Metrics, RunError
 from yolograft.runs.spec import RunSpec
@@ -49,7 +48,7 @@ from yolograft.training.data_sets import (
 )
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
-from yolograft.training.module import DetectionTraining, evaluate
+from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe, multi_scale_size
 from yolograft.training.short_schedule import say_steps
 from yolograft.training.stages import Stage, plan, stage_of
@@ -362,25 +361,22 @@ class Run:
         """Measure the best weights as they lie on disk, and draw."""
         self.record.check_there()
         config = self.config
-        best, _ = load_detector(checkpoints.best, trust=own_packages(config))
-        loader = val_loader(val_set, batch, self.compute.workers)
         drawing = config["trainer"]["plots"]
-        album = Album(config["logger"].get("pictures", 0))
-        kept = PredictionCollector(val_set.im_files, best.names)
-        metrics = evaluate(
-            best,
-            loader,
-            plots,
-            self.compute.device,
-            plots=drawing,
+        found = measure_run(
+            checkpoints.best,
+            val_set,
+            self.compute,
+            batch=batch,
+            plots=plots if drawing else None,
+            pictures=config["logger"].get("pictures", 0),
             single_cls=config["single_cls"],
-            watch=[album, kept],
+            trust=own_packages(config),
         )
-        write_predictions(self.folder, kept.result())
+        write_predictions(self.folder, found.predictions)
         if drawing:
             draw_curves(self.folder / "metrics.csv", plots / "curves.png")
-        self.record.update(metrics=Metrics.of(metrics), weights_sha256=digest(checkpoints.best))
+        self.record.update(metrics=Metrics.of(found.metrics), weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
-            self.logger.log_pictures(album.pictures, best.names, self.record.now.best_epoch or 0)
+            self.logger.log_pictures(found.pictures, found.names, self.record.now.best_epoch or 0)
             self.logger.log_weights(checkpoints.best)
         checkpoints.clean()
