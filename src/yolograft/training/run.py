@@ -24,7 +24,7 @@ from yolograft.training.trial import Pruned
 log = logging.getLogger(__name__)
 
 RETRIES = 3
-"""How often a training is repeated: from its last checkpoint after a loss that was not finite, or with half the batch."""
+"""How often a training is repeated: from its last checkpoint after a loss that was not finite, or with half a batch."""
 
 
 def run(session: Session) -> None:
