@@ -13,6 +13,7 @@ from yolograft.common.nested import dotted
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
 from yolograft.common.typed import entries, items, mapping, share, text, whole, written
+from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
 from yolograft.runs.states import status_of
@@ -213,7 +214,7 @@ def read_run(file: Path) -> Run:
         name=text(record.name) or written(file.parent.name),
         status=_status(file.parent, record),
         identity=text(record.identity),
-        choices={key: written(value) for key, value in mapping(record.choices, _FEW).items()},
+        choices={key: written(value) for key, value in mapping(update_choices(record.choices), _FEW).items()},
         overrides=tuple(map(written, record.overrides[:_MANY])),
         config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
         seed=record.seed,
@@ -260,7 +261,7 @@ def _config(file: Path) -> dict[str, Any]:
         content = parse_yaml(read_text(file, _MAX_CONFIG))
     except (OSError, ValueError):
         return {}
-    return dict(islice(dotted(content, written), _MANY)) if isinstance(content, dict) else {}
+    return dict(islice(dotted(update_config(content), written), _MANY)) if isinstance(content, dict) else {}
 
 
 def _size(file: Path) -> int | None:

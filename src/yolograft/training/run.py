@@ -20,7 +20,7 @@ from yolograft.config.instantiate import instantiate
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
 from yolograft.data.spec import DataSpec
 from yolograft.evaluation.run_results import measure_run
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
@@ -31,6 +31,7 @@ from yolograft.runs.record import Metrics, RunError
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
 from yolograft.runs.writer import RecordWriter
+from yolograft.tasks.detect import DETECT
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import RunLogger, Tracked
 from yolograft.training.callbacks.console import Console
@@ -49,13 +50,14 @@ from yolograft.training.data_sets import (
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
 from yolograft.training.module import DetectionTraining
-from yolograft.training.recipe import Recipe, multi_scale_size
+from yolograft.training.progressive import say_stages
+from yolograft.training.recipe import Recipe
+from yolograft.training.schedule import Schedule
 from yolograft.training.short_schedule import say_steps
-from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.stopping import StoppedError, StopRequest
 from yolograft.training.trial import Pruned, Trial
 from yolograft.upstream.data import full_hyp
-from yolograft.upstream.training import Evaluator, draw_batch, draw_labels, fitting_batch
+from yolograft.upstream.training import draw_batch, draw_labels, fitting_batch
 
 log = logging.getLogger(__name__)
 
@@ -182,13 +184,14 @@ class Run:
             within = f" and {start_batch} batch{'es' * (start_batch != 1)}" if start_batch else ""
             log.info("Going on after %s of %s epochs%s.", start, epochs, within)
         attempt = max(attempt, state["attempt"] if state else 0)
-        stages = self._stages()
-        augments = [stage.augment(config["augment"]) for stage in stages]
+        schedule = Schedule.of(config, epochs, frozen_modules(model, config["freeze"]))
+        if config["progressive"]:
+            say_stages(schedule.stages)
         batches = EpochBatches(
             len(train_set),
             size,
             config["seed"],
-            mode=lambda epoch: stage_of(epoch, stages) + len(stages) * int(module.mosaic_is_closed(epoch)),
+            mode=schedule.mode,
             start_epoch=start,
             start_batch=start_batch,
             attempt=attempt,
@@ -199,34 +202,21 @@ class Run:
         self._say_what_auto_ignores()
         recipe = Recipe(epochs, len(batches), size, len(train_set), config["optim"])
         data = DetectionData(
-            DrawnDataset(train_set, [*augments, *map(closed, augments)]),
+            DrawnDataset(train_set, schedule.augmentations(config["augment"])),
             val_set,
             batches,
             val_batch=min(size * 2, -(-len(val_set) // compute.processes)),
             workers=compute.workers,
             pin=compute.accelerator == "gpu",
         )
-
-        def image_size(iteration: int, epoch: int) -> int | None:
-            imgsz = stages[stage_of(epoch, stages)].imgsz
-            drawn = multi_scale_size(config["seed"], iteration, imgsz, config["augment"]["multi_scale"])
-            return drawn or (imgsz if imgsz != config["imgsz"] else None)
-
-        frozen = frozen_modules(model, config["freeze"])
-        refuse_single_image(
-            model, frozen, len(train_set), size, min(stage.imgsz for stage in stages), compute.processes
-        )
+        refuse_single_image(model, schedule.frozen, len(train_set), size, schedule.smallest_imgsz, compute.processes)
         module = DetectionTraining(
             model,
             recipe,
-            config["optim"],
+            schedule,
             compute,
-            Evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
+            DETECT.evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
             start,
-            close_mosaic=config["augment"]["close_mosaic"],
-            sizes=image_size,
-            frozen=frozen,
-            seed=config["seed"],
         )
         extra = {"config": config, "choices": dict(self.record.now.choices), "imgsz": config["imgsz"]}
         resume = {"batch_size": size, "attempt": attempt}
@@ -245,7 +235,7 @@ class Run:
             if self.rank == 0:
                 say_steps(module.recipe, module.optim)
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
-            console = [Console(len(train_set))] if self.rank == 0 else []
+            console = [Console(len(train_set), DETECT)] if self.rank == 0 else []
             pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
             self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
@@ -277,18 +267,6 @@ class Run:
         mixed = self.compute.autocast is not None
         imgsz = self.config["imgsz"]
         return fitting_batch(model, self.compute.device, imgsz, batch, mixed, objects, len(train_set))
-
-    def _stages(self) -> list[Stage]:
-        """Return the stages of progressive learning; one, at full size and strength, without it."""
-        config = self.config
-        settings = config["callbacks"].get("progressive")
-        if settings is None:
-            return [Stage(0, config["imgsz"], 1.0)]
-        stages = plan(config["epochs"], config["imgsz"], **settings)
-        log.info("Progressive learning:  first epoch   image size   augmentation")
-        for stage in stages:
-            log.info("%33s %9s px %13.0f%%", stage.first + 1, stage.imgsz, stage.strength * 100)
-        return stages
 
     def _describe(
         self, model: Detector, spec: DataSpec, train_set: DetectionDataset, val_set: DetectionDataset, batch: int
@@ -325,11 +303,7 @@ class Run:
 
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
         config, compute = self.config, self.compute
-        extra = [
-            instantiate(settings, f"callbacks.{name}")
-            for name, settings in config["callbacks"].items()
-            if name != "progressive"
-        ]
+        extra = [instantiate(settings, f"callbacks.{name}") for name, settings in config["callbacks"].items()]
         with warnings.catch_warnings():
             # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
             warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")
@@ -374,7 +348,7 @@ class Run:
         )
         write_predictions(self.folder, found.predictions)
         if drawing:
-            draw_curves(self.folder / "metrics.csv", plots / "curves.png")
+            draw_curves(self.folder / "metrics.csv", plots / "curves.png", DETECT)
         self.record.update(metrics=Metrics.of(found.metrics), weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
             self.logger.log_pictures(found.pictures, found.names, self.record.now.best_epoch or 0)
