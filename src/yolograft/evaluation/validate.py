@@ -23,7 +23,8 @@ from yolograft.evaluation.provenance import Provenance
 from yolograft.model.detector import Detector
 from yolograft.model.weights import load_detector
 from yolograft.runs.record import RUN_FILE
-from yolograft.upstream.training import Evaluator, quiet
+from yolograft.tasks.detect import DETECT
+from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def evaluate(
     Returns:
         mAP50, mAP50-95, precision, recall (0…1) and `per_class`.
     """
-    evaluator = Evaluator(loader, folder, plots=plots, single_cls=single_cls)
+    evaluator = DETECT.evaluator(loader, folder, plots=plots, single_cls=single_cls)
     model = model.to(device).eval()
     evaluator.begin(model, device)
     with torch.inference_mode():
