@@ -18,10 +18,10 @@ from matplotlib.transforms import Bbox
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.samples import saved
+from yolograft.common.figures import Picture, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
 from yolograft.render.pictures.draw import pictures, to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
-from yolograft.render.pictures.style import Picture, own_style
 
 from .conftest import FINISHED, WriteRun, made_run
 from .made_sweep import CLASSES, make_sweep

@@ -1,27 +1,28 @@
-"""The picture of a training: losses and metrics over epochs, from metrics.csv."""
+"""The picture of a training: losses and metrics per epoch, from metrics.csv, in the style of all figures."""
 
-import csv
 import io
 import logging
-import math
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from yolograft.common.files import read_text
+from yolograft.common.figures import DASHES, SERIES, new_figure, own_style
+from yolograft.common.files import atomic_write
+from yolograft.runs.curves import read_columns
 from yolograft.runs.spikes import axis_top
 
 log = logging.getLogger(__name__)
 
 _PANELS = (
-    ("box loss", ("train/box_loss", "val/box_loss")),
-    ("class loss", ("train/cls_loss", "val/cls_loss")),
-    ("DFL loss", ("train/dfl_loss", "val/dfl_loss")),
-    ("precision, recall", ("metrics/precision", "metrics/recall")),
-    ("mAP", ("metrics/mAP50", "metrics/mAP50-95")),
-    ("learning rate", ("lr/pg0",)),
+    ("box loss", {"train": "train/box_loss", "val": "val/box_loss"}),
+    ("class loss", {"train": "train/cls_loss", "val": "val/cls_loss"}),
+    ("DFL loss", {"train": "train/dfl_loss", "val": "val/dfl_loss"}),
+    ("precision, recall", {"precision": "metrics/precision", "recall": "metrics/recall"}),
+    ("mAP", {"mAP50": "metrics/mAP50", "mAP50-95": "metrics/mAP50-95"}),
+    ("learning rate", {"": "lr/pg0"}),
 )
+_FEW_EPOCHS = 40
+"""Below this, each epoch gets a marker."""
 
 
 def draw_curves(metrics: Path, picture: Path) -> None:
@@ -29,32 +30,29 @@ def draw_curves(metrics: Path, picture: Path) -> None:
 
     Args:
         metrics: The file to read.
-        picture: The PNG to write; a file that cannot be read is named in the log instead.
+        picture: The PNG to write; if the file cannot be read, that is logged and nothing is written.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(metrics), newline="")))
-        epochs = [int(row["epoch"]) for row in rows]
-        curves = {column: [float(row[column]) for row in rows] for _, columns in _PANELS for column in columns}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:  # TypeError: a row that was cut off
-        log.warning("%s cannot be read, hence not drawn: %s", metrics, error)
+    columns = read_columns(metrics)
+    missing = [column for _, lines in _PANELS for column in lines.values() if column not in columns]
+    if missing:
+        log.warning("%s has no %s, or cannot be read: no picture of it is drawn", metrics, missing[0])
         return
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (title, columns) in zip(figure.subplots(2, 3).flat, _PANELS, strict=True):
-        drawn: list[float] = []
-        for column in columns:
-            drawn += curves[column]
-            axes.plot(
-                epochs, curves[column], marker="." if len(rows) < 40 else "", label=column.partition("/")[2] or column
-            )
-        if title.endswith("loss") and (top := axis_top(drawn)) is not None:
-            axes.set_ylim(0, top * 1.12)
-            title += f" (cut off: up to {max(filter(math.isfinite, drawn)):.3g})"
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-        if len(columns) > 1:
-            first = columns[0].partition("/")[0]
-            names = ["train", "val"] if first == "train" else [c.partition("/")[2] for c in columns]
-            axes.legend(names)
-    figure.savefig(picture, dpi=110)
+    content = io.BytesIO()
+    with own_style():
+        figure = new_figure(5.2, 9.6)
+        for axes, (title, lines) in zip(figure.subplots(2, 3).flat, _PANELS, strict=True):
+            for number, (label, column) in enumerate(lines.items()):
+                epochs, values = zip(*columns[column].items(), strict=True)
+                marker = "." if len(epochs) < _FEW_EPOCHS else ""
+                axes.plot(epochs, values, color=SERIES[number], ls=DASHES[number], lw=1.4, marker=marker, label=label)
+            drawn = [value for column in lines.values() for value in columns[column].values()]
+            if title.endswith("loss") and (top := axis_top(drawn)) is not None:
+                axes.set_ylim(0, top * 1.12)
+                title += f" (cut off: up to {max(drawn):.3g})"
+            axes.set_title(title)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            if len(lines) > 1:
+                axes.legend()
+        figure.savefig(content, format="png", metadata={"Software": None})
+    atomic_write(picture, content.getvalue())

@@ -7,8 +7,8 @@ from matplotlib import rc_context
 
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.samples import Shown
+from yolograft.common.figures import Picture, freeze, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
-from yolograft.render.pictures.style import Picture, freeze, own_style
 
 
 def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture]:

@@ -3,7 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 
-from yolograft.render.pictures.style import GROUND, INK, LINE, QUIET, SERIES, Picture
+from yolograft.common.figures import GROUND, INK, LINE, QUIET, SERIES, Picture
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
