@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_runs import made_run
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.table import table
 from yolograft.render.forms.latex import to_latex
-
-from .conftest import made_run
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from sweeping import records
-from tiny import TINY
+from helpers.program import Program
+from helpers.sweeping import records
+from helpers.tiny import TINY
 from yolograft.cli.command_line import check_command_line
 from yolograft.common.text import gflops_text
 from yolograft.model.describe import describe

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tiny import TINY
+from helpers.tiny import TINY
 
 # Lies in the folder that the command is started in, as a person's own callback does.
 CALLBACK = '''

@@ -1,6 +1,6 @@
 """Sweep folders as trainings leave them, made in no time: for tests, for benchmarks/report.py and for looking at.
 
-`python tests/report/made_sweep.py FOLDER` writes the small one.
+`python tests/helpers/made_sweep.py FOLDER` writes the small one.
 """
 
 import csv

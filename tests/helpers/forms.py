@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from PIL import Image
 
 

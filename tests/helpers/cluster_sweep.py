@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tiny import TINY, record
+from helpers.tiny import TINY, record
 
 
 def _plain(line: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from pickled_attacks import Attack
+from helpers.pickled_attacks import Attack
 from yolograft.model.detector import ModelSpec, build_detector
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -175,7 +175,7 @@ def descriptions() -> dict[str, Attack]:
         *(
             "yolograft.upstream.data.run_recipe",
             "yolograft.training.train.train",
-            "yolograft.common.files.atomic_write",
+            "yolograft.common.files.replace_file",
         ),
         *(
             f"{sources}.shapes.cache_dir",
