@@ -24,6 +24,7 @@ from yolograft.common.figures import Picture, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
 from yolograft.render.pictures.draw import pictures, to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
+from yolograft.runs.curves import read_columns
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +171,8 @@ def test_curves_are_means_over_seeds_up_to_the_epoch_that_all_reached(tmp_path: 
 def test_curves_that_are_cut_off_or_damaged_give_what_they_have(tmp_path: Path, text: str) -> None:
     file = tmp_path / "metrics.csv"
     file.write_text(text, encoding="utf-8")
-    assert curves.read_curves(file, "mAP50-95") == ({"mAP50-95": {1: 0.2}} if "0.2" in text else {})
-    assert curves.read_curves(tmp_path / "none.csv", "mAP50-95") == {}
+    assert read_columns(file) == ({"metrics/mAP50-95": {1: 0.2}} if "0.2" in text else {})
+    assert read_columns(tmp_path / "none.csv") == {}
 
 
 def test_each_class_of_each_variant_has_a_cell_with_its_mean(made: Comparison, drawn: dict[str, Picture]) -> None:

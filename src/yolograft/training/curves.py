@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
@@ -30,22 +31,24 @@ def draw_curves(metrics: Path, picture: Path) -> None:
 
     Args:
         metrics: The file to read.
-        picture: The PNG to write; if the file cannot be read, that is logged and nothing is written.
+        picture: The PNG to write; nothing is written, and a warning logged, where the file has no epoch.
     """
     columns = read_columns(metrics)
-    missing = [column for _, lines in _PANELS for column in lines.values() if column not in columns]
-    if missing:
-        log.warning("%s has no %s, or cannot be read: no picture of it is drawn", metrics, missing[0])
+    epochs = sorted({epoch for curve in columns.values() for epoch in curve})
+    if not epochs:
+        log.warning("%s has no epoch that can be read: no picture of it is drawn", metrics)
         return
     content = io.BytesIO()
     with own_style():
         figure = new_figure(5.2, 9.6)
         for axes, (title, lines) in zip(figure.subplots(2, 3).flat, _PANELS, strict=True):
+            drawn: list[float] = []
             for number, (label, column) in enumerate(lines.items()):
-                epochs, values = zip(*columns[column].items(), strict=True)
+                curve = columns.get(column, {})
+                drawn += curve.values()
+                values = [curve.get(epoch, math.nan) for epoch in epochs]  # a gap where it is no finite number
                 marker = "." if len(epochs) < _FEW_EPOCHS else ""
                 axes.plot(epochs, values, color=SERIES[number], ls=DASHES[number], lw=1.4, marker=marker, label=label)
-            drawn = [value for column in lines.values() for value in columns[column].values()]
             if title.endswith("loss") and (top := axis_top(drawn)) is not None:
                 axes.set_ylim(0, top * 1.12)
                 title += f" (cut off: up to {max(drawn):.3g})"
