@@ -22,9 +22,12 @@ from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.samples import saved
 from yolograft.common.figures import Picture, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
-from yolograft.render.pictures.draw import pictures, to_png, to_svg
+from yolograft.render.pictures.draw import pictures
+from yolograft.render.pictures.files import to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
 from yolograft.runs.curves import read_columns
+
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +213,7 @@ def test_on_the_page_a_picture_has_the_pages_colours_and_says_its_numbers(drawn:
     ids: list[str] = []
     for picture in drawn.values():
         svg = to_inline(picture, to_svg(picture))
-        root = ET.fromstring(svg)
+        root = ET.fromstring(svg.replace("<svg ", f"<svg {NAMESPACES} ", 1))
         own = "{http://www.w3.org/2000/svg}"
         said = {part.findtext(f"{own}title") for part in root.iter() if part.get("class") == "tip"}
         assert said == set(picture.tips.values())
