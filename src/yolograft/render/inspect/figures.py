@@ -60,8 +60,16 @@ def histogram_picture(
         tips[gid] = split
     for value, text in (marks or {}).items():
         axes.axvline(place(value), color=QUIET, lw=0.8, ls=":", zorder=1, clip_on=False)
-        at = {"xy": (place(value), 0.99), "xycoords": axes.get_xaxis_transform()}
-        axes.annotate(text, **at, xytext=(3, 0), textcoords="offset points", va="top", fontsize=8, color=QUIET)
+        axes.annotate(
+            text,
+            (place(value), 0.99),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=QUIET,
+        )
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, (greatest or 1.0) * (1.18 if marks else 1.05))
     axes.set_xticks([place(value) for value in ticks], list(ticks.values()))
