@@ -22,6 +22,8 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
+from yolograft.compute.devices import resolve
+from yolograft.compute.reproducible import reproducible
 from yolograft.config.locations import conf_dir
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
@@ -29,13 +31,13 @@ from yolograft.data.sources.shapes import shapes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
+from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
-from yolograft.stock.training import Evaluator, quiet
-from yolograft.training.build import model_spec
-from yolograft.training.devices import resolve
-from yolograft.training.module import LOSSES, DetectionTraining
+from yolograft.tasks.detect import DETECT
+from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.training.state import reproducible
+from yolograft.training.schedule import Schedule
+from yolograft.upstream.training import Evaluator, quiet
 
 import ultralytics.engine.trainer as stock_engine  # isort: skip
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
@@ -55,7 +57,7 @@ class Trace:
 
     def add(self, items: Any, optimizer: torch.optim.Optimizer, norm: float, ema: torch.Tensor) -> None:
         """Note a step; `items` are its losses by name."""
-        self.losses.append([float(items[name]) for name in LOSSES])
+        self.losses.append([float(items[loss.key]) for loss in DETECT.losses])
         self.rates.append([group["lr"] for group in optimizer.param_groups])
         self.momenta.append([group.get("momentum", group.get("betas", (0,))[0]) for group in optimizer.param_groups])
         self.norms.append(norm)
@@ -182,16 +184,15 @@ class Note(pl.Callback):
         self.trace.add(module.items, module.optimizer, norm, flat(to_stock(module.ema.ema)))
 
 
-def train_ours(
-    model: Detector, data: DetectionData, val: Any, recipe: Recipe, optim: dict[str, Any], options: Any
-) -> Trace:
+def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, options: Any) -> Trace:
     """Train with our LightningModule on the same batches."""
     trace = Trace()
     precision = "fp16" if options.amp else "fp32"
     computing = {"precision": precision, "channels_last": options.device != "cpu", "threads": "auto"}
     compute = resolve(options.device, options.workers, computing)
     with tempfile.TemporaryDirectory() as folder:
-        module = DetectionTraining(model, recipe, optim, compute, Evaluator(val, Path(folder)))
+        evaluator = Evaluator(val, Path(folder))
+        module = DetectionTraining(model, recipe, Schedule(options.epochs, options.imgsz), compute, evaluator)
         trainer = pl.Trainer(
             accelerator=compute.accelerator,
             devices=compute.devices,
@@ -256,12 +257,12 @@ def parity(options: Any) -> dict[str, float]:
 
     threads = NUM_THREADS  # what stock sets: sums in another order differ in the last bits
     with reproducible(0, threads, deterministic=True):
-        model = build_detector(model_spec(config, spec))
+        model = build_detector(model_spec(config, spec.names))
         start = {name: tensor.clone() for name, tensor in to_stock(model).items()}
         data, val = loaders()
         images = len(data.train)
         recipe = Recipe(options.epochs, -(-images // options.batch), options.batch, images, optim)
-        ours = train_ours(model, data, val, recipe, optim, options)
+        ours = train_ours(model, data, val, recipe, options)
     with reproducible(0, threads, deterministic=True):
         data, val = loaders()
         stock = train_stock(spec, data, val, start, options)

@@ -49,6 +49,10 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "-m", "backbone=yolo11,efv1"), ("backbone=efv1", "did you mean effv1?")),
         (("train", "-m", "seed=0,one"), ("seed=one", "valid integer")),
         (("train", "experiments=gird"), ("experiments=gird", "did you mean grid?")),
+        (("train", "callbacks=progressive"), ("callbacks=progressive", "progressive=default")),
+        (("train", "callbacks.progressive.stages=2"), ("callbacks.progressive.stages", "progressive=default")),
+        (("train", "+callbacks.progressive.stages=2"), ("progressive", "progressive=default")),
+        (("train", "progressive.stages=2"), ("progressive.stages", "progressive=default")),
         (("train", "epochs"), ("epochs", "KEY=VALUE")),
         (("info", "nc=0"), ("nc=0", "greater than 0")),
         (("trian",), ("trian", "did you mean train?")),
@@ -125,7 +129,7 @@ def test_b9_names_the_ten_that_exist() -> None:
 @pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "epoch=3"], ["train", "--cfg", "job"]])
 def test_light_answers_do_not_import_torch(arguments: list[str]) -> None:
     code = (
-        "import sys; from yolograft.cli import main\n"
+        "import sys; from yolograft.cli.main import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'ultralytics', 'pytorch_lightning', 'timm', 'numpy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

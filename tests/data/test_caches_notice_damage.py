@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forms import Box, LabelledSet, write_form
-from readings import write_image
+from helpers.forms import Box, LabelledSet, write_form
+from helpers.readings import write_image
 from yolograft.data.image_cache import ImageCache, image_cache
 from yolograft.data.labels.coco_file import CocoFile
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.sources.yolo import yolo
-from yolograft.stock.decoding import ImageReader
+from yolograft.upstream.decoding import ImageReader
 
 FLIPS = 40
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from tiny import TINY
-from yolograft.config.check import check_command_line
-from yolograft.errors import UserError
+from helpers.program import Program
+from helpers.tiny import TINY
+from yolograft.cli.command_line import check_command_line
+from yolograft.common.errors import UserError
 
 WRONG = {
     "data": (("dataset=yolo", "dataset.path=nowhere.yaml"), "nowhere.yaml"),

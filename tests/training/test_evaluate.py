@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.sources.shapes import shapes
+from yolograft.evaluation.validate import evaluate
 from yolograft.model.detector import Detector, ModelSpec, build_detector
-from yolograft.stock.confusion import labelled_boxes
-from yolograft.training.module import evaluate
+from yolograft.upstream.confusion import labelled_boxes
 
 BATCH, SIZE = 8, 96
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from standin_wandb import StandIn
-from yolograft.training.loggers import open_logger
-from yolograft.training.loggers.base import Tracked, summary
-from yolograft.training.pictures import Box, Picture
+from helpers.standin_wandb import StandIn
+from yolograft.evaluation.pictures import Picture
+from yolograft.runs.predictions import Box
+from yolograft.runs.record import RunRecord
+from yolograft.tracking import open_logger
+from yolograft.tracking.base import Tracked, summary
 
 RECORD = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "metrics": {"mAP50-95": 0.4}}
 SUMMED = {"params": 10, "parts/neck": 4, "gflops": 0.1, "mAP50-95": 0.4}
@@ -34,7 +36,7 @@ def log_all(settings: dict[str, Any], run: Tracked, epochs: range = range(1, 4),
         logger.log_metrics({"epoch": epoch, "metrics/mAP50-95": epoch / 10, "train/box_loss": 1.0}, epoch)
     box = Box(0, (0.1, 0.2, 0.5, 0.6), 0.75)
     logger.log_pictures([Picture("a.png", np.zeros((32, 32, 3), np.uint8), [box], [box])], {0: "cat"}, 3)
-    logger.close(status, RECORD)
+    logger.close(status, RunRecord.from_json(RECORD))
 
 
 def mlflow_run(uri: Path, monkeypatch: pytest.MonkeyPatch, project: str = "lab") -> Any:
@@ -49,7 +51,7 @@ def mlflow_run(uri: Path, monkeypatch: pytest.MonkeyPatch, project: str = "lab")
 
 
 def test_a_summary_has_the_names_that_every_logger_uses() -> None:
-    assert summary(RECORD) == SUMMED
+    assert summary(RunRecord.from_json(RECORD)) == SUMMED
 
 
 def test_tensorboard_has_curves_pictures_settings_and_results(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_an_mlflow_run_goes_by_default_into_the_database_that_mlflow_itself_look
 def test_runs_in_an_mlruns_of_before_are_named_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from yolograft.training.loggers.mlflow import _say_what_stays_in_files
+    from yolograft.tracking.mlflow import _say_what_stays_in_files
 
     monkeypatch.chdir(tmp_path)
     with caplog.at_level("INFO"):

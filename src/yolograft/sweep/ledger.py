@@ -9,49 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from yolograft.config.jobs import LEDGER, Job
-from yolograft.files import read_text, remove_abandoned, replace_file
-from yolograft.parsing import json_document, parse_json
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.claim import owner
-from yolograft.training.record import attempts, read_record, status_of
-from yolograft.typed import items, mapping, text
+from yolograft.common.files import atomic_write, read_text, remove_abandoned
+from yolograft.common.parsing import json_document, parse_json
+from yolograft.common.typed import items, text
+from yolograft.runs.spec import LEDGER, RunSpec
+from yolograft.runs.states import State, state_of
 
 log = logging.getLogger(__name__)
 
 FILE = LEDGER
 _MOST = 100_000
 """Runs that are read of a ledger."""
-
-State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
-
-
-def state_of(folder: Path, identity: str | None = None) -> State:
-    """Return how a run is going: `stopped` also where its process is gone, so that it will go on.
-
-    `pruned` is over too: a search has ended it.
-
-    Args:
-        folder: The run's folder.
-        identity: A record of another run does not count.
-    """
-    record = read_record(folder / "run.json") or {}
-    if identity and record.get("identity") != identity:
-        record = {}
-    status = status_of(folder, record)
-    if status == "finished" and lacks_weights(folder, record):
-        return "stopped" if owner(folder) is None else "running"
-    if status == "stopped" and mapping(record.get("error")).get("type") == "Pruned":
-        return "pruned"
-    return status if status in ("finished", "running", "failed", "stopped") else "to do"
-
-
-def cut_off(folder: Path, identity: str) -> bool:
-    """Whether a run's process is gone without having said how the run ended."""
-    record = read_record(folder / "run.json") or {}
-    return record.get("status") == "running" and record.get("identity") == identity and owner(folder) is None
 
 
 @dataclass
@@ -67,12 +37,17 @@ class Ledger:
     current: ClassVar["Ledger | None"] = None
 
     folder: Path
-    jobs: list[Job]
-    dropped: list[tuple[Job, str]]
+    jobs: list[RunSpec]
+    dropped: list[tuple[RunSpec, str]]
 
     @classmethod
     def open(
-        cls, folder: Path, command: str, sweeper: str, jobs: Sequence[Job], dropped: Sequence[tuple[Job, str]] = ()
+        cls,
+        folder: Path,
+        command: str,
+        sweeper: str,
+        jobs: Sequence[RunSpec],
+        dropped: Sequence[tuple[RunSpec, str]] = (),
     ) -> "Ledger":
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,12 +69,12 @@ class Ledger:
         ledger.add(jobs)
         return ledger
 
-    def add(self, jobs: Iterable[Job]) -> None:
+    def add(self, jobs: Iterable[RunSpec]) -> None:
         """Plan more runs."""
         self.jobs += jobs
         renew(self.folder)
 
-    def unfinished(self) -> list[tuple[Job, State]]:
+    def unfinished(self) -> list[tuple[RunSpec, State]]:
         """Return the runs of this command that are not over, or not well, and how they are going."""
         states = [(job, state_of(job.folder, job.identity)) for job in self.jobs]
         return [(job, state) for job, state in states if state not in ("finished", "pruned")]
@@ -142,17 +117,10 @@ def renew(folder: Path) -> None:
     _write(folder, {**content, "runs": list(runs.values())})
 
 
-def exhausted(job: Job) -> bool:
-    """Whether a run has failed as often as it may."""
-    record = read_record(job.folder / "run.json") or {}
-    limit = job.config["attempts"]
-    return bool(limit) and record.get("identity") == job.identity and attempts(record) >= limit
-
-
 def _write(folder: Path, content: dict[str, Any]) -> None:
     content["updated"] = _now()
     try:
-        replace_file(folder / FILE, json_document(content))
+        atomic_write(folder / FILE, json_document(content))
     except OSError as problem:  # the runs' own records tell the same
         log.warning("%s: cannot be written: %s", folder / FILE, problem)
 

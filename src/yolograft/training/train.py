@@ -1,98 +1,92 @@
 """A run's outside: who may train in its folder, and how its end is told; the inside is `run.py`."""
 
 import logging
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
-from yolograft.config.identity import identity
-from yolograft.errors import RefusedError, UserError
-from yolograft.files import remove_abandoned, replace_file
-from yolograft.stock.training import quiet
-from yolograft.text import PlainFormatter
-from yolograft.times import duration
-from yolograft.training.agent import tell_agent
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.build import with_absolute_path
+from yolograft.common.errors import RefusedError, UserError
+from yolograft.common.files import atomic_write, remove_abandoned
+from yolograft.common.metrics import METRIC
+from yolograft.common.text import PlainFormatter
+from yolograft.common.times import duration
+from yolograft.compute.devices import Compute, resolve
+from yolograft.data.from_config import with_absolute_path
+from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.record import RunRecord
+from yolograft.runs.siblings import say_trained_shorter
+from yolograft.runs.spec import RunSpec
+from yolograft.runs.weights_file import lacks_weights
+from yolograft.runs.writer import RecordWriter
+from yolograft.tracking import check_logger
+from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
-from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
-from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
-from yolograft.training.loggers import check_logger
-from yolograft.training.record import Record, first_fields, read_record
-from yolograft.training.run import Run
-from yolograft.training.siblings import say_trained_shorter
+from yolograft.training.run import run
+from yolograft.training.session import Session
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
+from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
 
-def train(
-    config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
-) -> dict[str, Any]:
+def train(spec: RunSpec) -> RunRecord:
     """Train one variant into its folder; a finished run returns at once, one that was cut off goes on.
 
     Args:
-        config: The resolved config as plain containers.
-        folder: The run's folder.
-        choices: The option chosen in each config group.
-        overrides: The overrides that made the config.
-        group: The sweep's name, or the project of a single run.
+        spec: The run.
 
     Returns:
-        The content of run.json.
+        The run's record.
 
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
             before the first step of a new run.
-        ClaimedError: Another living process trains this run.
+        RunLockedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
+    folder = spec.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with Claim(folder) as claim:
+    with RunLock(folder) as lock:
         remove_abandoned(folder, silent=0)  # nobody else writes here now
         for left in [*(folder / "checkpoints").glob("*.tmp"), *(folder / "checkpoints").glob("*.partial")]:
             left.unlink(missing_ok=True)
-        return _train_claimed(claim, config, folder, choices, overrides, group)
+        return _train_locked(lock, replace(spec, config=with_absolute_path(spec.config)))
 
 
-def _train_claimed(
-    claim: Claim, config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
-) -> dict[str, Any]:
-    config = with_absolute_path(config)
-    fields = first_fields(folder, config, choices, overrides)
-    record = Record(folder, identity(config), fields)
-    if record.previous.get("best_epoch") and (fault := _lost(folder, record)):
+def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
+    config, folder = spec.config, spec.folder
+    record = RecordWriter(spec)
+    if record.previous.best_epoch and (fault := _lost(folder, record)):
         log.warning("%s, and no checkpoint has those weights: the run is trained anew.", fault)
         Checkpoints(folder / "checkpoints").clear()
     elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
-        log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
-        tell_agent(config, folder, record.previous, group)
+        log.info("%s is finished already: %s %.4f", folder, METRIC, record.previous.measured(METRIC))
+        tell_agent(spec, record.previous)
         return record.previous
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
-    replace_file(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
-    if not record.previous.get("epochs_done"):
+    atomic_write(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+    if not record.previous.epochs_done:
         say_trained_shorter(folder, config)
     quiet()
     try:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
-            stop.claim = claim
+            stop.claim = lock
             stop.check()
             try:
                 if compute.processes == 1:
-                    Run(config, folder, record, compute, group, stop).train()
+                    run(Session(spec, record, compute, stop))
                 else:
                     record.began = True  # what the processes find out is theirs to tell
-                    launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
+                    launch(compute.processes, _train_rank, spec, compute, stop=stop)
             except (UserError, Pruned):
                 raise
             except Exception:  # a process that loads data, say, has died of the signal that stops this one
@@ -100,8 +94,8 @@ def _train_claimed(
                 raise
             finally:
                 if compute.processes > 1:  # the first process has kept the record, however it ended
-                    record.fields = read_record(record.file) or record.fields
-    except ClaimedError:
+                    record.reload()
+    except RunLockedError:
         raise  # the record is another process's now
     except StoppedError as stopped:
         record.end("stopped", stopped)
@@ -111,48 +105,44 @@ def _train_claimed(
     except Pruned as pruned:
         record.end("stopped", pruned)
         log.info("Pruned: %s.", pruned)
-        return record.fields
+        return record.now
     except BaseException as error:
         record.end("failed", error)
-        if isinstance(error, UserError) and not record.began and not record.previous:
+        if isinstance(error, UserError) and not record.began and record.is_new:
             raise RefusedError(str(error)) from error
         raise
     record.end("finished")
     _say_result(record, folder)
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
-    return record.fields
+    return record.now
 
 
-def _lost(folder: Path, record: Record) -> str | None:
+def _lost(folder: Path, record: RecordWriter) -> str | None:
     """Return what has become of a run's best weights so far; None where nothing has."""
     if record.finished:
-        return lacks_weights(folder, record.previous)
+        return lacks_weights(folder, record.previous.weights_sha256)
     # A kill between two writes leaves better weights than run.json knows of: their content proves nothing.
-    told = {key: value for key, value in record.previous.items() if key != "weights_sha256"}
-    return lacks_weights(folder, told) if Checkpoints(folder / "checkpoints").last.exists() else None
+    return lacks_weights(folder, None) if Checkpoints(folder / "checkpoints").last.exists() else None
 
 
-def _say_result(record: Record, folder: Path) -> None:
-    metrics = record.fields["metrics"]
+def _say_result(record: RecordWriter, folder: Path) -> None:
     log.info(
         "mAP50 %.4f  mAP50-95 %.4f  (best epoch %s, %s)  %s",
-        metrics["mAP50"],
-        metrics["mAP50-95"],
-        record.fields["best_epoch"],
+        record.now.measured("mAP50"),
+        record.now.measured("mAP50-95"),
+        record.now.best_epoch,
         duration(record.seconds),
         folder,
     )
 
 
-def _train_rank(
-    rank: int, config: dict[str, Any], folder: Path, fields: dict[str, Any], compute: Compute, group: str
-) -> None:
+def _train_rank(rank: int, spec: RunSpec, compute: Compute) -> None:
     """Be one of several processes that train together; the first writes the run's folder and speaks."""
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])
     quiet()
-    record = Record(folder, identity(config), fields, writes=rank == 0)
+    record = RecordWriter(spec, writes=rank == 0)
     with stoppable() as stop:
-        Run(config, folder, record, compute, group, stop, rank).train()
+        run(Session(spec, record, compute, stop, rank))

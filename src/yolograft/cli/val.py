@@ -1,0 +1,74 @@
+"""`yolograft val`: measure trained weights on a data set."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from yolograft.cli.command_line import CommandLine
+from yolograft.common.errors import UserError
+from yolograft.common.files import user_path
+from yolograft.common.metrics import EPOCH_METRICS
+from yolograft.common.text import markup
+from yolograft.config.schema import Imgsz
+
+
+class ValConfig(Imgsz):
+    """The config of `yolograft val`; without a data set or image size, those of the training."""
+
+    imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
+    dataset: dict[str, Any]
+    run: str
+    split: Literal["train", "val", "test"]
+    batch: PositiveInt
+    device: int | str
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    plots: bool
+    trust: list[str]
+    format: Literal["table", "json"]
+
+
+def main(line: CommandLine) -> int:
+    """Measure and print."""
+    config = line.config
+    weights = find_weights(config["run"])
+    from yolograft.evaluation.validate import validate
+
+    answer = validate(weights, config, say=partial(print, file=sys.stderr))
+    if config["format"] == "json":
+        print(json.dumps(answer))
+    else:
+        _print(answer)
+    return 0
+
+
+def find_weights(run: str) -> Path:
+    """Return the weights that `run=` means: a run's folder or the file itself.
+
+    Raises:
+        UserError: If there are none.
+    """
+    path = user_path(run)
+    file = path / "checkpoints" / "best.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"run={run}: there is no {file}; give a run's folder or a best.safetensors")
+    return file
+
+
+def _print(answer: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
+    table = Table()
+    columns = EPOCH_METRICS
+    for name in ("class", *columns):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for name, values in [("all", answer), *answer["per_class"].items()]:  # a class may be called so too
+        table.add_row(markup(name), *(f"{values[c]:.4f}" for c in columns))
+    console = Console()
+    console.print(markup(title), soft_wrap=True)  # a path that can be copied
+    console.print(table)

@@ -1,0 +1,34 @@
+"""What a W&B sweep's agent is told of a run that was finished before it was proposed again."""
+
+import os
+from dataclasses import replace
+
+from yolograft.common.metrics import METRICS
+from yolograft.runs.record import RunRecord
+from yolograft.runs.spec import RunSpec
+from yolograft.tracking import check_logger, open_logger
+from yolograft.tracking.base import Tracked
+
+
+def tell_agent(spec: RunSpec, record: RunRecord) -> None:
+    """Give the W&B run that an agent has begun the results of the finished run; without an agent, do nothing.
+
+    A sweep's controller may propose the same values twice, and a W&B run without a metric would tell it nothing.
+
+    Args:
+        spec: The run.
+        record: Its record.
+
+    Raises:
+        UserError: W&B cannot be used as the config asks.
+    """
+    if not os.environ.get("WANDB_SWEEP_ID") or spec.config["logger"]["kind"] != "wandb":
+        return
+    check_logger(spec.config["logger"])
+    run = Tracked.of(spec)
+    logger = open_logger(spec.config["logger"], replace(run, name=f"{run.name} (finished already)"))
+    assert logger is not None
+    found = {f"metrics/{name}": value for name in METRICS if (value := record.measured(name)) is not None}
+    epoch = record.best_epoch or 0
+    logger.log_metrics({"epoch": epoch, **found}, epoch)
+    logger.close("finished", record)
