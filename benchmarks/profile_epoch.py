@@ -106,7 +106,7 @@ def main() -> int:
     settings = f"_target_: profile_epoch.EpochProfile, out: '{options.out.resolve()}', steps: {options.steps}"
     # `-c`, not `-m`, so that this folder is where Python looks for modules
     here = str(Path(__file__).parent)
-    program = f"import sys; sys.path.insert(0, {here!r}); from yolograft.cli import main; sys.exit(main())"
+    program = f"import sys; sys.path.insert(0, {here!r}); from yolograft.cli.main import main; sys.exit(main())"
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         command = [sys.executable, "-c", program, "train", "epochs=2", "trainer.plots=false"]
         return subprocess.run(

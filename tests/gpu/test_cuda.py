@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from tiny import record
+from helpers.tiny import record
 
 DEVICE = os.environ.get("YOLOGRAFT_GPU_TESTS_ON", "cuda")
 ON_CUDA = DEVICE != "cpu"
