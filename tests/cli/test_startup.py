@@ -96,7 +96,8 @@ def test_importing_the_package_loads_nothing_else(tmp_path: Path) -> None:
 def test_a_device_that_torch_alone_can_judge_passes() -> None:
     from yolograft.compute.presence import refuse_impossible
 
-    for device in ("auto", "cpu", ["cpu", "cpu"]):
+    devices: list[int | str | list[int | str]] = ["auto", "cpu", ["cpu", "cpu"]]
+    for device in devices:
         refuse_impossible(device)
 
 
