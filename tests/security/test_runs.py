@@ -34,6 +34,7 @@ from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
+from yolograft.tasks.detect import DETECT
 from yolograft.training.curves import draw_curves
 from yolograft.training.trial import Trial, open_storage
 
@@ -286,7 +287,7 @@ def test_an_image_of_an_impossible_name_is_gone(sweep: Path) -> None:
 def test_curves_of_nothing_sound_are_none(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "metrics.csv").write_text(text)
     assert read_curves(tmp_path / "metrics.csv", "mAP50-95") == {}
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", DETECT)
     assert ("hence not drawn" in caplog.text) != (text == "\0")  # a table without rows
 
 

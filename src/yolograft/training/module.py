@@ -20,7 +20,6 @@ from yolograft.training.schedule import STRIDE, Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
-LOSSES = ("box_loss", "cls_loss", "dfl_loss")
 
 
 class DetectionTraining(pl.LightningModule):

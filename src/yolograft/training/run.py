@@ -30,6 +30,7 @@ from yolograft.model.weights import load_detector, load_weights, transfer
 from yolograft.runs.record import Record
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
+from yolograft.tasks.detect import DETECT
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import RunLogger, Tracked
 from yolograft.training.callbacks.console import Console
@@ -55,7 +56,7 @@ from yolograft.training.short_schedule import say_steps
 from yolograft.training.stopping import StoppedError, StopRequest
 from yolograft.training.trial import Pruned, Trial
 from yolograft.upstream.data import full_hyp
-from yolograft.upstream.training import Evaluator, draw_batch, draw_labels, fitting_batch
+from yolograft.upstream.training import draw_batch, draw_labels, fitting_batch
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ class Run:
             recipe,
             schedule,
             compute,
-            Evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
+            DETECT.evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
             start,
         )
         extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
@@ -233,7 +234,7 @@ class Run:
             if self.rank == 0:
                 say_steps(module.recipe, module.optim)
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
-            console = [Console(len(train_set))] if self.rank == 0 else []
+            console = [Console(len(train_set), DETECT)] if self.rank == 0 else []
             pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
             self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
@@ -348,7 +349,7 @@ class Run:
         )
         kept.save(self.folder)
         if drawing:
-            draw_curves(self.folder / "metrics.csv", plots / "curves.png")
+            draw_curves(self.folder / "metrics.csv", plots / "curves.png", DETECT)
         self.record.update(metrics=metrics, weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
             self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
