@@ -7,7 +7,7 @@ from yolograft.common.files import user_path
 from yolograft.compute.presence import refuse_impossible
 from yolograft.data.places import refuse_absent_path
 from yolograft.runs.spec import RunSpec
-from yolograft.sweep.ledger import state_of
+from yolograft.runs.states import state_of
 
 ELSEWHERE = ("submitit_slurm", "ray")
 """Launchers whose runs may be done on other machines, with other devices and disks than this one's."""
