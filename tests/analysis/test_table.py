@@ -149,6 +149,7 @@ def test_costs_relative_to_the_baseline(seeds: Comparison) -> None:
 
 
 def test_a_column_is_known_by_its_former_key_too(seeds: Comparison) -> None:
-    made = table(seeds, ["neck", "told"], sort="told", filter="told == True")
-    assert made == table(seeds, ["neck", "significant"], sort="significant", filter="significant == True")
+    made = table(seeds, ["neck", "told"], sort="told", filter="told == False")
+    assert [column.key for column in made.columns] == ["neck", "significant"]
+    assert made.rows == table(seeds, sort="significant", filter="significant == False").rows != ()
     assert [column.key for column in table(seeds, ["all"]).columns].count("significant") == 1
