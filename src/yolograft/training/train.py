@@ -78,7 +78,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
-            stop.claim = lock
+            stop.lock = lock
             stop.check()
             try:
                 if compute.processes == 1:
