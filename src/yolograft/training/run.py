@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,8 +32,9 @@ from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
 from yolograft.runs.writer import RecordWriter
 from yolograft.tasks.detect import DETECT
-from yolograft.tracking import open_logger
-from yolograft.tracking.base import RunLogger, Tracked
+from yolograft.tracking.base import Memory, RunLogger, TrackedRun
+from yolograft.tracking.lightning import LightningLogger
+from yolograft.tracking.loggers import open_logger
 from yolograft.training.callbacks.console import Console
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.callbacks.pruning import Pruning
@@ -110,14 +111,14 @@ class Run:
         if self.logger is not None:
             self.logger.close("finished", self.record.now)
 
-    def _tracked(self) -> Tracked:
+    def _tracked(self) -> TrackedRun:
         """Return this run as its logger sees it."""
         kind = self.config["logger"]["kind"]
-        return replace(
-            Tracked.of(self.spec),
-            memory=self.record.now.loggers.get(kind, {}),
-            remember=lambda memory: self.record.update(loggers={**self.record.now.loggers, kind: memory}),
+        memory = Memory(
+            self.record.now.loggers.get(kind, {}),
+            lambda content: self.record.update(loggers={**self.record.now.loggers, kind: content}),
         )
+        return TrackedRun.of(self.spec, memory)
 
     def _until_done(self) -> None:
         """Train; again from the last checkpoint where that can mend a failure."""
@@ -314,7 +315,7 @@ class Run:
                 strategy=self._strategy(),
                 max_epochs=module.recipe.epochs - module.start_epoch,
                 callbacks=[*callbacks, *extra],
-                logger=self.logger or False,
+                logger=LightningLogger(self.logger) if self.logger else False,
                 default_root_dir=self.folder,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
