@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["Compared", "RunRecord", "UserError", "__version__", "compare", "info", "load", "train"]
 
 
-def __getattr__(name: str) -> object:
-    if name.startswith("_") or name not in __all__:
-        raise AttributeError(f"module 'yolograft' has no attribute '{name}'")
-    from yolograft import api
+if not TYPE_CHECKING:  # else every name would be one for a type checker
 
-    found = globals()[name] = getattr(api, name)
-    return found
+    def __getattr__(name: str) -> object:
+        if name.startswith("_") or name not in __all__:
+            raise AttributeError(f"module 'yolograft' has no attribute '{name}'")
+        from yolograft import api
+
+        found = globals()[name] = getattr(api, name)
+        return found
 
 
 def __dir__() -> list[str]:
