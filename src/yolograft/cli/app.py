@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
-from yolograft.config.locations import conf_dir
-from yolograft.runs.resolvers import job_config, register
+from yolograft.config.search_path import initialized
+from yolograft.runs.resolvers import job_config
 from yolograft.runs.spec import choices_of
 
 
@@ -15,7 +15,6 @@ def config_of(command: str, overrides: Sequence[str]) -> dict[str, Any]:
 
     Unlike `train`, such a command leaves no folder of Hydra's behind.
     """
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+    with initialized(command):
         config = compose(command, list(overrides), return_hydra_config=True)
         return {**job_config(config), "choices": choices_of(config.hydra)}

@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import io
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -36,7 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"yolograft {__version__}")
         return 0
-    os.environ["YOLOGRAFT_COMMAND"] = shlex.join(["yolograft", *args])  # for run.json; every process of a sweep has it
     interrupts = _note_interrupts()
     try:
         return _run(args[0], args[1:])
@@ -61,7 +59,6 @@ def _run(command: str, rest: list[str]) -> int:
 
     if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
     if command not in COMMANDS:
         from yolograft.config.habits import TASKS
         from yolograft.config.suggestions import did_you_mean
@@ -85,7 +82,7 @@ def _run(command: str, rest: list[str]) -> int:
         print(line.shown, end="", flush=True)
         return 0
     module = importlib.import_module(f"yolograft.cli.{command}")
-    return int(module.main(line if command == "train" else line.arguments))
+    return int(module.main(line.arguments if line.request is None else line.request))
 
 
 def _note_interrupts() -> list[int]:

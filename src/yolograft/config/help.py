@@ -3,14 +3,14 @@
 import textwrap
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 
 
 def groups(command: str) -> dict[str, list[str]]:
@@ -35,8 +35,7 @@ def groups(command: str) -> dict[str, list[str]]:
 
 def command_help(command: str, overrides: Sequence[str]) -> str:
     """Return the help text of a command, with the config that the overrides given beside `--help` make."""
-    search_path.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+    with initialized(command):
         options = groups(command)
         try:
             config = OmegaConf.to_yaml(compose(command, [word for word in overrides if "," not in word]))

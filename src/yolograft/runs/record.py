@@ -1,7 +1,6 @@
 """run.json: what a run is, how it is going and how it ended; and which folder may hold it."""
 
 import logging
-import os
 import platform
 import shlex
 import subprocess
@@ -81,7 +80,7 @@ class Record:
             "error": None,
             "started": self.previous.get("started") or _now(),
             "finished": None,
-            **_circumstances(),
+            **_circumstances(spec.command),
         }
 
     @property
@@ -264,7 +263,7 @@ def _details(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": text}
 
 
-def _circumstances() -> dict[str, Any]:
+def _circumstances(command: str) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -275,7 +274,7 @@ def _circumstances() -> dict[str, Any]:
         "versions": versions,
         "git_commit": _git_commit(),
         "host": platform.node(),
-        "command": os.environ.get("YOLOGRAFT_COMMAND") or shlex.join(sys.argv),  # as typed; Hydra is given another
+        "command": command or shlex.join(sys.argv),
     }
 
 
