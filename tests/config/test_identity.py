@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from yolograft.cli.command_line import check_command_line
 from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
@@ -60,12 +61,30 @@ def test_what_can_change_it_counts(config: dict, key: str, value: object) -> Non
     assert identity(changed(config, key, value)) != identity(config)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "recorded"),
+    [
+        ((), "9af94f9597a1"),
+        (("backbone=effv1", "neck=gsconv", "scale=s", "seed=3"), "4ed41017be42"),
+        (("dataset=coco8", "optim=sgd", "optim.lr0=0.02", "epochs=5"), "d88ab859463b"),
+        (("progressive=default",), "6fd95633e3d2"),  # then: callbacks=progressive
+        (("progressive=default", "progressive.stages=2", "epochs=3"), "2113ee5991d3"),
+        (("+callbacks.x={_target_:yolograft.training.callbacks.journal.TimeBudget,hours:1}",), "6b164da5fbec"),
+    ],
+)
+def test_runs_of_the_first_version_keep_their_identity(overrides: tuple[str, ...], recorded: str) -> None:
+    (spec,) = check_command_line("train", overrides).jobs
+    assert spec.identity == recorded
+
+
 def test_gpus_of_one_kind_are_alike_and_their_number_is_not(config: dict) -> None:
     assert identity(changed(config, "device", 0)) == identity(changed(config, "device", "cuda:1"))
     assert identity(changed(config, "device", 0)) != identity(changed(config, "device", "0,1"))
 
 
-def test_a_data_set_is_the_same_however_its_path_is_written(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_data_set_is_the_same_however_its_path_is_written(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     relative = changed(config, "dataset", {"_target_": "x", "path": "data/data.yaml"})
     absolute = changed(config, "dataset", {"_target_": "x", "path": str(tmp_path / "data" / "data.yaml")})
@@ -91,7 +110,9 @@ def test_equal_numbers_are_equal(config: dict) -> None:
     assert identity(changed(config, "augment.mosaic", 1)) == identity(changed(config, "augment.mosaic", 1.0))
 
 
-def test_edited_code_of_ones_own_part_is_another_run(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_edited_code_of_ones_own_part_is_another_run(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "my_own_backbone.py"
     own = changed(config, "backbone", {"_target_": "my_own_backbone.Tiny"})

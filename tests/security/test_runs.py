@@ -11,13 +11,14 @@ import psutil
 import pytest
 from PIL import Image
 
-from report.made_sweep import make_sweep
+from helpers.made_sweep import make_sweep
+from helpers.waiting import at_most
 from yolograft.analysis.collect import collect, read_run
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import compare_images, saved
 from yolograft.analysis.table import table
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.parsing import json_document, parse_json
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
@@ -35,8 +36,6 @@ from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
 from yolograft.training.curves import draw_curves
 from yolograft.training.trial import Trial, open_storage
-
-from .waiting import at_most
 
 unix = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 
@@ -385,7 +384,7 @@ def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
     record = Record(spec(tmp_path, "\ud800"))
     record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
     assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
-    replace_file(tmp_path / "a.json", json_document({"\udfff": "é"}))
+    atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
 

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from searching import finished, result, search, searching
+from helpers.searching import finished, result, search, searching
 from yolograft.common.errors import UserError
 from yolograft.runs.lock import RunLock
 from yolograft.runs.spec import RunSpec

@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from yolograft import __version__
 from yolograft.analysis.collect import Block, Run, Waiting
-
-if TYPE_CHECKING:
-    from yolograft.analysis.comparison import Row
-    from yolograft.analysis.variants import Variants
+from yolograft.analysis.row import Row, nothing_detected
+from yolograft.analysis.variants import Variants
 
 _ENDED = {"failed": "failed", "stopped": "was stopped", "running": "has not ended", "damaged": "cannot be read"}
 
@@ -30,9 +27,7 @@ class Caution:
     names: tuple[str, ...] = ()
 
 
-def cautions(
-    rows: Sequence["Row"], made: "Variants", metric: str, waiting: Sequence[Waiting] = ()
-) -> tuple[Caution, ...]:
+def cautions(rows: Sequence[Row], made: Variants, metric: str, waiting: Sequence[Waiting] = ()) -> tuple[Caution, ...]:
     """Gathers what is to be said of a comparison, the gravest first."""
     runs = [run for row in rows for run in row.variant.runs]
     return (
@@ -49,13 +44,7 @@ def cautions(
     )
 
 
-def nothing_detected(rows: Iterable["Row"], metric: str) -> bool:
-    """Whether runs have finished and the metric is 0 in every one of them."""
-    values = [value for row in rows if metric in row.statistics for value in row.statistics[metric].values.values()]
-    return bool(values) and not any(values)
-
-
-def _nothing(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
+def _nothing(rows: Sequence[Row], metric: str) -> Iterable[Caution]:
     if nothing_detected(rows, metric):
         text = (
             f"nothing was detected yet: {metric} is 0 in every finished run, which ranks nothing; "
@@ -64,7 +53,7 @@ def _nothing(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
         yield Caution("nothing", text)
 
 
-def _baseline(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
+def _baseline(rows: Sequence[Row], metric: str) -> Iterable[Caution]:
     compared = [row for row in rows if metric in row.statistics]
     baselines = [row for row in compared if row.baseline]
     if len(compared) < 2:
@@ -78,7 +67,7 @@ def _baseline(rows: Sequence["Row"], metric: str) -> Iterable[Caution]:
         yield Caution("baseline", text, tuple(alone))
 
 
-def _confounded(rows: Sequence["Row"]) -> Iterable[Caution]:
+def _confounded(rows: Sequence[Row]) -> Iterable[Caution]:
     for row in rows:
         if row.confounds and row.reference:
             others = _listed(row.confounds, 5)
@@ -86,7 +75,7 @@ def _confounded(rows: Sequence["Row"]) -> Iterable[Caution]:
             yield Caution("confounded", text, (row.variant.label,))
 
 
-def _data(runs: Sequence[Run], made: "Variants") -> Iterable[Caution]:
+def _data(runs: Sequence[Run], made: Variants) -> Iterable[Caution]:
     """Runs on one data set by its settings whose images or labels are not the same."""
     sets: dict[tuple[object, ...], dict[str, list[str]]] = {}
     for variant in made.all:
@@ -100,7 +89,7 @@ def _data(runs: Sequence[Run], made: "Variants") -> Iterable[Caution]:
             yield Caution("data", f"other images or labels than the rest: {_listed(few)}", tuple(few))
 
 
-def _epochs(rows: Sequence["Row"]) -> Iterable[Caution]:
+def _epochs(rows: Sequence[Row]) -> Iterable[Caution]:
     """Finished runs of as many epochs wanted that ended after a different number."""
     done: dict[int | None, dict[str, list[int]]] = {}
     for row in rows:
@@ -117,7 +106,7 @@ def _epochs(rows: Sequence["Row"]) -> Iterable[Caution]:
             yield Caution("epochs", f"stopped at different epochs{of}: {told}{rest}", tuple(other))
 
 
-def _conditions(runs: Sequence[Run], made: "Variants") -> Iterable[Caution]:
+def _conditions(runs: Sequence[Run], made: Variants) -> Iterable[Caution]:
     varied = {key.rsplit(".", 1)[-1] for key in made.varied}
     for name in ("device", "precision", "batch"):
         values: dict[str, list[str]] = {}
@@ -128,7 +117,7 @@ def _conditions(runs: Sequence[Run], made: "Variants") -> Iterable[Caution]:
             yield Caution("conditions", f"different {name}: {_by_value(values)}", tuple(_fewer(values)))
 
 
-def _seeds(rows: Sequence["Row"]) -> Iterable[Caution]:
+def _seeds(rows: Sequence[Row]) -> Iterable[Caution]:
     single = [row.variant.label for row in rows if row.n == 1]
     several = [row for row in rows if row.n > 1]
     folds = {run.fold for row in rows for run in row.variant.finished}

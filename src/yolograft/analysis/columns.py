@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from yolograft.analysis.comparison import METRICS, Row
 from yolograft.analysis.effects import Effect
-from yolograft.common.text import gflops_text
-
-PARTS = ("backbone", "context", "neck", "head")
+from yolograft.analysis.row import Row
+from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
+from yolograft.common.parts import PARTS
 
 
 @dataclass(frozen=True)
@@ -50,29 +49,16 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         Column("told", "≠ 0", _difference("told"), _told_text, number=False, spare=1),
         Column("p", "p", _difference("p"), lambda row: _p_text(_difference("p")(row))),
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
-        *(_metric(name, spare=6) for name in metrics[1:]),
-        _cost("params", "params", _millions, spare=3),
+        *(_metric(name, spare=BY_KEY[name].spare) for name in metrics[1:]),
+        *(_cost(BY_KEY[key]) for key in COSTS),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", spare=12),
         *(_part(name) for name in PARTS),
-        _cost("gflops", "GFLOPs", gflops_text, spare=5),
-        _cost("size", "size", lambda value: f"{value / 1e6:.1f} MB", spare=10),
-        _cost("seconds", "time", duration, spare=8),
-        _cost("images_per_second", "images/s", _three, spare=9, better="more"),
-        *(_change(name, heading) for name, heading in _CHANGES.items()),
+        *(_change(BY_KEY[key]) for key in COSTS),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
         Column("failed", "failed", _failed, lambda row: str(_failed(row))),
         _words("status", lambda row: row.variant.status),
     ]
-
-
-_CHANGES = {
-    "params": "Δ params",
-    "gflops": "Δ GFLOPs",
-    "size": "Δ size",
-    "seconds": "Δ time",
-    "images_per_second": "Δ images/s",
-}
 
 
 def setting_column(key: str) -> Column:
@@ -109,32 +95,37 @@ def _metric(name: str, spare: int) -> Column:
     return Column(name, name, value, text, "more", spare=spare)
 
 
-def _cost(
-    name: str, heading: str, shown: Callable[[Any], str], spare: int, better: Literal["more", "less"] = "less"
-) -> Column:
-    """A column of what a variant costs, by the name of its property."""
+def _better(measure: Measure) -> Literal["more", "less"]:
+    return "more" if measure.better == "max" else "less"
+
+
+def _cost(measure: Measure) -> Column:
+    """A column of what a variant costs."""
+
+    def value(row: Row) -> float | None:
+        return row.variant.cost(measure.key)
 
     def text(row: Row) -> str:
-        return "" if (value := getattr(row.variant, name)) is None else shown(value)
+        return "" if (known := value(row)) is None else measure.text(known)
 
-    return Column(name, heading, lambda row: getattr(row.variant, name), text, better, spare=spare)
+    return Column(measure.key, measure.label, value, text, _better(measure), spare=measure.spare)
 
 
 def _part(name: str) -> Column:
     def text(row: Row) -> str:
-        return _millions(row.variant.parts[name]) if name in row.variant.parts else ""
+        return millions(row.variant.parts[name]) if name in row.variant.parts else ""
 
     return Column(f"{name}_params", f"{name} params", lambda row: row.variant.parts.get(name), text, "less")
 
 
-def _change(name: str, heading: str) -> Column:
+def _change(measure: Measure) -> Column:
     def value(row: Row) -> float | None:
-        return row.relative.get(name)
+        return row.relative.get(measure.key)
 
     def text(row: Row) -> str:
         return "" if (share := value(row)) is None else f"{round(share * 100, 1) + 0.0:+.1f} %"
 
-    return Column(f"{name}_change", heading, value, text, "more" if name == "images_per_second" else "less")
+    return Column(f"{measure.key}_change", f"Δ {measure.label}", value, text, _better(measure))
 
 
 def _difference(name: str) -> Callable[[Row], Any]:
@@ -185,25 +176,6 @@ def _failed(row: Row) -> int:
 def signed(value: float) -> str:
     """A difference with its sign; adding 0.0 to the rounded value turns -0.000 into +0.000."""
     return f"{round(value, 3) + 0.0:+.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `48s`, `12m 03s` or `1h 02m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
-
-
-def _millions(value: int) -> str:
-    return f"{value / 1e6:.3f}M"
-
-
-def _three(value: float) -> str:
-    """Three digits, but none of them after a number of hundreds."""
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
 
 
 def _p_text(value: float | None) -> str:

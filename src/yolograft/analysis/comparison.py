@@ -1,51 +1,22 @@
 """Runs compared: the one object that every form and picture of a report is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from yolograft.analysis.cautions import Caution, cautions, nothing_detected
-from yolograft.analysis.collect import Run, Waiting
+from yolograft.analysis.cautions import Caution, cautions
+from yolograft.analysis.collect import Run, Waiting, collect, not_begun
 from yolograft.analysis.effects import Effects, Observation, estimate
-from yolograft.analysis.statistics import Difference, Summary, corrected, paired, relative, summarize
+from yolograft.analysis.row import Row, nothing_detected
+from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
-from yolograft.config.suggestions import did_you_mean
-
-METRIC = "mAP50-95"
-METRICS = ("mAP50-95", "mAP50", "precision", "recall")
-COSTS = ("params", "gflops", "size", "seconds", "images_per_second")
-"""What a variant costs, by the name of its property."""
+from yolograft.common.files import user_path
+from yolograft.common.metrics import COSTS, METRIC, METRICS
+from yolograft.common.suggestions import did_you_mean
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One variant in the comparison.
-
-    Attributes:
-        variant: The variant, with its runs.
-        statistics: Each metric over the finished runs; without those that no run has.
-        baseline: Whether it is a baseline.
-        reference: Label of the variant that it is compared with; None for a baseline, and where there is none.
-        difference: The comparison's metric minus the reference's; None also where they have no seed in common.
-        relative: Cost by cost (`COSTS`), how much more than the reference's, as a share.
-        confounds: Settings beside the varied groups in which it differs from the reference, `epochs (50, not 100)`.
-    """
-
-    variant: Variant
-    statistics: Mapping[str, Summary]
-    baseline: bool = False
-    reference: str | None = None
-    difference: Difference | None = None
-    relative: Mapping[str, float] = field(default_factory=dict)
-    confounds: tuple[str, ...] = ()
-
-    @property
-    def n(self) -> int:
-        """Number of finished runs."""
-        return len(self.variant.finished)
 
 
 @dataclass(frozen=True)
@@ -99,6 +70,26 @@ class Comparison:
         """A number of runs of one variant in words: `3 seeds`, `1 fold`, `6 runs` over seeds and folds."""
         word = self._blocks[0] if len(self._blocks) == 1 else "run"
         return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def compare_folders(
+    folders: Path | str | Sequence[Path | str],
+    metric: str = METRIC,
+    baseline: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Read the runs below some folders and compare them.
+
+    Args:
+        folders: A sweep's folder, or several; runs' folders too.
+        metric: As for `compare`.
+        baseline: As for `compare`.
+
+    Raises:
+        UserError: A folder does not exist or holds no run, or as for `compare`.
+    """
+    paths = [user_path(path) for path in ([folders] if isinstance(folders, Path | str) else folders)]
+    runs = collect(paths)
+    return compare(runs, metric, baseline, not_begun(paths, runs))
 
 
 def compare(
@@ -269,7 +260,7 @@ def _ties(key: str, variant: Variant) -> bool:
 def _compared(row: Row, reference: Row, wanted: Mapping[str, str], made: Variants, metric: str) -> Row:
     own, other = row.variant, reference.variant
     ours, theirs = row.statistics.get(metric), reference.statistics[metric]
-    costs = {name: relative(getattr(own, name), getattr(other, name)) for name in COSTS}
+    costs = {name: relative(own.cost(name), other.cost(name)) for name in COSTS}
     return replace(
         row,
         reference=other.label,

@@ -9,7 +9,8 @@ from statistics import fmean
 
 import numpy as np
 
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.runs.predictions import Found, Predictions, read_predictions
 
 VARIANTS, IMAGES = 5, 6

@@ -7,10 +7,12 @@ from pathlib import PurePosixPath
 from statistics import fmean
 
 from yolograft.analysis.collect import Run
+from yolograft.common.metrics import BUILT, COSTS
+from yolograft.common.parts import PARTS
 from yolograft.common.text import plain
 from yolograft.runs.identity import shapes_result
 
-GROUPS = ("backbone", "context", "neck", "head", "scale", "loss", "dataset")
+GROUPS = (*PARTS, "scale", "loss", "dataset")
 """The order in which groups are named; others follow by name."""
 
 SETTINGS = "settings"
@@ -64,37 +66,26 @@ class Variant:
         return ", ".join(f"{count} {status}" for status, count in sorted(counts.items(), key=_status_order))
 
     @property
-    def params(self) -> int | None:
-        """Number of parameters."""
-        return next((run.params for run in self.runs if run.params is not None), None)
-
-    @property
     def parts(self) -> Mapping[str, int]:
         """Number of parameters by part."""
         return next((run.parts for run in self.runs if run.parts), {})
 
     @property
-    def gflops(self) -> float | None:
-        """GFLOPs at the image size of its runs."""
-        return next((run.gflops for run in self.runs if run.gflops is not None), None)
+    def costs(self) -> dict[str, float | None]:
+        """What it costs, by the keys of `COSTS`."""
+        return {key: self.cost(key) for key in COSTS}
 
-    @property
-    def size(self) -> float | None:
-        """Bytes of the best weights on disk, mean over its runs."""
-        return self._mean("size")
+    def cost(self, key: str) -> float | None:
+        """Return what it costs: what its runs have in common, or the mean over its finished runs.
 
-    @property
-    def seconds(self) -> float | None:
-        """Training time, mean over its finished runs; over all where none has finished."""
-        return self._mean("seconds")
+        Over all runs where none has finished; None where none of them tells.
 
-    @property
-    def images_per_second(self) -> float | None:
-        """Training speed, mean over its finished runs; over all where none has finished."""
-        return self._mean("images_per_second")
-
-    def _mean(self, name: str) -> float | None:
-        known = [value for run in self.finished or self.runs if (value := getattr(run, name)) is not None]
+        Args:
+            key: One of `COSTS`.
+        """
+        known = [value for run in self.finished or self.runs if (value := getattr(run, key)) is not None]
+        if key in BUILT:  # the same for every seed, hence known from a run that has failed, too
+            return next((value for run in self.runs if (value := getattr(run, key)) is not None), None)
         return fmean(known) if known else None
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from yolograft.cli.commands import COMMANDS
 from yolograft.cli.flags import Flags, parse_flags
 from yolograft.cli.from_run import expand
 from yolograft.common.errors import UserError
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, first_line, parse
 from yolograft.config.habits import quoted
+from yolograft.config.schema import TrainConfig
 from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
 from yolograft.runs.places import check_folders
-from yolograft.runs.spec import RunSpec, run_spec
+from yolograft.runs.spec import RunSpec, choices_of, run_spec
 from yolograft.runs.writable import refuse_unwritable
 from yolograft.sweep.executors.settings import check_executor
 from yolograft.sweep.grid import grid, sweep_folder, where_it_was
@@ -44,11 +46,14 @@ class CommandLine:
     Attributes:
         arguments: The settings, as Hydra's grammar has them; `from=` is replaced by what it stands for.
         request: What `train` is to do; None for the other commands.
+        config: The resolved config of a command other than `train`, with the options chosen in the groups under
+            `choices`.
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
     """
 
     arguments: list[str]
     request: Request | None = None
+    config: dict[str, Any] = field(default_factory=dict)
     shown: str | None = None
 
     @property
@@ -61,7 +66,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """Compose and check what a command is asked for.
 
     Args:
-        command: A name of `schema.COMMANDS`.
+        command: A name of `COMMANDS`.
         arguments: What follows it on the command line.
 
     Raises:
@@ -85,11 +90,11 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
         return _sweep(composed, overrides, arguments, flags, typed)
     _refuse_several(command, overrides)
     config = container_of(composed)
-    validate(command, config)
+    validate(COMMANDS[command].load_schema(), config)
     if flags.cfg:
         return CommandLine(arguments, shown=_shown(composed, flags))
     if command != "train":
-        return CommandLine(arguments)
+        return CommandLine(arguments, config={**config, "choices": choices_of(composed.hydra)})
     _refuse_callbacks(composed)
     single = [run_spec(composed, config, command=typed)]
     refuse_unwritable(single)
@@ -142,7 +147,7 @@ def _specs(lines: Iterable[Sequence[str]], folder: Path, typed: str) -> Iterator
     for number, line in enumerate(lines):
         composed = compose("train", parse(line))
         config = container_of(composed)
-        validate("train", config)
+        validate(TrainConfig, config)
         yield run_spec(composed, config, folder, number, typed), composed
 
 

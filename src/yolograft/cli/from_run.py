@@ -18,14 +18,16 @@ from omegaconf.errors import OmegaConfBaseException
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.suggestions import did_you_mean
+from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
 from yolograft.config.search_path import initialized
-from yolograft.config.suggestions import did_you_mean
-from yolograft.model.spec import GROUPS, check_setting
+from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 
 _COMMAND = "train"
-_MODEL = (*GROUPS, "loss", "scale")
+_MODEL = (*MODEL_GROUPS, "scale")
 
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}
@@ -37,7 +39,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     """Replace `from=FOLDER` by the overrides that make that run's settings; the person's own come after and win.
 
     Args:
-        command: A name of `schema.COMMANDS`; `train` alone takes `from`.
+        command: A name of `COMMANDS`; `train` alone takes `from`.
         arguments: What follows it on the command line.
 
     Raises:
@@ -87,16 +89,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if not isinstance(content, dict):
             raise UserError(f"from={folder}: {file} holds no settings of a run")
         found.append(content)
-    return found[0], found[1]
+    return found[0], update_config(found[1])
 
 
 def _choices(folder: Path, record: Mapping[str, Any], keys: set[str]) -> list[str]:
     """Return the options that a run has chosen, as overrides, but for the groups that the person chooses."""
     loader = GlobalHydra.instance().config_loader()
     told = record.get("choices")
+    told = update_choices(told) if isinstance(told, dict) else {}
     chosen = []
     for group in (path.name for path in sorted(conf_dir().iterdir()) if path.is_dir() and path.name != "hydra"):
-        option = told.get(group) if isinstance(told, dict) else None
+        option = told.get(group)
         if option is None or group in keys or group in _LEFT_OUT:
             continue
         known = loader.get_group_options(group)

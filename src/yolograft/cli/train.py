@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.text import markup, plain
 from yolograft.sweep.command import run_command
-from yolograft.sweep.request import Request
 from yolograft.training.stopping import StoppedError
 
 
-def main(request: Request) -> int:
+def main(line: CommandLine) -> int:
     """Do what a checked command line asks for, and return the exit code."""
+    assert line.request is not None
     try:
-        result = run_command(request, SweepReport())
+        result = run_command(line.request, SweepReport())
     except StoppedError as stopped:
         if not stopped.said:
             sys.stderr.write(f"yolograft: {stopped}; the same command goes on\n")

@@ -7,6 +7,7 @@ import re
 import stat
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,34 +23,54 @@ def user_path(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
-def replace_file(path: Path, content: bytes | bytearray) -> Path:
-    """Write a file in one step: whoever opens it sees the old content or the new, never a part.
+@contextlib.contextmanager
+def atomic_open(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its place in one step: readers see the old content or the new, never a part.
+
+    The content goes into a temporary file beside `path`, which is flushed to the disk and renamed when the `with` block
+    ends. Where the block raises, the temporary file is removed and the old file stays as it was.
 
     Args:
         path: The file; its folder must exist.
-        content: What the file shall hold.
+        previous: Where the old file is kept; None: it is replaced.
+
+    Raises:
+        OSError: The disk is full, or (Windows) another program holds the file open.
+    """
+    # A name of its own for each writer: the jobs of a sweep that run side by side all rewrite the same report.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, content: bytes | bytearray) -> Path:
+    """Write a whole file in one step, see `atomic_open`.
+
+    Args:
+        path: The file; its folder must exist.
+        content: The bytes to write.
 
     Returns:
         The path.
 
     Raises:
-        OSError: The disk is full, or (Windows) another program holds the file open. The old file is then as it was.
+        OSError: As for `atomic_open`.
     """
-    # A name of its own for each writer: jobs of a sweep that run side by side all renew the same report.
-    scratch = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with scratch.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with atomic_open(path) as stream:
+        stream.write(content)
     return path
 
 
 def remove_abandoned(folder: Path, silent: float = 60.0) -> None:
-    """Remove what killed processes have left of `replace_file` in a folder.
+    """Remove the temporary files of `atomic_open` that killed processes have left in a folder.
 
     Args:
         folder: Where to look, not below it.

@@ -1,7 +1,8 @@
-"""The keys of each command's config, with their types and limits.
+"""The keys of a training's config, with their types and limits, and what the other commands' schemas are made of.
 
 The YAML files under `conf/` hold the defaults; these models say what else is allowed. Parts and data sets are not
-listed here: their options are read from their own signatures, so that adding one edits nothing.
+listed here: their options are read from their own signatures, so that adding one edits nothing. The schema of another
+command stands in its own file, `cli/NAME.py`.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,6 +17,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from yolograft.config.former import PROGRESSIVE
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -87,7 +90,7 @@ class Trainer(Strict):
 
 
 class Progressive(Strict):
-    """Progressive learning; see `yolograft.training.stages`."""
+    """Progressive learning; see `yolograft.training.schedule`."""
 
     stages: PositiveInt
     smallest: Annotated[float, Field(gt=0, le=1)]
@@ -95,14 +98,15 @@ class Progressive(Strict):
 
 
 class Callbacks(BaseModel):
-    """Progressive learning, and any Lightning callbacks by name and `_target_`."""
+    """Lightning callbacks, by name and `_target_`."""
 
     model_config = ConfigDict(extra="allow")
-    progressive: Progressive | None = None
 
     @model_validator(mode="after")
     def _targets(self) -> "Callbacks":
         for name, settings in (self.model_extra or {}).items():
+            if name == "progressive":
+                raise ValueError(f"has no {name} any more{PROGRESSIVE}")
             if not isinstance(settings, dict) or "_target_" not in settings:
                 raise ValueError(f"{name} must say its _target_, the class of a Lightning callback")
         return self
@@ -212,6 +216,7 @@ class TrainConfig(Parts, Imgsz):
     optim: Optim
     trainer: Trainer
     logger: Logger
+    progressive: Progressive | None
     callbacks: Callbacks
     epochs: PositiveInt
     time: PositiveFloat | None
@@ -258,75 +263,3 @@ class TrainConfig(Parts, Imgsz):
         if value is not None and (not value.strip(". ") or set(value) & set('<>:"/\\|?*\n')):
             raise ValueError('names a folder: not empty, without / \\ : * ? " < > |')
         return value
-
-
-class InfoConfig(Parts, Imgsz):
-    """`yolograft info`."""
-
-    nc: PositiveInt
-    format: Literal["table", "json"]
-
-
-class ValConfig(Imgsz):
-    """`yolograft val`; without a data set or image size, those of the training."""
-
-    imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
-    dataset: dict[str, Any]
-    run: str
-    split: Literal["train", "val", "test"]
-    batch: PositiveInt
-    device: int | str
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    plots: bool
-    trust: list[str]
-    format: Literal["table", "json"]
-
-
-class ReportConfig(Strict):
-    """`yolograft report`."""
-
-    runs: str | list[str]
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
-    baseline: Text | None
-    columns: str | list[str] | None
-    sort: Text | None
-    filter: Text | None
-    format: Literal["table", "json", "markdown", "csv", "latex"]
-    out: Text | None
-
-
-class DashboardConfig(Strict):
-    """`yolograft dashboard`."""
-
-    runs: str | list[str] | None
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
-    project: Text
-    entity: str | None
-    name: Text | None
-    file: Text | None
-
-
-class DataConfig(Imgsz):
-    """`yolograft data`."""
-
-    dataset: dict[str, Any]
-    format: Literal["table", "json"]
-    out: Text
-
-
-class SweepsConfig(Strict):
-    """`yolograft sweeps`."""
-
-    root: Text
-    format: Literal["table", "json"]
-
-
-COMMANDS: dict[str, type[Strict]] = {
-    "train": TrainConfig,
-    "val": ValConfig,
-    "info": InfoConfig,
-    "report": ReportConfig,
-    "dashboard": DashboardConfig,
-    "data": DataConfig,
-    "sweeps": SweepsConfig,
-}

@@ -97,13 +97,13 @@ def initialized(command: str) -> Iterator[None]:
         command: A name of `schema.COMMANDS`, which is Hydra's name of the job.
     """
     register()
-    globally = GlobalHydra.instance()
-    outer, base, name = globally.hydra, VersionBase.instance().getbase(), JobRuntime.instance().get("name")
-    globally.clear()
+    outer, base = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+    name = JobRuntime.instance().get("name")
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
             yield
     finally:
-        globally.hydra = outer
+        GlobalHydra.instance().hydra = outer  # on leaving, Hydra has put another instance there
         VersionBase.instance().version_base = base
         JobRuntime.instance().set("name", name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.evaluation.pictures import CONFIDENCE
 from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 
@@ -61,7 +61,7 @@ class Predictions:
             "confusion": self._confusion.counts,
             "images": [self._images[file] for file in self._chosen if file in self._images],
         }
-        replace_file(folder / FILE, json.dumps(content, separators=(",", ":")).encode())
+        atomic_write(folder / FILE, json.dumps(content, separators=(",", ":")).encode())
 
 
 def _rows(boxes: Mapping[str, torch.Tensor], batch: Mapping[str, Any], index: int) -> list[list[float]]:

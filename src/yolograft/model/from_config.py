@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.model.spec import GROUPS, ModelSpec
+from yolograft.common.parts import MODEL_GROUPS, PARTS
+from yolograft.model.spec import ModelSpec
 
 
 def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec:
@@ -14,7 +15,7 @@ def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec
         names: Class names by index, of the data set.
     """
     return ModelSpec(
-        parts={part: dict(config[part]) for part in GROUPS},
+        parts={part: dict(config[part]) for part in PARTS},
         scale=dict(config["scale"]),
         nc=len(names),
         names=dict(names),
@@ -24,4 +25,4 @@ def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec
 
 def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the packages that the person's own config names parts from: naming them there is trusting them."""
-    return tuple({str(config[part]["_target_"]).partition(".")[0] for part in (*GROUPS, "loss") if part in config})
+    return tuple({str(config[part]["_target_"]).partition(".")[0] for part in MODEL_GROUPS if part in config})

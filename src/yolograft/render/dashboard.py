@@ -7,8 +7,9 @@ from typing import Any
 from yolograft.analysis.collect import Run
 from yolograft.analysis.variants import variants
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import BUILT, RECORDED_COSTS
 
-COSTS = ("params", "gflops")
+COSTS = tuple(key for key in RECORDED_COSTS if key in BUILT)
 """What a variant costs, under its names in W&B's summary."""
 
 _GROUPS = ("backbone", "neck", "scale")

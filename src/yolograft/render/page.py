@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yolograft.analysis.samples import compare_images, saved
 from yolograft.analysis.table import Table
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.render.forms.html import to_html
 from yolograft.render.pictures.draw import pictures, to_png, to_svg
 from yolograft.render.pictures.photographs import photographs_png
@@ -47,7 +47,7 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
                 raise OSError(errno.ELOOP, "its folder is a link, which may lead anywhere", str(file))
             if content := make():
                 file.parent.mkdir(exist_ok=True)
-                replace_file(file, content)
+                atomic_write(file, content)
                 written.append(figures if file.parent == figures else file)
         except OSError as error:
             log.warning("%s not written: %s", file, error.strerror or error)

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from yolograft.analysis.columns import signed
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 
 _MOST_NAMED = 6
 

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import open_regular, replace_file
+from yolograft.common.files import atomic_write, open_regular
 from yolograft.common.parsing import parse_json
 from yolograft.common.processes import machine
 from yolograft.common.typed import number, whole, written
@@ -145,7 +145,7 @@ class RunLock:
         try:
             seen = _read(self.file)
             if seen and seen[0] == stale:
-                replace_file(self.file, self._content)
+                atomic_write(self.file, self._content)
         finally:
             right.unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import read_text, replace_file
+from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import json_document, parse_json
 from yolograft.common.typed import number, share, whole
 from yolograft.runs.lock import RunLock, owner
@@ -119,7 +119,7 @@ class Record:
         self.fields.update(fields, seconds=round(self.seconds, 3))
         if not self.writes:
             return
-        replace_file(self.file, json_document(self.fields))
+        atomic_write(self.file, json_document(self.fields))
 
     def end(self, status: str, error: BaseException | None = None) -> None:
         """Write how the run ended: `finished`, `failed` or `stopped`.
@@ -251,7 +251,7 @@ def record_death(spec: RunSpec, error: BaseException) -> bool:
                 "started": _now(),
             }
             end = {"status": "failed", "error": _details(error), "attempts": attempts(known) + 1, "finished": _now()}
-            replace_file(folder / "run.json", json_document({**known, **end}))
+            atomic_write(folder / "run.json", json_document({**known, **end}))
     except (UserError, OSError) as problem:
         log.error("%s: %s", folder.name, problem)
         return False

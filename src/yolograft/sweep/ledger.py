@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from yolograft.common.files import read_text, remove_abandoned, replace_file
+from yolograft.common.files import atomic_write, read_text, remove_abandoned
 from yolograft.common.parsing import json_document, parse_json
 from yolograft.common.typed import items, mapping, text
 from yolograft.runs.lock import owner
@@ -152,7 +152,7 @@ def exhausted(job: RunSpec) -> bool:
 def _write(folder: Path, content: dict[str, Any]) -> None:
     content["updated"] = _now()
     try:
-        replace_file(folder / FILE, json_document(content))
+        atomic_write(folder / FILE, json_document(content))
     except OSError as problem:  # the runs' own records tell the same
         log.warning("%s: cannot be written: %s", folder / FILE, problem)
 

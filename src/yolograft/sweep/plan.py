@@ -9,7 +9,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.parsing import json_document
 from yolograft.common.text import gflops_text, markup
 from yolograft.common.times import duration
@@ -64,7 +64,7 @@ class Plan:
         """Write the plan as JSON."""
         content = {"estimated_from": self.basis, "runs": [asdict(run) for run in self.runs]}
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, json_document(content))
+        atomic_write(file, json_document(content))
 
     def print(self) -> None:
         """Print the plan as a table."""

@@ -20,10 +20,12 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
+from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, parse
+from yolograft.config.schema import TrainConfig
 from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
@@ -31,7 +33,7 @@ from yolograft.runs.record import read_record
 from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.request import SearchRequest
-from yolograft.sweep.search_space import DIRECTIONS, METRICS, RESULT, axes
+from yolograft.sweep.search_space import DIRECTIONS, RESULT, axes
 from yolograft.sweep.sweep import Sweep
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
@@ -271,7 +273,7 @@ class SearchLoop:
         with initialized("train"):
             composed = compose("train", parse(overrides))
             config = container_of(composed)
-        validate("train", config)
+        validate(TrainConfig, config)
         job = run_spec(composed, config, self.folder, command=self.sweep.command)
         refuse_links([job.folder])
         return job
@@ -301,7 +303,7 @@ class SearchLoop:
             ],
             "search": self.signature,
         }
-        replace_file(
+        atomic_write(
             self.folder / RESULT,
             json_document(result),
         )

@@ -10,28 +10,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
+from yolograft.common.metrics import BY_KEY, METRICS, OBJECTIVES, Objective
 from yolograft.common.parsing import parse_json
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.check import check_values
-from yolograft.config.suggestions import did_you_mean
 from yolograft.runs.identity import identity
 
 #: What a search has found so far, in the sweep's folder.
 RESULT = "optuna.json"
 #: What can be searched for, and whether more of it is better. `seconds` are the training's.
-DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
-    "mAP50-95": "maximize",
-    "mAP50": "maximize",
-    "precision": "maximize",
-    "recall": "maximize",
-    "images_per_second": "maximize",
-    "params": "minimize",
-    "gflops": "minimize",
-    "seconds": "minimize",
-}
-#: Those of which an epoch gives one.
-METRICS = ("mAP50-95", "mAP50", "precision", "recall")
-
-Objective = Literal["mAP50-95", "mAP50", "precision", "recall", "images_per_second", "params", "gflops", "seconds"]
+DIRECTIONS = {key: BY_KEY[key].direction for key in OBJECTIVES}
 
 
 class Search(BaseModel):

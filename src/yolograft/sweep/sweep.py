@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.log_setup import logged
 from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
 from yolograft.runs.record import read_record, record_death
@@ -65,7 +65,7 @@ class Sweep:
         with logged(self.request.logging):
             self.folder.mkdir(parents=True, exist_ok=True)
             multirun = OmegaConf.to_yaml(OmegaConf.create(self.request.config))
-            replace_file(self.folder / "multirun.yaml", multirun.encode(errors="surrogateescape"))
+            atomic_write(self.folder / "multirun.yaml", multirun.encode(errors="surrogateescape"))
             try:
                 if self.request.search is None:
                     self._train_grid()

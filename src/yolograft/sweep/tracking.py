@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from yolograft.common.files import read_text, replace_file
+from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.tracking.wandb_server import upload_command
 
@@ -86,4 +86,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     file.parent.mkdir(exist_ok=True)
-    replace_file(file, json.dumps(content).encode())
+    atomic_write(file, json.dumps(content).encode())

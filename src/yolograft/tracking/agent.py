@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from yolograft.common.metrics import METRICS
 from yolograft.runs.spec import RunSpec
 from yolograft.tracking import check_logger, open_logger
-from yolograft.tracking.base import METRICS, Tracked
+from yolograft.tracking.base import Tracked
 
 
 def tell_agent(spec: RunSpec, record: Mapping[str, Any]) -> None:

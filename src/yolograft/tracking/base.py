@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import Logger
 
+from yolograft.common.metrics import METRICS, RECORDED_COSTS
+from yolograft.common.nested import dotted
 from yolograft.common.text import plain
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.identity import variant_name
@@ -21,15 +23,10 @@ Status = Literal["finished", "failed", "stopped"]
 #: Fields of run.json that are summed up beside the curves, under the same names everywhere.
 _SUMMARY = (
     "status",
-    "params",
-    "gflops",
-    "size",
     "best_epoch",
     "epochs_done",
-    "images_per_second",
-    "seconds",
+    *RECORDED_COSTS,
 )
-METRICS = ("mAP50-95", "mAP50", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Tracked:
     @property
     def settings(self) -> dict[str, Any]:
         """Choices and config under flat names: `choices.backbone`, `optim.lr0`."""
-        return dict(_flat({"choices": dict(self.choices), **self.config}))
+        return dict(dotted({"choices": dict(self.choices), **self.config}))
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,10 +174,3 @@ class RunLogger(Logger):
 def line(error: Exception) -> str:
     """Return an error in one line of at most 300 characters."""
     return plain(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        found += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(prefix + str(key), value)]
-    return found

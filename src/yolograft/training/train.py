@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from yolograft.common.errors import RefusedError, UserError
-from yolograft.common.files import remove_abandoned, replace_file
+from yolograft.common.files import atomic_write, remove_abandoned
 from yolograft.common.text import PlainFormatter
 from yolograft.common.times import duration
 from yolograft.compute.devices import Compute, resolve
@@ -69,7 +69,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> dict[str, Any]:
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
-    replace_file(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+    atomic_write(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
     if not record.previous.get("epochs_done"):
         say_trained_shorter(folder, config)
     quiet()

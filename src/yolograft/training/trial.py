@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import read_text, replace_file
+from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.typed import whole
 
@@ -72,7 +72,7 @@ class Trial:
         """
         folder.mkdir(parents=True, exist_ok=True)
         content = {"journal": f"../{self.journal.name}", "number": self.number, "metric": self.metric}
-        replace_file(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
+        atomic_write(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
 
     def hopeless(self, values: Sequence[float]) -> bool:
         """Report the last epoch, and return whether the trial should end.

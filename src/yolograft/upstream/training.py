@@ -16,7 +16,7 @@ from ultralytics.utils.autobatch import check_train_batch_size
 from ultralytics.utils.plotting import plot_images, plot_labels
 from ultralytics.utils.torch_utils import EarlyStopping, ModelEMA
 
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.common.text import plain
 
 __all__ = [
@@ -42,7 +42,7 @@ def provide_fonts() -> None:
     """Put matplotlib's font where ultralytics looks for Arial; else every picture asks the network for it."""
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
         if not (USER_CONFIG_DIR / name).exists():
-            replace_file(USER_CONFIG_DIR / name, (Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf").read_bytes())
+            atomic_write(USER_CONFIG_DIR / name, (Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf").read_bytes())
 
 
 def build_optimizer(

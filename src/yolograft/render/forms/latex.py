@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from yolograft.analysis.columns import Column
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
+from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
 
-_LEFT_OUT = ("told", "status", "parts", "size", "seconds", "images_per_second", "folder")
+_LEFT_OUT = ("told", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
 """Columns that are usual elsewhere; named in `columns=` they are here too."""
 
 _SIGNS = {
@@ -21,16 +23,15 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def to_latex(shown: Table, *, chosen: bool = False) -> str:
-    r"""The table of the variants that have finished, with its notes and cautions below.
+def to_latex(shown: Table) -> str:
+    r"""Return the table of the variants that have finished, with its notes and cautions below.
 
     It needs `\usepackage{booktabs}` and, for what the notes may quote, `\usepackage[T1]{fontenc}`.
 
     Args:
-        shown: What is shown of the comparison.
-        chosen: Whether the columns were chosen by name, so that none is left out.
+        shown: What is shown of the comparison; no column that was chosen by name is left out.
     """
-    columns = [c for c in shown.columns if chosen or c.key not in _LEFT_OUT]
+    columns = [c for c in shown.columns if shown.chosen or c.key not in _LEFT_OUT]
     places = [shown.places(column) for column in columns]
     body = []
     for place, row in enumerate(shown.rows):

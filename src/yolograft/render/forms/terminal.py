@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from yolograft.analysis.columns import EFFECT_HEADINGS, Column, all_columns, effect_cells
-from yolograft.analysis.comparison import Row
+from yolograft.analysis.row import Row
 from yolograft.analysis.table import Table
 from yolograft.common.text import plain
 

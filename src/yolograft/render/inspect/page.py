@@ -9,7 +9,7 @@ from typing import Any
 
 from yolograft import __version__
 from yolograft.common.errors import UserError
-from yolograft.common.files import read_text, replace_file
+from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
 from yolograft.data.checks import KINDS, Fault
@@ -49,7 +49,7 @@ def write(reading: Reading, numbers: Mapping[str, Any], out: Path) -> tuple[Path
         folder = folder_of(numbers, out)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            replace_file(folder / name, content)
+            atomic_write(folder / name, content)
     except OSError as error:
         raise UserError(f"out={out}: cannot be written to: {error.strerror or error}") from None
     return folder / "data.html", missing

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from yolograft.analysis.collect import Run
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.common.files import read_text
 from yolograft.common.typed import MANY
 from yolograft.render.pictures.style import DASHES, GROUND, QUIET, SERIES, Looks, Picture, new_figure, shortened

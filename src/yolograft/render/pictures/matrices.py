@@ -8,7 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Shown
 from yolograft.render.pictures.style import QUIET, Picture, new_figure, shortened
 from yolograft.runs.predictions import Predictions

@@ -1,6 +1,6 @@
 """A metric against what a variant costs, with the Pareto front."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from yolograft.analysis.comparison import Comparison, Row
-from yolograft.common.text import gflops_text
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
+from yolograft.common.metrics import BUILT, BY_KEY, COSTS, Measure
 from yolograft.render.pictures.labels import write_beside
 from yolograft.render.pictures.style import (
     GROUND,
@@ -28,27 +29,8 @@ from yolograft.render.pictures.style import (
 _MOST_LABELS = 14
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Something that less of is better.
-
-    Attributes:
-        title: What it is called within a sentence.
-        axis: What stands at its axis.
-        short: How an axis writes a value.
-        full: How a value is told.
-    """
-
-    title: str
-    axis: str
-    short: Callable[[float], str]
-    full: Callable[[float], str]
-
-
-COSTS: Mapping[str, Cost] = {
-    "params": Cost("parameters", "parameters", lambda x: f"{x / 1e6:g}M", lambda x: f"{x:,.0f} parameters"),
-    "gflops": Cost("GFLOPs", "GFLOPs per image", lambda x: f"{x:g}", lambda x: f"{gflops_text(x)} GFLOPs"),
-}
+DRAWN = tuple(key for key in COSTS if key in BUILT)
+"""The costs that have a picture: those that do not depend on the machine."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +48,16 @@ def draw(comparison: Comparison, name: str) -> Picture | None:
 
     Args:
         comparison: What to draw.
-        name: Key of `COSTS`, a property of `Variant`.
+        name: One of `COSTS`.
 
     Returns:
         The picture; None where no finished variant has that number.
     """
-    metric, cost = comparison.metric, COSTS[name]
+    metric, cost = comparison.metric, BY_KEY[name]
     points = [
         Point(row, float(value), summary.mean, summary.sd)
         for row in comparison.rows
-        if (summary := row.statistics.get(metric)) and (value := getattr(row.variant, name)) is not None
+        if (summary := row.statistics.get(metric)) and (value := row.variant.cost(name)) is not None
     ]
     if not points:
         return None
@@ -112,7 +94,7 @@ def pareto(points: Sequence[Point]) -> list[Point]:
     return front
 
 
-def _said_of_front(front: Sequence[Point], points: Sequence[Point], cost: Cost) -> str:
+def _said_of_front(front: Sequence[Point], points: Sequence[Point], cost: Measure) -> str:
     if not front:
         return "Nothing was detected yet: no variant is better than another."
     if len(points) == 1:
@@ -125,7 +107,7 @@ def _said_of_front(front: Sequence[Point], points: Sequence[Point], cost: Cost) 
 
 
 def _draw_points(
-    axes: Axes, points: Sequence[Point], looks: Looks, cost: Cost, comparison: Comparison
+    axes: Axes, points: Sequence[Point], looks: Looks, cost: Measure, comparison: Comparison
 ) -> dict[str, str]:
     metric, tips = comparison.metric, {}
     for number, point in enumerate(points):
@@ -143,7 +125,7 @@ def _draw_points(
         spread = "" if sd is None else f" ± {sd:.3f}"
         runs = comparison.counted(point.row.n)
         label = point.row.variant.label + (" (baseline)" if point.row.baseline else "")
-        tips[f"point{number}"] = f"{label}: {metric} {point.value:.3f}{spread} ({runs}), {cost.full(point.cost)}"
+        tips[f"point{number}"] = f"{label}: {metric} {point.value:.3f}{spread} ({runs}), {cost.exact(point.cost)}"
     return tips
 
 
@@ -157,14 +139,14 @@ def _draw_front(axes: Axes, front: Sequence[Point]) -> list[tuple[float, float]]
     return corners
 
 
-def _draw_scales(axes: Axes, points: Sequence[Point], cost: Cost, metric: str) -> None:
+def _draw_scales(axes: Axes, points: Sequence[Point], cost: Measure, metric: str) -> None:
     costs = [point.cost for point in points]
     axes.xaxis.set_major_locator(MaxNLocator(6))
     if min(costs) > 0 and max(costs) > 10 * min(costs):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cost.short(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: cost.tick(value)))
     axes.margins(x=0.2, y=0.14)
     not_below_zero(axes)
     axes.set_ylim(top=min(axes.get_ylim()[1], max(1.0, *(p.value + (p.sd or 0.0) for p in points))))

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from yolograft.analysis.comparison import Comparison, Row
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
 from yolograft.render.pages.fonts import font_for, own_font
 
 # The page replaces these by its own for light and dark, so each stands for one thing only.

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from yolograft.common.errors import UserError
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.check import check_values
 from yolograft.config.schema import Strict, Text
-from yolograft.config.suggestions import did_you_mean
 from yolograft.sweep.executors.base import Executor
 
 

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from safetensors import SafetensorError
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import replace_file
+from yolograft.common.files import atomic_write
 from yolograft.model.weights import save_detector
 from yolograft.runs.record import Record
 from yolograft.training.callbacks.console import images_in
@@ -198,7 +198,7 @@ class Journal(pl.Callback):
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        replace_file(self.folder / "metrics.csv", text.getvalue().encode())
+        atomic_write(self.folder / "metrics.csv", text.getvalue().encode())
 
 
 class TimeBudget(pl.Callback):
