@@ -33,11 +33,13 @@ from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
-from yolograft.training.module import LOSSES, DetectionTraining
+from yolograft.tasks.detect import DETECT
+from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, quiet
 
+import ultralytics.engine.trainer as stock_engine  # isort: skip
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip
 from ultralytics.utils import NUM_THREADS  # isort: skip
@@ -55,7 +57,7 @@ class Trace:
 
     def add(self, items: Any, optimizer: torch.optim.Optimizer, norm: float, ema: torch.Tensor) -> None:
         """Note a step; `items` are its losses by name."""
-        self.losses.append([float(items[name]) for name in LOSSES])
+        self.losses.append([float(items[loss.key]) for loss in DETECT.losses])
         self.rates.append([group["lr"] for group in optimizer.param_groups])
         self.momenta.append([group.get("momentum", group.get("betas", (0,))[0]) for group in optimizer.param_groups])
         self.norms.append(norm)
@@ -138,6 +140,7 @@ def train_stock(spec: DataSpec, data: DetectionData, val: Any, start: dict[str, 
         yaml = Path(folder) / "data.yaml"
         content = {"path": spec.root, "train": list(spec.train), "val": list(spec.val), "names": dict(spec.names)}
         OmegaConf.save(OmegaConf.create(content), yaml)
+        stock_engine.check_amp = lambda model: True  # it downloads weights, and is no part of the training
         trainer = Trainer(overrides=stock_options(options, yaml, folder, seed=0))
         trainer.add_callback("on_train_batch_end", note)
         trainer.validate = lambda: ({}, 0.0)

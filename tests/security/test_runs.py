@@ -23,17 +23,19 @@ from yolograft.common.parsing import json_document, parse_json
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.photograph import read_photograph
-from yolograft.render.pictures.curves import read_curves
 from yolograft.render.report import write
-from yolograft.runs import lock as claim
-from yolograft.runs.lock import RunLock, owner
+from yolograft.runs import lock
+from yolograft.runs.curves import read_columns
+from yolograft.runs.lock import RunLock, lock_holder
 from yolograft.runs.predictions import read_predictions
-from yolograft.runs.record import Record, read_record
+from yolograft.runs.record import Metrics, RunRecord
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.writer import RecordWriter
 from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
+from yolograft.tasks.detect import DETECT
 from yolograft.training.curves import draw_curves
 from yolograft.training.trial import Trial, open_storage
 
@@ -97,7 +99,7 @@ def test_something_else_than_a_file_costs_one_run_at_most(sweep: Path, name: str
         runs = collect([sweep])
         saved(compare(runs))
         for run in runs:
-            read_curves(run.path / "metrics.csv", "mAP50-95")
+            read_columns(run.path / "metrics.csv")
         (listed,) = overview(sweep)
     damaged = {"run.json": "damaged"}.get(name, "stopped")
     gone = (name, kind) == ("run.json", "folder")  # a folder of that name makes no run
@@ -108,9 +110,9 @@ def test_something_else_than_a_file_costs_one_run_at_most(sweep: Path, name: str
 @unix
 @pytest.mark.parametrize("kind", ["fifo", "zero", "folder", "loop"])
 def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
-    special(tmp_path / claim.LOCK, kind)
+    special(tmp_path / lock.LOCK, kind)
     with at_most(30):
-        assert owner(tmp_path) is None
+        assert lock_holder(tmp_path) is None
         with pytest.raises(UserError, match=r"run\.lock") as refused, RunLock(tmp_path):
             pass
     assert "\n" not in str(refused.value)
@@ -124,7 +126,7 @@ def spec(folder: Path, override: str = "") -> RunSpec:
 def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     with at_most(30), pytest.raises(UserError, match=r"run\.json cannot be read: is not a regular file"):
-        Record(spec(tmp_path))
+        RecordWriter(spec(tmp_path))
     assert not (tmp_path / "run.json").is_file()
 
 
@@ -132,7 +134,7 @@ def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_not_overwritten(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match="cannot be read") as refused:
-        Record(spec(tmp_path))
+        RecordWriter(spec(tmp_path))
     assert "\n" not in str(refused.value)
     assert (tmp_path / "run.json").read_text() == content
 
@@ -285,9 +287,10 @@ def test_an_image_of_an_impossible_name_is_gone(sweep: Path) -> None:
 )
 def test_curves_of_nothing_sound_are_none(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "metrics.csv").write_text(text)
-    assert read_curves(tmp_path / "metrics.csv", "mAP50-95") == {}
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
-    assert ("hence not drawn" in caplog.text) != (text == "\0")  # a table without rows
+    assert read_columns(tmp_path / "metrics.csv") == {}
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", DETECT)
+    assert "no picture of it is drawn" in caplog.text
+    assert not (tmp_path / "curves.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -305,17 +308,17 @@ def test_a_finished_record_without_a_result_is_not_taken_for_one(
 ) -> None:
     run = spec(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": run.identity, **fields}))
-    record = Record(run)
+    record = RecordWriter(run)
     assert (record.flaw, record.finished) == (flaw, flaw is None)
     assert record.seconds < 60
-    assert record.fields["attempts"] == 0
+    assert record.now.attempts == 0
 
 
 def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
     sweep, outside = tmp_path / "sweep", tmp_path / "outside"
     outside.mkdir()
     sweep.mkdir()
-    (outside / claim.LOCK).write_text(json.dumps({"host": "x", "pid": 1, "started": 1.0, "token": "x"}))
+    (outside / lock.LOCK).write_text(json.dumps({"host": "x", "pid": 1, "started": 1.0, "token": "x"}))
     before = sorted(outside.iterdir()), outside.stat().st_mtime_ns
     names = ["../outside", str(outside), "..", ".", "", "a/b", "a\0b", 7, None, "a" * 5000, "\ud800", "good"]
     runs = [{"name": name, "identity": []} for name in names] + [7, "x", None]
@@ -329,10 +332,10 @@ def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**70, "x", None, 1e400, True])
 def test_an_owner_that_is_no_process_is_none(tmp_path: Path, pid: Any) -> None:
-    told = {"host": claim.machine(), "pid": pid, "started": float("nan"), "token": []}
-    (tmp_path / claim.LOCK).write_text(json.dumps(told))
-    os.utime(tmp_path / claim.LOCK, (1, 1))
-    assert owner(tmp_path) is None
+    told = {"host": lock.machine(), "pid": pid, "started": float("nan"), "token": []}
+    (tmp_path / lock.LOCK).write_text(json.dumps(told))
+    os.utime(tmp_path / lock.LOCK, (1, 1))
+    assert lock_holder(tmp_path) is None
 
 
 def test_report_and_list_agree_on_a_run_whose_process_is_gone(sweep: Path) -> None:
@@ -340,8 +343,8 @@ def test_report_and_list_agree_on_a_run_whose_process_is_gone(sweep: Path) -> No
     for run in (one, other):
         change(run, status="running")
     process = psutil.Process()
-    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
-    (one / claim.LOCK).write_text(json.dumps(told))
+    told = {"host": lock.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    (one / lock.LOCK).write_text(json.dumps(told))
     assert {run.path: run.status for run in collect([sweep])} == {one: "running", other: "stopped"}
     (listed,) = overview(sweep)
     assert (listed.counts["running"], listed.counts["stopped"]) == (1, 1)
@@ -381,9 +384,9 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
 
 
 def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
-    record = Record(spec(tmp_path, "\ud800"))
-    record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
-    assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
+    record = RecordWriter(spec(tmp_path, "\ud800"))
+    record.update(command="\udcff", metrics=Metrics.of({"mAP50-95": 0.5, "per_class": {"\ud800": {}}}))
+    assert (RunRecord.read(tmp_path) or RunRecord()).command == "\udcff"
     atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")

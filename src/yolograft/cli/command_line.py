@@ -19,13 +19,13 @@ from yolograft.common.errors import UserError
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, first_line, parse
 from yolograft.config.habits import quoted
-from yolograft.config.schema import TrainConfig
 from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
 from yolograft.runs.places import check_folders
 from yolograft.runs.spec import RunSpec, choices_of, run_spec
 from yolograft.runs.writable import refuse_unwritable
-from yolograft.sweep.executors.settings import check_executor
+from yolograft.sweep.absent import refuse_absent
+from yolograft.sweep.executors.settings import EXECUTORS, check_executor
 from yolograft.sweep.grid import grid, sweep_folder, where_it_was
 from yolograft.sweep.request import Request, SearchRequest, sweep_request
 from yolograft.sweep.search_space import (
@@ -37,6 +37,7 @@ from yolograft.sweep.search_space import (
     refuse_intervals,
     signature,
 )
+from yolograft.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     refuse_unwritable(single)
     check_folders(single, None)
     refuse_links(spec.folder for spec in single)
+    refuse_absent(single)
     return CommandLine(arguments, Request(typed, single))
 
 
@@ -138,6 +140,8 @@ def _sweep(
         folder = there
         specs = [spec for spec, _ in _specs(lines, folder, typed)]
     refuse_links((spec.folder for spec in specs if not search), folder)
+    if not EXECUTORS[executor].elsewhere:
+        refuse_absent(specs)
     sweep = sweep_request(composed, every, folder, executor, search)
     return CommandLine(arguments, Request(typed, [], sweep, specs) if search else Request(typed, specs, sweep))
 

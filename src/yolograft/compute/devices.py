@@ -1,4 +1,4 @@
-"""Which device, which precision, how many threads and workers: what `auto` means here."""
+"""Device, precision, threads and data-loading workers of a run: what `auto` means on this machine."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.compute.presence import no_gpu, no_mps
 from yolograft.compute.sharing import free_gpu, own_cores
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -51,7 +52,7 @@ def cpu_has_bf16_units() -> bool:
 
 
 def resolve(device: int | str | list[int | str], workers: int | str, trainer: dict[str, Any]) -> Compute:
-    """Turn the words of the config into a decision.
+    """Return what a config asks for, with `auto` decided for this machine.
 
     Args:
         device: auto, cpu, cuda, mps, a GPU's number, or a list of GPUs or of cpu, one for each process.
@@ -64,7 +65,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     accelerator, devices = _device(device)
     precision = trainer["precision"]
     if precision == "auto":
-        # fp16 is ultralytics' own choice on CUDA; a CPU gains by bf16 only where it has units for it.
+        # fp16 is ultralytics' own choice on CUDA; on a CPU, bf16 is faster only where it is multiplied in hardware.
         on_cpu = "bf16" if cpu_has_bf16_units() else "fp32"
         precision = {"gpu": "fp16", "cpu": on_cpu}.get(accelerator, "fp32")
     if precision == "fp16" and accelerator != "gpu":
@@ -85,7 +86,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
 
 
 def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any]) -> None:
-    """Refuse a device that this machine lacks, or a precision that its device does not have; takes no GPU.
+    """Refuse a device that this machine lacks, or a precision that its device lacks; reserves no GPU.
 
     Args:
         device: As for `resolve`.
@@ -113,11 +114,10 @@ def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
         return "cpu", 1
     if device == "mps":
         if not torch.backends.mps.is_available():
-            raise UserError("device=mps: this machine has no Apple GPU; use device=cpu or device=auto")
+            raise no_mps()
         return "mps", 1
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     wanted = [0] if device == "cuda" else [int(word) for word in str(device).removeprefix("cuda:").split(",")]
     if missing := [w for w in wanted if w >= count]:
-        have = f"{count} CUDA device{'s' * (count != 1)}" if count else "no CUDA device"
-        raise UserError(f"device={device}: this machine has {have}, so there is no GPU {missing[0]}; use device=auto")
+        raise no_gpu(str(device), count, missing[0])
     return "gpu", wanted

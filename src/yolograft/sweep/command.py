@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yolograft.common.errors import UserError
 from yolograft.common.processes import own_names, remove_leftovers
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.executors.settings import EXECUTORS
@@ -42,10 +42,10 @@ class Result:
     plan: "Plan | None" = field(default=None, repr=False)
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        """The content of each run's run.json; of a run that was not begun, or was refused, there is none."""
-        found = (read_record(spec.folder / "run.json") for spec in self.specs)
-        return [record for record in found if record]
+    def records(self) -> list[RunRecord]:
+        """The records of the runs; of one that was not begun, or was refused, there is none."""
+        found = (RunRecord.read(spec.folder) for spec in self.specs)
+        return [record for record in found if record is not None]
 
 
 def run_command(request: Request, reporter: Reporter | None = None) -> Result:

@@ -9,7 +9,6 @@ which trials are told. A run that returned, one that died and one on another mac
 """
 
 import logging
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,20 +20,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write
-from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, parse
-from yolograft.config.schema import TrainConfig
 from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec, run_spec
-from yolograft.sweep.ledger import exhausted, state_of
+from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.request import SearchRequest
 from yolograft.sweep.search_space import DIRECTIONS, RESULT, axes
 from yolograft.sweep.sweep import Sweep
+from yolograft.training.config import TrainConfig
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:
@@ -206,18 +204,19 @@ class SearchLoop:
         from optuna.trial import TrialState
 
         number = proposal.number
-        record = read_record(proposal.job.folder / "run.json") or {}
-        status, error = record.get("status"), record.get("error") or {}
-        values = _values(record, self.settings.objectives)
-        if status == "finished" and all(map(math.isfinite, values.values())):
-            self.study.tell(number, list(values.values()))
-            said = ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
-        elif status == "stopped" and error.get("type") == "Pruned":
+        record = RunRecord.read(proposal.job.folder) or RunRecord()
+        status, message = record.status, record.error.message if record.error else ""
+        values = {name: record.measured(name) for name in self.settings.objectives}
+        found = [value for value in values.values() if value is not None]
+        if status == "finished" and len(found) == len(values):
+            self.study.tell(number, found)
+            said = ", ".join(f"{name} {_shown(value)}" for name, value in zip(values, found, strict=True))
+        elif record.is_pruned:
             self.study.tell(number, state=TrialState.PRUNED)
-            said = f"pruned, {error.get('message')}"
+            said = f"pruned, {message}"
         elif status in ("finished", "failed"):
-            missing = [name for name, value in values.items() if not math.isfinite(value)]
-            reason = error.get("message") or f"no number for {', '.join(missing)}"
+            missing = [name for name, value in values.items() if value is None]
+            reason = message or f"no number for {', '.join(missing)}"
             trial = self.study.get_trials(deepcopy=False)[number]
             self.storage.set_trial_user_attr(trial._trial_id, "error", reason)
             self.study.tell(number, state=TrialState.FAIL)
@@ -308,13 +307,6 @@ class SearchLoop:
             json_document(result),
         )
         return result
-
-
-def _values(record: dict[str, Any], objectives: Sequence[str]) -> dict[str, float]:
-    """Return what a run's record says of the objectives; NaN where it says nothing."""
-    metrics = record.get("metrics") or {}
-    found = {name: metrics.get(name) if name in METRICS else record.get(name) for name in objectives}
-    return {name: float(value) if isinstance(value, int | float) else math.nan for name, value in found.items()}
 
 
 def _shown(value: float) -> str:

@@ -9,13 +9,15 @@ from omegaconf import OmegaConf
 from yolograft.common.files import atomic_write
 from yolograft.common.log_setup import logged
 from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.runs.record import read_record, record_death
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.states import cut_off, exhausted, state_of
+from yolograft.runs.writer import record_death
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.executors.base import Executor
 from yolograft.sweep.executors.local import LocalExecutor
 from yolograft.sweep.executors.settings import make_executor
-from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
+from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.reporter import Reporter
 from yolograft.sweep.request import SweepRequest
 from yolograft.sweep.tracking import log_tables, say_what_waits
@@ -205,8 +207,8 @@ def _record_lost(spec: RunSpec, error: BaseException) -> None:
     deadline = time.monotonic() + EXPIRES_AFTER + RENEWED_EVERY
     while state_of(spec.folder, spec.identity) == "running" and time.monotonic() < deadline:
         time.sleep(1)
-    record = read_record(spec.folder / "run.json") or {}
-    if record.get("identity", spec.identity) == spec.identity and record.get("status", "running") == "running":
+    record = RunRecord.read(spec.folder)
+    if record is None or (record.identity in (None, spec.identity) and record.status in (None, "running")):
         record_death(spec, error)
 
 

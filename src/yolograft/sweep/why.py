@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolograft.common.files import read_regular
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -53,16 +53,16 @@ def failures(left: Sequence[tuple[RunSpec, str]]) -> list[Failure]:
 
 def _reason(job: RunSpec, state: str) -> str:
     """Say why a run did not finish, with the last lines of what it has said."""
-    error = (read_record(job.folder / "run.json") or {}).get("error")
-    if not error:
+    record = RunRecord.read(job.folder)
+    if record is None or (error := record.error) is None:
         return state
     if state == "stopped":  # asked for: there is nothing to look into
-        return f"{state}: {error.get('message')}"
-    lines = str(error.get("traceback") or "").strip().splitlines()[-_LAST_LINES:]
+        return f"{state}: {error.message}"
+    lines = (error.traceback or "").strip().splitlines()[-_LAST_LINES:]
     if len(lines) < 2:  # its process could not say any more: what it was at stands in its log
         lines = _last_lines(job.folder / "train.log")
     shown = "".join(f"\n    {line}" for line in lines)
-    return f"{state}: {error.get('type')}: {error.get('message')}{shown}"
+    return f"{state}: {error.type}: {error.message}{shown}"
 
 
 def _last_lines(file: Path) -> list[str]:

@@ -12,9 +12,10 @@ from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.from_config import data_spec
 from yolograft.data.image_cache import image_cache
-from yolograft.data.listing import list_images, list_notes, stray_labels
+from yolograft.data.listing import list_images, list_notes, orphan_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
+from yolograft.runs.record import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
 
 
 def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset) -> dict[str, Any]:
-    """Say what is wrong with the data, stop where it would falsify results, and return what run.json says of it.
+    """Log the faults of the data, stop at errors, and return what run.json says of it.
 
     Args:
         config: The resolved config.
@@ -100,7 +101,7 @@ def faults_between(config: Mapping[str, Any], train: DetectionDataset, val: Dete
     if config["dataset"].get("check", "strict") == "off":
         return []
     leaks = across({each.split: (each.listed, each.scan) for each in (train, val)})
-    return [*leaks, *stray_labels(train.spec)]
+    return [*leaks, *orphan_labels(train.spec)]
 
 
 def fingerprint_now(config: Mapping[str, Any]) -> str | None:
@@ -128,18 +129,18 @@ def fingerprint(train: DetectionDataset, val: DetectionDataset) -> str:
     return f"{train.fingerprint}-{val.fingerprint}"
 
 
-def refuse_other_data(folder: Path, record: Mapping[str, Any], now: str | None) -> None:
+def refuse_other_data(folder: Path, record: RunRecord, now: str | None) -> None:
     """Refuse to go on with, or to return, a run whose images, labels or split have changed since it began.
 
     Args:
         folder: The run's folder.
-        record: Its run.json.
+        record: Its record.
         now: The fingerprint of its data set as it is now; None where that is not known.
 
     Raises:
         UserError: If they are not those that the run was started with.
     """
-    before = (record.get("data") or {}).get("fingerprint")
+    before = record.fingerprint
     if before and now and before != now:
         raise UserError(
             f"{folder}: images, labels or their split have changed since this run began; name=… trains on them "

@@ -14,13 +14,13 @@ from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Samples
 from yolograft.analysis.table import Table
+from yolograft.common.figures import Picture
 from yolograft.common.metrics import METRICS
 from yolograft.common.times import duration
 from yolograft.render.pages.colours import palette
 from yolograft.render.pages.template import data_address, render_page
 from yolograft.render.photograph import read_photograph
 from yolograft.render.pictures.inline import to_inline
-from yolograft.render.pictures.style import Picture
 from yolograft.render.summary import sentences
 
 _HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samp
         # Only this script runs, whatever a class or a run is called.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         comparison=comparison,
-        brief=sentences(comparison),
+        summary=sentences(comparison),
         columns=_columns(shown),
         rows=_rows(shown),
         notes=shown.notes,
@@ -121,7 +121,7 @@ def _variants(comparison: Comparison) -> list[dict[str, Any]]:
             "runs": [
                 {
                     "run": run,
-                    "time": "" if run.seconds is None else duration(run.seconds),
+                    "time": "" if (spent := run.costs.get("seconds")) is None else duration(spent),
                     "unended": unended.get(run.path),
                 }
                 for run in row.variant.runs
