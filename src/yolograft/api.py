@@ -1,6 +1,7 @@
 """The functions of `import yolograft`: what the commands do, with values in the place of printed text."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ def train(overrides: str | Iterable[str] = (), *, multirun: bool = False) -> Run
     Raises:
         UserError: For the first override that is refused, and for data that cannot be trained on.
         RuntimeError: The run, if it is a single one, has failed.
+        KeyboardInterrupt: After Ctrl-C, once the checkpoint is written.
 
     Examples:
         One run, on eight generated images:
@@ -68,13 +70,37 @@ def train(overrides: str | Iterable[str] = (), *, multirun: bool = False) -> Run
     """
     from yolograft.cli.command_line import check_command_line
     from yolograft.sweep.command import run_command
+    from yolograft.training.stopping import StoppedError
 
     _find_own_parts()
     line = check_command_line("train", [*(["-m"] if multirun else []), *_words(overrides)])
-    if line.request is None:
-        raise UserError("train: --cfg and --help show a config on the command line; from Python: yolograft.info")
-    result = run_command(line.request)
-    return _records(result) if line.request.sweep is not None else _record(result)
+    request = line.request
+    if request is None or any(spec.config["plan"] for spec in (*request.specs, *request.probes)):
+        raise UserError("train: --cfg and plan=true show something on the command line and train nothing")
+    try:
+        result = run_command(request, _Files())
+    except StoppedError as stopped:
+        if stopped.signum == signal.SIGINT:
+            raise KeyboardInterrupt(str(stopped)) from None
+        raise SystemExit(stopped.exit_code) from None
+    return result.records if request.sweep is not None else _record(result)
+
+
+class _Files:
+    """A sweep's table and page are kept up to date on disk; nothing is shown."""
+
+    def after_run(self, folder: Path) -> None:
+        from yolograft.render.report import page_is_due, render
+
+        render(folder, page=page_is_due(folder))
+
+    def after_search(self, result: Mapping[str, Any]) -> None:
+        """Leave it to the caller, who finds it in the sweep's folder."""
+
+    def at_the_end(self, folder: Path) -> list[Path]:
+        from yolograft.render.report import render
+
+        return render(folder)
 
 
 def load(path: str | Path, *, trust: Sequence[str] = ()) -> "Detector":
@@ -212,9 +238,4 @@ def _record(result: "Result") -> RunRecord:
     if result.exit_code:
         reason = result.failures[0].reason if result.failures else "see its log"
         raise UserError(reason) if result.exit_code == 2 else RuntimeError(f"{result.specs[0].folder}: {reason}")
-    return _records(result)[0]
-
-
-def _records(result: "Result") -> list[RunRecord]:
-    found = (RunRecord.read(spec.folder) for spec in result.specs)
-    return [record for record in found if record is not None]
+    return result.records[0]

@@ -61,7 +61,8 @@ def test_a_run_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("dataset=auto dataset.path=no/such/folder", "does not exist"),
         ("name='unclosed", "no closing quotation"),
         ("neck=conv,gsconv", "-m"),
-        ("--cfg job", "yolograft.info"),
+        ("--cfg job", "--cfg"),
+        ("plan=true", "plan=true"),
     ],
 )
 def test_a_mistake_is_a_user_error_in_one_line(overrides: str | list[str], said: str) -> None:
