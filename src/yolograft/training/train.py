@@ -13,6 +13,7 @@ from yolograft.common.text import PlainFormatter
 from yolograft.common.times import duration
 from yolograft.compute.devices import Compute, resolve
 from yolograft.data.from_config import with_absolute_path
+from yolograft.data.run_data import fingerprint_now, refuse_other_data
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import RunRecord
 from yolograft.runs.siblings import say_trained_shorter
@@ -22,7 +23,6 @@ from yolograft.runs.writer import RecordWriter
 from yolograft.tracking import check_logger
 from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
-from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.distributed import launch
 from yolograft.training.run import run
 from yolograft.training.session import Session
@@ -79,7 +79,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
-            stop.claim = lock
+            stop.lock = lock
             stop.check()
             try:
                 if compute.processes == 1:
