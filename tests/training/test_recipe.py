@@ -108,8 +108,6 @@ def test_auto_chooses_as_stock_does(iterations: int, chosen: str) -> None:
     settings = {"optimizer": "auto", "lr0": 0.01, "momentum": 0.937, "warmup_bias_lr": 0.1}
     model = upstream_yolo11("n", 2)
     optimizer, used = build_optimizer(model, settings, nc=2, weight_decay=0.0005, iterations=iterations)
-        upstream_yolo11("n", 2), settings, nc=2, weight_decay=0.0005, iterations=iterations
-    )
     assert type(optimizer).__name__ == chosen
     assert used["warmup_bias_lr"] == 0.0
     assert used["lr0"] == (0.01 if chosen == "MuSGD" else round(0.002 * 5 / 6, 6))
