@@ -8,9 +8,10 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from yolograft.tracking.base import RunLogger, Status, Tracked, line
+from yolograft.config.schema import Strict, Text
+from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,15 @@ Call = Callable[[Any, str], object]
 """Something to do with MLflow's client and a run's id."""
 
 
+class MlflowSettings(Strict):
+    """MLflow: a database, a folder of files or a server."""
+
+    kind: Literal["mlflow"]
+    uri: str | None
+    project: Text
+    weights: bool
+
+
 class MlflowLogger(RunLogger):
     """Tells MLflow everything on a thread of its own, which also loads MLflow's package.
 
@@ -43,10 +53,11 @@ class MlflowLogger(RunLogger):
     """
 
     title = "MLflow"
+    packages = ("mlflow", "sqlalchemy", "alembic")
+    Settings = MlflowSettings
 
-    def __init__(self, run: Tracked, settings: Mapping[str, Any]) -> None:
-        super().__init__(run)
-        self.settings = settings
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
+        super().__init__(run, settings)
         self.uri = str(settings["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or _DATABASE)
         if self.uri == _DATABASE:
             _say_what_stays_in_files()
@@ -57,9 +68,9 @@ class MlflowLogger(RunLogger):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow.tracking  # noqa: F401  # here: of two threads that load it at once, one may find half of it
 
-        known = run.memory.get("id")
+        known = run.memory.content.get("id")
         self.id = known or uuid.uuid4().hex
-        run.remember({"id": self.id})
+        run.memory.save({"id": self.id})
         self._calls: list[Call] = []
         self._queue: queue.Queue[Call | None] = queue.Queue()
         self._problem: Exception | None = None
@@ -85,7 +96,7 @@ class MlflowLogger(RunLogger):
             run_id = runs[0].info.run_id
             client.update_run(run_id, status="RUNNING")
             return client, run_id
-        tags = {**self.run.choices, "sweep": self.run.group, _TAG: self.id}
+        tags = {**self.run.choices, "sweep": self.run.spec.group, _TAG: self.id}
         run_id = client.create_run(experiment, tags=tags, run_name=self.run.name).info.run_id
         params = [Param(key, str(value)[:_LONGEST]) for key, value in self.run.settings.items()]
         for start in range(0, len(params), 100):  # as many as MLflow takes at once

@@ -15,13 +15,19 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import Field
+
+from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
-from yolograft.evaluation.pictures import Picture
+from yolograft.config.schema import Strict, Text
 from yolograft.runs.predictions import Box
-from yolograft.tracking.base import RunLogger, Status, Tracked, line
+from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 from yolograft.tracking.wandb_server import CUT, global_settings, key, server_problem
+
+if TYPE_CHECKING:
+    from yolograft.evaluation.pictures import Picture
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +42,18 @@ _FLUSHES_EVERY = 1.0
 """Seconds between writes of the record: what a killed process loses."""
 
 
+class WandbSettings(Strict):
+    """Weights & Biases."""
+
+    kind: Literal["wandb"]
+    project: Text
+    entity: str | None
+    mode: Literal["auto", "online", "offline"]
+    tags: list[str]
+    pictures: Annotated[int, Field(ge=0)]
+    weights: bool
+
+
 class WandbLogger(RunLogger):
     """One W&B run for one run of ours, the same one over all its starts.
 
@@ -46,16 +64,28 @@ class WandbLogger(RunLogger):
     """
 
     title = "W&B"
+    packages = ("wandb",)
+    Settings = WandbSettings
 
-    def __init__(self, run: Tracked, settings: Mapping[str, Any], job: str = "train") -> None:
-        super().__init__(run)
-        self.settings, self.job = settings, job
-        self.id = run.memory.get("id") or uuid.uuid4().hex[:12]
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any], job: str = "train") -> None:
+        super().__init__(run, settings)
+        self.job = job
+        self.id = run.memory.content.get("id") or uuid.uuid4().hex[:12]
         self.online = False
         self._run: Any = None
         self._url = self._secret = ""
         self._best = _best(run.folder / "metrics.csv")
         self._try(self._start)
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Refuse to be online without a key.
+
+        Raises:
+            UserError: There is none; W&B would ask for it, or fail in the middle of the training.
+        """
+        if settings["mode"] == "online" and not key(global_settings()):
+            raise UserError("logger.mode=online: no W&B key is set; run `wandb login` once, or use logger.mode=offline")
 
     @property
     def experiment(self) -> Any:
@@ -81,7 +111,7 @@ class WandbLogger(RunLogger):
         for curves in ("train/*", "val/*", "lr/*"):
             self._run.define_metric(curves, step_metric="epoch")
         self._run.define_metric("metrics/*", step_metric="epoch", summary="max")
-        self.run.remember({"id": self.id, "url": self._run.url or None})
+        self.run.memory.save({"id": self.id, "url": self._run.url or None})
         if self.online:
             log.info("W&B: %s", self._run.url)
 
@@ -110,10 +140,10 @@ class WandbLogger(RunLogger):
             id=self.id,
             resume="allow",
             name=run.name,
-            group=run.group,
+            group=run.spec.group,
             job_type=self.job,
             tags=[tag[:64] for tag in [*run.tags, *self.settings["tags"]]],
-            config={"choices": dict(run.choices), **run.config},
+            config={"choices": run.choices, **run.config},
             dir=run.folder,
             reinit="finish_previous",
             settings=wandb.Settings(
@@ -132,7 +162,7 @@ class WandbLogger(RunLogger):
                 self._best[name] = max(value, self._best.get(name, value))
         self._run.log(metrics if "epoch" in metrics else {**metrics, "trainer/global_step": step})
 
-    def _pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
+    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:
         import wandb
 
         def boxes(kind: Sequence[Box]) -> dict[str, Any]:

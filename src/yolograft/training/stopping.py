@@ -52,7 +52,7 @@ class StopRequest:
 
     Attributes:
         signum: The signal, or None.
-        lock: Its lock on the run's folder, where it holds one: a training that lost it must end.
+        lock: The lock of the run's folder, where this process holds one: a training that lost it must end.
     """
 
     def __init__(self, silent: bool = False, outer: "StopRequest | None" = None) -> None:

@@ -20,8 +20,8 @@ from yolograft.runs.siblings import say_trained_shorter
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import lacks_weights
 from yolograft.runs.writer import RecordWriter
-from yolograft.tracking import check_logger
 from yolograft.tracking.agent import tell_agent
+from yolograft.tracking.loggers import check_logger
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.distributed import launch
 from yolograft.training.run import run
