@@ -37,7 +37,7 @@ def test_the_paired_difference_by_hand() -> None:
     assert (found.low, found.high) == (pytest.approx(-0.038378, abs=1e-6), pytest.approx(0.065045, abs=1e-6))
     # with two degrees of freedom p = 1 - t/√(2 + t²), t = 1.109400
     assert found.p == pytest.approx(1 - 1.109400 / math.sqrt(2 + 1.109400**2), abs=1e-6)
-    assert (found.n, found.left_out, found.p_holm, found.told) == (3, (), None, None)
+    assert (found.n, found.left_out, found.p_holm, found.significant) == (3, (), None, None)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=8))
@@ -92,7 +92,7 @@ def test_holm_by_hand() -> None:
     assert [one and one.p_holm for one in made] == [
         pytest.approx(0.06), None, pytest.approx(0.04), None, pytest.approx(0.06), pytest.approx(0.04),
     ]  # fmt: skip
-    assert [one and one.told for one in made] == [False, None, True, None, False, True]
+    assert [one and one.significant for one in made] == [False, None, True, None, False, True]
 
 
 def test_nothing_to_correct_is_left_as_it_is() -> None:
@@ -103,3 +103,11 @@ def test_nothing_to_correct_is_left_as_it_is() -> None:
 def test_relative_costs() -> None:
     assert relative(91.0, 100.0) == pytest.approx(-0.09)
     assert (relative(None, 1.0), relative(1.0, None), relative(1.0, 0.0)) == (None, None, None)
+
+
+def test_the_worked_example_of_the_module_holds() -> None:
+    baseline: dict[Block, float] = {(0, None): 0.500, (1, None): 0.510, (2, None): 0.490}
+    values: dict[Block, float] = {(0, None): 0.520, (1, None): 0.531, (2, None): 0.509}
+    found = paired(values, baseline)
+    assert found is not None
+    assert (found.low, found.high, found.p) == pytest.approx((0.0175, 0.0225, 0.0008), abs=5e-5)

@@ -17,17 +17,17 @@ def classes_seen(spec: DataSpec, images: Sequence[str]) -> list[frozenset[int]]:
     """Return the classes of each image's labels; none where image or labels cannot be read, which the scan will say.
 
     Args:
-        spec: the data set.
-        images: its images. What is found is kept in the cache folder until one of their label files changes.
+        spec: The data set.
+        images: Its images. What is found is kept in the cache folder until one of their label files changes.
     """
     files = spec.labels.files(images)
     reader = hashlib.sha256(f"{spec.labels!r} {spec.nc}".encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    made = Converted(f"classes-{reader}", [*dict.fromkeys(files), *images], lambda: _survey(spec, images, files))
+    made = Converted(f"classes-{reader}", [*dict.fromkeys(files), *images], lambda: _scan(spec, images, files))
     ends = np.cumsum(made["counts"])
     return [frozenset(found.tolist()) for found in np.split(made["classes"], ends[:-1])] if len(ends) else []
 
 
-def _survey(spec: DataSpec, images: Sequence[str], files: Sequence[str]) -> Arrays:
+def _scan(spec: DataSpec, images: Sequence[str], files: Sequence[str]) -> Arrays:
     def read(pair: tuple[str, str]) -> np.ndarray:
         image, file = pair
         try:

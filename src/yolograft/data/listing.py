@@ -22,12 +22,12 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
     """Return a split's images, sorted as ultralytics sorts them; none where the data set has no such split.
 
     Args:
-        spec: the data set. A folder is searched with all below it; a list (.txt) holds paths relative to itself or to
+        spec: The data set. A folder is searched with all below it; a list (.txt) holds paths relative to itself or to
             the data set's folder.
         split: `train`, `val` or `test`.
 
     Raises:
-        UserError: a folder or list that does not exist, or no images in them.
+        UserError: A folder or list that does not exist, or no images in them.
     """
     paths = getattr(spec, split)
     files = sorted(file for path in paths for file in _listed(path, spec, split) if suffix(file) in image_suffixes())
@@ -37,7 +37,7 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
     return files
 
 
-def stray_labels(spec: DataSpec) -> list[Fault]:
+def orphan_labels(spec: DataSpec) -> list[Fault]:
     """Return the label files and images that are not used, and what else is wrong with the labels as a whole.
 
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
@@ -53,7 +53,7 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
         for file in files_below(path).values()
         if suffix(file) in UNREAD
     ]
-    found = spec.labels.stray(images, spec.labels.files(images), spec.root)
+    found = spec.labels.orphans(images, spec.labels.files(images), spec.root)
     if any(suffix(path) == "txt" for path in paths):
         found = [fault for fault in found if fault.kind != "label-without-image"]
     return [*unread, *found, *_alike_classes(spec)]

@@ -1,4 +1,4 @@
-"""What a W&B sweep's agent is told of a run that was finished before it was proposed again."""
+"""What a W&B sweep's agent logs of a run that was finished before it was proposed again."""
 
 import os
 from dataclasses import replace
@@ -13,7 +13,7 @@ from yolograft.tracking.loggers import check_logger, open_logger
 def tell_agent(spec: RunSpec, record: RunRecord) -> None:
     """Give the W&B run that an agent has begun the results of the finished run; without an agent, do nothing.
 
-    A sweep's controller may propose the same values twice, and a W&B run without a metric would tell it nothing.
+    A sweep's controller may propose the same values twice, and from a W&B run without a metric it would learn nothing.
 
     Args:
         spec: The run.

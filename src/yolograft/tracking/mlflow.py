@@ -1,4 +1,4 @@
-"""MLflow: a database file, a folder of files, or a server that a training never waits for."""
+"""MLflow: a database file, a folder of files, or a server; a training does not wait for any of them."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 log = logging.getLogger(__name__)
 
 _ENDS_WITHIN = 3.0
-"""Seconds that the server has, once the training is over, for what it has not taken yet."""
+"""Seconds that the server has at the end of the training for what it has not taken yet."""
 
 _MAKES_TABLES_WITHIN = 60.0
-"""The same for a database file: it is no network that may be gone, but its tables take 15 seconds the first time."""
+"""The same for a database file, whose tables take 15 seconds to create the first time."""
 
 _DATABASE = "sqlite:///mlflow.db"
 """Where runs go by default: `mlflow ui` of the same folder looks there too."""
@@ -43,9 +43,9 @@ class MlflowSettings(Strict):
 
 
 class MlflowLogger(RunLogger):
-    """Tells MLflow everything on a thread of its own, which also loads MLflow's package.
+    """Logs to MLflow on a thread of its own, which also imports MLflow's package.
 
-    What a server has not taken at the end goes, with all the rest of the run, into a store in the run's folder.
+    A run that the server has not taken completely at the end is written, all of it, into a store in the run's folder.
 
     Args:
         run: The run.
@@ -82,7 +82,7 @@ class MlflowLogger(RunLogger):
             client, run_id = self._open(self.uri, goes_on)
             while (call := self._queue.get()) is not None:
                 call(client, run_id)
-        except Exception as error:  # told at the end
+        except Exception as error:  # reported at the end
             self._problem = error
 
     def _open(self, uri: str, goes_on: bool) -> tuple[Any, str]:
@@ -139,7 +139,7 @@ class MlflowLogger(RunLogger):
 
 
 def _say_what_stays_in_files() -> None:
-    """Say once, before the database is made, what becomes of the runs of a `mlruns` that was written by default."""
+    """Log once, before the database is created, what becomes of runs in an `mlruns` folder of an earlier version."""
     if not Path("mlflow.db").exists() and any(Path("mlruns").glob("*/meta.yaml")):
         log.info(
             "MLflow: runs go into mlflow.db from now on; earlier ones stay in mlruns, and "

@@ -1,8 +1,8 @@
-"""Weights & Biases: online where its server answers, on disk in any case, and never in a training's way.
+"""Weights & Biases: online if its server answers, otherwise offline; it never delays or fails a training.
 
-What was measured with wandb 0.31, and hence what stands below: without an answer `wandb.init` blocks for 90 s and then
-leaves the run's id taken in its service process; `finish` waits for ever, and its error reports hold up the end of the
-process for 10 s more; a killed process loses what was logged in the last 15 s.
+Measured with wandb 0.31, and the reason for the time limits below: without an answer `wandb.init` blocks for 90 s and
+then leaves the run's id taken in its service process; `finish` waits for ever, and its error reports hold up the end of
+the process for 10 s more; a killed process loses what was logged in the last 15 s.
 """
 
 import csv
@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 _STARTS_WITHIN = 2.5
 _ENDS_WITHIN = 2.0
-"""Seconds that the server has for letting a run in and for taking the rest of it."""
+"""Seconds that the server has to accept a run, and to take what is left at its end."""
 
 _LOOKS_EVERY = 0.5
-"""Seconds after which an upload that goes on is asked about."""
+"""Seconds between two checks whether the server still answers while something is uploaded."""
 
 _FLUSHES_EVERY = 1.0
 """Seconds between writes of the record: what a killed process loses."""
@@ -246,7 +246,7 @@ class WandbLogger(RunLogger):
                 self._mark_cut()  # the server refused it for good: too much data, a key taken back, …
 
     def _mark_cut(self) -> None:
-        """Note that the server has not got all of it."""
+        """Mark the run on disk as not fully uploaded."""
         Path(self._run.settings.sync_dir, CUT).touch()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import across, within
-from yolograft.data.listing import list_images, list_notes, stray_labels
+from yolograft.data.listing import list_images, list_notes, orphan_labels
 from yolograft.data.scan import PROGRESS_FROM, Scan, scan_split
 from yolograft.data.spec import DataSpec
 
@@ -18,11 +18,11 @@ class Reading:
     """A data set as it was found.
 
     Attributes:
-        spec: the data set.
-        splits: by name, the images of each split that can be read and what reading their labels found.
-        errors: by name, why a split cannot be read at all.
-        faults: what is wrong, each with the split that it is in; "" where it is between splits or in none.
-        notes: what was done about lists of images that a person may not expect, in sentences.
+        spec: The data set.
+        splits: By name, the images of each split that can be read and what reading their labels found.
+        errors: By name, why a split cannot be read at all.
+        faults: What is wrong, each with the split that it is in; "" where it is between splits or in none.
+        notes: What was done about lists of images that a person may not expect, in sentences.
     """
 
     spec: DataSpec
@@ -32,17 +32,17 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def falsified(self) -> bool:
-        """Whether results on this data would mean something else than they seem to."""
-        return bool(self.errors) or any(fault.effect == "falsifies" for _, fault in self.faults)
+    def has_errors(self) -> bool:
+        """Whether results on this data would be wrong."""
+        return bool(self.errors) or any(fault.severity == "error" for _, fault in self.faults)
 
 
 def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading:
     """Read a data set, whatever is wrong with it.
 
     Args:
-        spec: the data set.
-        say: told what is done next where that may take a while.
+        spec: The data set.
+        say: Told what is done next where that may take a while.
     """
     reading = Reading(spec)
     for name in SPLITS:
@@ -58,7 +58,7 @@ def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading
         reading.faults += [(name, fault) for fault in within(images, found)]
     between = across(reading.splits)
     if not reading.errors:  # the labels of a split that is not known would seem to belong to no image
-        between += stray_labels(spec)
+        between += orphan_labels(spec)
         reading.notes = list_notes(spec)
     reading.faults += [("", fault) for fault in between]
     order = list(KINDS)

@@ -9,7 +9,7 @@ from typing import Any
 from yolograft.common.files import read_regular
 from yolograft.common.parsing import parse_json
 from yolograft.data.checks import Fault
-from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.orphans import orphan_files
 from yolograft.data.labels.pairing import pair
 from yolograft.data.labels.reader import (
     LabelReader,
@@ -36,7 +36,7 @@ class LabelmeLabels(LabelReader):
     """JSON files beside the images, or in a folder beside `images`.
 
     Attributes:
-        names: class names by number.
+        names: Class names by number.
     """
 
     names: tuple[str, ...]
@@ -79,9 +79,9 @@ class LabelmeLabels(LabelReader):
         faults += [Fault(file, None, f"{said[0]}; left out", "ignored", len(said)) for said in [ignored] if said]
         return from_pixels(file, boxes, size, nc, single_cls, faults)
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Other JSON files may lie there, too."""
-        found = stray_files(images, files, ".json", root, lambda file: bool(labels_in(file)))
+        found = orphan_files(images, files, ".json", root, lambda file: bool(labels_in(file)))
         return [fault for fault in found if labels_in(fault.file) is not None]
 
 
@@ -101,7 +101,7 @@ def parse(file: str) -> dict[str, Any]:
     """Return what a JSON file of labelme holds.
 
     Raises:
-        UnreadableLabelsError: it cannot be read, is not JSON, or is something else than labelme's.
+        UnreadableLabelsError: It cannot be read, is not JSON, or is something else than labelme's.
     """
     try:
         document = parse_json(read_regular(file, MAX_BYTES))

@@ -9,7 +9,7 @@ import numpy as np
 
 from yolograft.common.files import open_regular
 from yolograft.data.checks import Fault
-from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.orphans import orphan_files
 from yolograft.data.labels.pairing import labels_folders, pair
 from yolograft.data.labels.pose import visibility
 from yolograft.data.labels.reader import (
@@ -31,10 +31,10 @@ class YoloLabels(LabelReader):
     """Label files where ultralytics looks for them, or beside the images.
 
     Attributes:
-        beside: look beside the image first; else in the folder that ultralytics' rule names: the last `images` of the
+        beside: Look beside the image first; else in the folder that ultralytics' rule names: the last `images` of the
             image's path replaced by `labels`. What is not there is looked for in the other of the two, in any letter
             case of `images` and `labels`, and by the other ways of writing a name (see `pair`).
-        keypoints: how many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
+        keypoints: How many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
             they are left out. (0, 0) says that there are none; None, that nobody says.
     """
 
@@ -84,9 +84,9 @@ class YoloLabels(LabelReader):
             shape = list(self.keypoints)
             yield Fault(file, None, f"columns 2 to 5 of each row, as kpt_shape: {shape} says", "key-points", len(rows))
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Labels of another split's folder below the same one are none of this split's."""
-        return stray_files(images, files, ".txt", root, holds_rows, ignored=NOT_LABELS)
+        return orphan_files(images, files, ".txt", root, holds_rows, ignored=NOT_LABELS)
 
 
 def holds_rows(file: str) -> bool:
@@ -104,10 +104,10 @@ def refused_rows(label: str, nc: int, single_cls: bool = False, keypoints: tuple
     """Find what makes ultralytics refuse a label file, by ultralytics' own rules.
 
     Args:
-        label: the label file.
-        nc: number of classes.
-        single_cls: class numbers do not matter.
-        keypoints: how many key points follow the box in a row, and numbers of each.
+        label: The label file.
+        nc: Number of classes.
+        single_cls: Class numbers do not matter.
+        keypoints: How many key points follow the box in a row, and numbers of each.
 
     Returns:
         One fault for each kind of mistake, at the first line that has it; none where nothing is wrong.

@@ -11,7 +11,7 @@ from yolograft.analysis.table import Table
 from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
 
-_LEFT_OUT = ("told", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
+_LEFT_OUT = ("significant", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
 """Columns that are usual elsewhere; named in `columns=` they are here too."""
 
 _SIGNS = {
@@ -87,7 +87,7 @@ def _cell(column: Column, row: Row, place: int | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that stands for itself; what pdflatex has no letter for is told by its code point."""
+    """Return text with LaTeX's characters escaped; letters that pdflatex lacks become their code points."""
     signs = plain(text)
     escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign < "\u0180" else f"U+{ord(sign):04X}") for sign in signs)
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped)  # a number's hyphen is a minus
