@@ -62,14 +62,17 @@ class Proposal:
 
 
 class SearchedSweep(Protocol):
-    """What a search needs of its `sweep.Sweep`, which is above it."""
+    """What a search needs of the sweep that it belongs to (see `sweep.Sweep`)."""
 
     folder: Path
     command: str
     reporter: Reporter
 
-    def open_ledger(self, specs: Sequence[RunSpec]) -> Ledger: ...  # noqa: D102 (see `Sweep`)
-    def train(self, specs: Sequence[RunSpec]) -> None: ...  # noqa: D102
+    def open_ledger(self, specs: Sequence[RunSpec]) -> Ledger:
+        """Begin or go on with sweep.json."""
+
+    def train(self, specs: Sequence[RunSpec]) -> None:
+        """Train runs and wait for them."""
 
 
 class SearchLoop:
