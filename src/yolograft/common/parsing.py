@@ -1,4 +1,4 @@
-"""JSON and YAML that a stranger may have written: any text gives plain values or a ValueError, soon."""
+"""Untrusted JSON and YAML: any text gives plain values or a ValueError, in bounded time."""
 
 import json
 from typing import Any
