@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,19 @@ def test_a_damaged_field_is_unknown_and_the_others_are_read(tmp_path: Path, key:
         assert getattr(found, key) == getattr(unknown, key)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", "{", "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "3", "{", "\xff", '{"x":' + "[" * 150 + "]" * 150 + "}"])
 def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / RUN_FILE).write_text(content, encoding="latin-1")
     assert RunRecord.read(tmp_path) is None
     assert state_of(tmp_path) == "to do"
+
+
+def test_what_is_kept_can_be_written_back(tmp_path: Path) -> None:
+    run = spec(tmp_path)
+    (tmp_path / RUN_FILE).write_text(f'{{"identity": "{run.identity}", "x": {"[" * 99}{"]" * 99}, "y": {10**400}}}')
+    RecordWriter(run).update(device="cpu")
+    content = json.loads((tmp_path / RUN_FILE).read_text(encoding="utf-8"))
+    assert content["y"] == 10**400
 
 
 def test_a_damaged_metric_makes_a_finished_run_be_trained_again(tmp_path: Path) -> None:
@@ -174,13 +183,14 @@ def test_metrics_are_those_of_the_table() -> None:
     assert found.per_class == {"cat": {"recall": 1.0}}
 
 
-@pytest.mark.xfail(strict=True, reason="the modules of sweep/ are being rebuilt; they follow")
 def test_one_module_names_run_json() -> None:
     """Whoever wants a record asks `RunRecord` for it."""
     named = {
         file.relative_to(SRC).as_posix()
         for file in SRC.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value == "run.json"
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"(.*/)?run\.json", node.value)
     }
     assert named == {"runs/record.py"}

@@ -20,7 +20,7 @@ _MOST_GROUPS = 4
 
 
 def print_table(shown: Table, console: Console | None = None) -> None:
-    """Print the comparison: the table, what each choice is worth, and the cautions.
+    """Print the comparison: the table, the main effects, and the cautions.
 
     A number is never cut or wrapped: a terminal too narrow for all columns gets fewer, with a note. What is no
     terminal (a pipe, a log) gets all of them on lines as long as they need.
@@ -57,10 +57,10 @@ def print_table(shown: Table, console: Console | None = None) -> None:
     effects = shown.comparison.effects
     if len({effect.groups for effect in effects.main}) > 1:
         console.print()
-        worth = _table([_encodable(heading, console) for heading in EFFECT_HEADINGS], numbers=(1, 2, 3))
+        effects_table = _table([_encodable(heading, console) for heading in EFFECT_HEADINGS], numbers=(1, 2, 3))
         for effect in effects.main:
-            worth.add_row(*(Text(_encodable(cell, console)) for cell in effect_cells(effect)))
-        _print(worth, console, width)
+            effects_table.add_row(*(Text(_encodable(cell, console)) for cell in effect_cells(effect)))
+        _print(effects_table, console, width)
         _say(console, f"effect: how far {shown.comparison.metric} lies from the mean over the group's choices")
         for note in effects.notes:
             _say(console, note)
