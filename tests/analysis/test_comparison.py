@@ -145,7 +145,7 @@ def test_the_baseline_has_the_same_scale_and_data_set(tmp_path: Path, write_run:
     assert rows["effv1 + s + shapes"].difference.value == pytest.approx(0.05)  # type: ignore[union-attr]
     assert rows["effv1 + n + coco8"].reference is None
     assert said(comparison, "baseline") == [
-        "no baseline that agrees in all else, hence no difference: effv1 + n + coco8"
+        "no baseline with the same other settings, hence no difference: effv1 + n + coco8"
     ]
 
 

@@ -63,7 +63,7 @@ def _baseline(rows: Sequence[Row], metric: str) -> Iterable[Caution]:
     elif len(baselines) == len(compared):
         yield Caution("baseline", 'every variant is a baseline: name the one to compare with, baseline="KEY=VALUE"')
     elif alone := [row.variant.label for row in compared if not row.baseline and not row.reference]:
-        text = f"no baseline that agrees in all else, hence no difference: {_listed(alone)}"
+        text = f"no baseline with the same other settings, hence no difference: {_listed(alone)}"
         yield Caution("baseline", text, tuple(alone))
 
 

@@ -16,10 +16,9 @@ from yolograft.common.typed import entries, items, mapping, share, text, whole, 
 from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
+from yolograft.runs.spec import LEDGER
 from yolograft.runs.states import status_of
 from yolograft.runs.weights_file import best_weights, lacks_weights
-
-LEDGER = "sweep.json"
 
 _MAX_CONFIG = 4 * 2**20
 """Bytes of a config.yaml that are read."""
@@ -34,7 +33,7 @@ Block = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from its `run.json`. What the record does not tell, or tells in a wrong type or range, is None.
+    """One run, read from its `run.json`. What the record lacks, or has in a wrong type or range, is None.
 
     All text is harmless in any output: one line, without control characters, of bounded length.
 
@@ -58,7 +57,7 @@ class Run:
         epochs: Epochs asked for.
         fingerprint: Hash of the images and labels.
         versions: Version by package, `yolograft` among them.
-        conditions: How it was computed: `device`, `precision`, `batch`, as far as the record tells.
+        conditions: How it was computed: `device`, `precision`, `batch`, as far as recorded.
         error: First line of what went wrong, or None.
         traceback: All of it.
     """

@@ -78,7 +78,7 @@ class EpochBatches(Sampler[list[Draw]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the epoch from Lightning, which counts from this start."""
+        """Set the epoch, counted from this start; called by Lightning."""
         self.epoch = self.start_epoch + epoch
 
     def __len__(self) -> int:

@@ -21,6 +21,7 @@ from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
+from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
 from yolograft.upstream.model import is_upstream
 
@@ -117,7 +118,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = user_path(path)
     if path.is_dir():
-        path = path / "checkpoints" / "best.safetensors"
+        path = best_weights(path)
     elif not path.exists():
         path = published_weights(str(path)) or path
     try:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from yolograft.common.files import read_text
 from yolograft.common.metrics import METRICS, RECORDED_COSTS
-from yolograft.common.parsing import parse_json
+from yolograft.common.parsing import is_deep, parse_json
 from yolograft.common.typed import number, share, whole, written
 
 T = TypeVar("T")
@@ -164,11 +164,13 @@ class RunRecord:
 
         Raises:
             OSError: It cannot be opened, is no regular file or is too large.
-            ValueError: It is no JSON object.
+            ValueError: It is no JSON object, or nested too deep.
         """
         content = parse_json(read_text(file, MAX_RECORD))
         if not isinstance(content, dict):
             raise ValueError("is not a JSON object")
+        if is_deep(content):
+            raise ValueError("is nested too deep")
         return cls.from_json(content)
 
     @classmethod
