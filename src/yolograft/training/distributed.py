@@ -112,7 +112,7 @@ class _AllSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Every process's loss depends on every process's summand."""
         total = gradient.clone()
         dist.all_reduce(total)

@@ -63,7 +63,7 @@ def build_optimizer(
     args = SimpleNamespace(**settings)
     trainer = SimpleNamespace(args=args, data={"nc": nc})
     optimizer = BaseTrainer.build_optimizer(
-        trainer,  # type: ignore[arg-type]  # it reads args and data only
+        trainer,  # it reads args and data only
         model=model,
         name=args.optimizer,
         lr=args.lr0,
