@@ -52,7 +52,7 @@ def test_seeds_are_summed_up_and_paired(seeds: Comparison) -> None:
 
 
 def test_p_values_are_corrected_over_the_whole_table(seeds: Comparison) -> None:
-    found = sorted((row.difference.p, row.difference.p_holm) for row in seeds.rows if row.difference)  # type: ignore[type-var]
+    found = sorted((row.difference.p, row.difference.p_holm) for row in seeds.rows if row.difference)
     assert len(found) == 3
     assert found[0][1] == pytest.approx(3 * found[0][0])  # type: ignore[operator]
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from yolograft import __version__
 from yolograft.analysis.collect import Block, Run, Waiting
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.variants import Variants
+from yolograft.common.version import __version__
 
 _ENDED = {"failed": "failed", "stopped": "was stopped", "running": "has not ended", "damaged": "cannot be read"}
 

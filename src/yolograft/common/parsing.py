@@ -23,6 +23,22 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("is nested too deep") from None
 
 
+def is_deep(value: Any, most: int = MAX_DEPTH) -> bool:
+    """Whether plain values are nested deeper than `most` levels.
+
+    Python reads deeper JSON than it writes: what is read, kept and written back must be checked in between.
+    """
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
 def json_document(content: Any) -> bytes:
     """Return values as a JSON file; a lone surrogate, of a path that is no Unicode, as JSON's own escape of it."""
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
