@@ -1,0 +1,379 @@
+"""Pages that are made when the site is built, so that they cannot differ from the code.
+
+`reference/commands.md` and `reference/groups.md` are written from the schema (`yolograft.config.schema`), the YAML
+files in `conf/` with their comments, and the signatures and docstrings of the parts they name. `project/` and
+`explanation/security.md` show the files at the top of the checkout.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel, TypeAdapter
+
+from yolograft.config.schema import COMMANDS as SCHEMAS
+from yolograft.config.schema import (
+    Augment,
+    CSVLogger,
+    DatasetOptions,
+    MlflowLogger,
+    Optim,
+    Progressive,
+    Scale,
+    TensorBoardLogger,
+    Trainer,
+    WandbLogger,
+)
+from yolograft.config.signature import options, source_file
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+
+GROUPS = {
+    "backbone": "Maps an image to the feature maps P3, P4 and P5.",
+    "context": "Transforms P5 before the neck.",
+    "neck": "Fuses P3, P4 and P5.",
+    "head": "Predicts boxes and classes from the neck's maps.",
+    "scale": "Depth and width of the model.",
+    "loss": "The training loss. Options differ in the box term.",
+    "dataset": "What to train and validate on. Every data set also takes the [common options](#dataset-common).",
+    "augment": "Augmentation, with ultralytics' names.",
+    "optim": "Optimizer and learning-rate schedule, with ultralytics' names.",
+    "trainer": "How the computation is done.",
+    "callbacks": "Progressive learning, and any Lightning callback by `_target_`.",
+    "logger": "Where metrics go beside `metrics.csv`. See [loggers](../how-to/loggers.md).",
+    "hydra/launcher": "Where the runs of a sweep are executed. See [parallel runs](../how-to/parallel.md).",
+    "hydra/sweeper": "Which runs a sweep has. See [search](../how-to/search.md).",
+}
+"""The groups in the order of the page, each with what it chooses."""
+
+MODELS: Mapping[str, type[BaseModel]] = {
+    "scale": Scale,
+    "augment": Augment,
+    "optim": Optim,
+    "trainer": Trainer,
+    "logger/csv": CSVLogger,
+    "logger/tensorboard": TensorBoardLogger,
+    "logger/wandb": WandbLogger,
+    "logger/mlflow": MlflowLogger,
+}
+"""The schema of a group, or of one of its options; parts and data sets are described by their signatures."""
+
+COPIED = {
+    "CONTRIBUTING.md": "project/contributing.md",
+    "CHANGELOG.md": "project/changelog.md",
+    "SECURITY.md": "explanation/security.md",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a YAML file.
+
+    Attributes:
+        name: Dotted, without the group.
+        value: As it is written.
+        comment: What stands beside it.
+    """
+
+    name: str
+    value: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file under `conf/`.
+
+    Attributes:
+        header: The comment above its first key.
+        keys: Its keys, without `defaults`, `hydra` and `_target_`.
+        content: The same as Python has it, with all of them.
+    """
+
+    header: str
+    keys: list[Key]
+    content: dict[str, Any]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made."""
+    pages = {"reference/commands.md": commands_page(), "reference/groups.md": groups_page()}
+    pages |= {page: copied(ROOT / name, page) for name, page in COPIED.items()}
+    for page, text in pages.items():
+        files.append(File.generated(config, page, content=text))
+    for picture in (ROOT / "experiments/results/bccd/figures").glob("*.png"):
+        files.append(File.generated(config, f"results/bccd/{picture.name}", abs_src_path=str(picture)))
+    return files
+
+
+def commands_page() -> str:
+    """Return the page of the commands: their keys with type, default and comment."""
+    from yolograft.cli import COMMANDS
+
+    lines = [
+        "# Commands",
+        "",
+        "`yolograft COMMAND [GROUP=OPTION …] [KEY=VALUE …]`; `yolograft COMMAND --help` prints the same in a terminal.",
+        "This page is generated from the schema and the comments in `conf/`.",
+        "",
+        "| command | |",
+        "|---|---|",
+        *(f"| [`{name}`](#{name}) | {what} |" for name, what in COMMANDS.items()),
+        "",
+    ]
+    for name, what in COMMANDS.items():
+        document = read(CONF / f"{name}.yaml")
+        groups = [f"[`{g}`](groups.md#{anchor(g)})" for g in used_groups(name)]
+        lines += [f"## `{name}` {{ #{name} }}", "", f"{what[0].upper()}{what[1:]}.", ""]
+        if groups:
+            lines += [f"Groups: {', '.join(groups)}.", ""]
+        lines += table(document.keys, schema_types(SCHEMAS[name]))
+    return "\n".join(lines) + "\n"
+
+
+def groups_page() -> str:
+    """Return the page of the config groups: every option with its keys."""
+    lines = [
+        "# Config groups",
+        "",
+        "A group is a folder of `conf/`, an option a file in it: `backbone=effv1` takes `conf/backbone/effv1.yaml`,",
+        "`backbone.variant=b2` changes one of its keys. This page is generated from these files and the signatures of",
+        "the classes and functions that they name.",
+        "",
+        "| group | options |",
+        "|---|---|",
+    ]
+    found = {group: options_of(group) for group in GROUPS}
+    lines += [f"| [`{g}`](#{anchor(g)}) | {', '.join(f'`{name}`' for name in found[g])} |" for g in GROUPS]
+    lines.append("")
+    for group, purpose in GROUPS.items():
+        lines += [f"## `{group}` {{ #{anchor(group)} }}", "", purpose, "", *group_section(group, found[group])]
+        if group == "dataset":
+            lines += common_options()
+    return "\n".join(lines) + "\n"
+
+
+def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
+    """Yield a group's options: as one table where all have the same keys, else one after the other."""
+    names = {tuple(key.name for key in document.keys) for document in found.values()}
+    if len(found) > 1 and len(names) == 1 and names != {()} and group in ("scale", "augment"):
+        yield from matrix(group, found)
+        return
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, document in found.items():
+        if "defaults" in document.content:
+            continue
+        keys = tuple(key.name for key in document.keys)
+        kind = str(document.content.get("_target_", "")) if group == "dataset" else name
+        alike.setdefault((kind, keys), []).append(name)
+    for (_, _), members in alike.items():
+        first = found[members[0]]
+        yield f"### {', '.join(f'`{name}`' for name in members)} {{ #{anchor(f'{group}-{members[0]}')} }}"
+        yield ""
+        if len(members) > 1:
+            yield from ("| option | |", "|---|---|")
+            yield from (f"| `{name}` | {cell(found[name].header)} |" for name in members)
+            yield ""
+        else:
+            target = str(first.content.get("_target_", ""))
+            for text in (sentence(first.header), described(target)):
+                if text:
+                    yield from (text, "")
+        yield from table(first.keys, types_of(group, members[0], first), several=len(members) > 1)
+    yield from derived(group, found)
+
+
+def derived(group: str, found: Mapping[str, Document]) -> Iterator[str]:
+    """Yield one table of the options that are another one with a few keys changed."""
+    changed = {name: document for name, document in found.items() if "defaults" in document.content}
+    if not changed:
+        return
+    base = next(iter(changed.values())).content["defaults"][0]
+    names = list(dict.fromkeys(key.name for document in changed.values() for key in document.keys))
+    yield f"### The other options {{ #{group}-others }}"
+    yield from ("", f"As `{base}`, with other values of these keys:", "")
+    yield f"| option | {' | '.join(f'`{name}`' for name in names)} |"
+    yield f"|---|{'---|' * len(names)}"
+    for option, document in changed.items():
+        values = {key.name: f"`{key.value}`" for key in document.keys}
+        yield f"| `{option}` | {' | '.join(values.get(name, '') for name in names)} |"
+    yield ""
+
+
+def matrix(group: str, found: Mapping[str, Document]) -> Iterator[str]:
+    """Yield one table of a group whose options have the same keys."""
+    types = schema_types(MODELS[group])
+    base = next(iter(found.values()))
+    yield f"| key | type | {' | '.join(f'`{name}`' for name in found)} | |"
+    yield f"|---|---|{'---|' * len(found)}---|"
+    for number, key in enumerate(base.keys):
+        values = " | ".join(f"`{document.keys[number].value}`" for document in found.values())
+        yield f"| `{key.name}` | {cell(types.get(key.name, ''))} | {values} | {cell(key.comment)} |"
+    yield ""
+
+
+def common_options() -> list[str]:
+    """Return the section on what every data set takes."""
+    keys = [
+        Key(key.name.removeprefix("dataset."), key.value, key.comment)
+        for key in read(CONF / "train.yaml").keys
+        if key.name.startswith("dataset.")
+    ]
+    heading = ["### What every data set takes { #dataset-common }", ""]
+    return [*heading, *table(keys, schema_types(DatasetOptions))]
+
+
+def options_of(group: str) -> dict[str, Document]:
+    """Return a group's options by name; the default comes first."""
+    defaults = {
+        "scale": ["n", "s", "m", "l", "x"],
+        "optim": ["auto"],
+        "dataset": ["shapes", "auto"],
+        "context": ["sppf_c2psa"],
+        "backbone": ["yolo11"],
+        "logger": ["csv"],
+    }
+    first = defaults.get(group, [])
+    names = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+    names = [*(name for name in first if name in names), *(name for name in names if name not in first)]
+    return {name: read(CONF / group / f"{name}.yaml") for name in names}
+
+
+def used_groups(command: str) -> list[str]:
+    """Return the groups that a command's schema has."""
+    fields = SCHEMAS[command].model_fields
+    found = [group for group in GROUPS if group in fields]
+    return [*found, "hydra/launcher", "hydra/sweeper"] if command == "train" else found
+
+
+def types_of(group: str, name: str, document: Document) -> dict[str, str]:
+    """Return the types of an option's keys, from the schema or from the signature of what it names."""
+    if group == "callbacks":
+        return {f"progressive.{key}": type_ for key, type_ in schema_types(Progressive).items()}
+    if model := MODELS.get(f"{group}/{name}") or MODELS.get(group):
+        return schema_types(model)
+    target = str(document.content.get("_target_", ""))
+    if target.startswith("yolograft."):
+        return {key: type_text(TypeAdapter(type_).json_schema()) for key, (type_, _) in options(target).items()}
+    return {}
+
+
+def schema_types(model: type[BaseModel]) -> dict[str, str]:
+    """Return the type of each key of a model, as a person reads it; nested models by dotted keys."""
+    document = model.model_json_schema()
+    found: dict[str, str] = {}
+    for name, schema in document.get("properties", {}).items():
+        found[name] = type_text(schema)
+        if name == "dataset":
+            found |= {f"dataset.{key}": type_ for key, type_ in schema_types(DatasetOptions).items()}
+    return found
+
+
+def type_text(schema: Mapping[str, Any]) -> str:
+    """Return a JSON schema as words: `integer ≥ 1`, `strict, warn or off`."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(type_text(option) for option in schema["anyOf"] if option))
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = str(schema.get("type", "any"))
+    if kind == "array":
+        return f"list of {type_text(schema.get('items', {}))}"
+    names = {"object": "mapping", "string": "text", "boolean": "true, false", "null": "null"}
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    limits = [f"≥ {low}" if low is not None else f"> {above}" if above is not None else ""]
+    limits.append(f"≤ {high}" if high is not None else f"< {below}" if below is not None else "")
+    return " ".join([names.get(kind, kind), ", ".join(limit for limit in limits if limit)]).strip()
+
+
+def read(file: Path) -> Document:
+    """Read a YAML file with its comments."""
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    header = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            header.append(line.removeprefix("#").strip())
+    node = yaml.compose(text, yaml.SafeLoader)
+    keys = list(keys_of(node, lines)) if isinstance(node, yaml.MappingNode) else []
+    content = yaml.safe_load(text)
+    return Document(" ".join(header), keys, content if isinstance(content, dict) else {})
+
+
+def keys_of(node: yaml.MappingNode, lines: list[str], prefix: str = "") -> Iterator[Key]:
+    """Yield the keys below a node, those of nested mappings with a dot."""
+    for key, value in node.value:
+        if not prefix and key.value in ("defaults", "hydra", "_target_", "_convert_"):
+            continue
+        name = f"{prefix}{key.value}"
+        if isinstance(value, yaml.MappingNode) and value.value:
+            yield from keys_of(value, lines, f"{name}.")
+            continue
+        rest = lines[value.end_mark.line][value.end_mark.column :]
+        written = "".join(lines[value.start_mark.line][value.start_mark.column : value.end_mark.column])
+        yield Key(name, written, rest.partition("#")[2].strip())
+
+
+def table(keys: list[Key], types: Mapping[str, str], *, several: bool = False) -> list[str]:
+    """Return the lines of a table of keys.
+
+    Args:
+        keys: The keys.
+        types: Their types.
+        several: The options beside the first have other values of the keys without a comment: leave the default out.
+    """
+    if not keys:
+        return []
+    lines = ["| key | type | default | |", "|---|---|---|---|"]
+    for key in keys:
+        value = "" if several and key.name == "name" else "required" if key.value == "???" else f"`{key.value}`"
+        type_ = types.get(key.name, "")
+        lines.append(f"| `{key.name}` | {cell(type_)} | {value} | {cell(key.comment)} |")
+    return [*lines, ""]
+
+
+def described(target: str) -> str:
+    """Return the first paragraph of the docstring of what a `_target_` names."""
+    module, _, name = target.rpartition(".")
+    file = source_file(module) if module.startswith("yolograft.") else None
+    if file is None:
+        return ""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+    return ""
+
+
+def copied(file: Path, page: str) -> str:
+    """Return a file at the top of the checkout as a page: its links into `docs/` lead to the pages."""
+    up = "../" * page.count("/")
+    text = file.read_text(encoding="utf-8")
+    for name, other in COPIED.items():
+        text = text.replace(f"]({name}", f"]({up}{other}")
+    return re.sub(r"\]\(docs/", f"]({up}", text)
+
+
+def anchor(name: str) -> str:
+    """Return the fragment of a group or option."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+
+
+def sentence(text: str) -> str:
+    """Return a comment as a sentence."""
+    return f"{text.rstrip('.')}." if text else ""
+
+
+def cell(text: str) -> str:
+    """Return text that stays within a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")

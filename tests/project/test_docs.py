@@ -1,0 +1,107 @@
+"""The documentation: complete where it is generated, built without a warning, and readable without a network."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from yolograft.cli import COMMANDS
+from yolograft.config.schema import COMMANDS as SCHEMAS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+pytest.importorskip("mkdocs")
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    """The module that makes the generated pages."""
+    sys.path.insert(0, str(DOCS / "hooks"))
+    try:
+        import reference  # type: ignore[import-not-found]
+    finally:
+        sys.path.pop(0)
+    return reference
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; a broken link, a page outside the navigation or a docstring that cannot be read is a warning."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_command_and_key_is_in_the_reference(hook: ModuleType) -> None:
+    page = hook.commands_page()
+    sections = {part.split("`")[0]: part for part in page.split("## `")[1:]}
+    assert list(sections) == list(COMMANDS)
+    for command, schema in SCHEMAS.items():
+        for key in schema.model_fields:
+            assert f"| `{key}` |" in sections[command] or f"[`{key}`]" in sections[command] or key == "dataset"
+
+
+def test_every_option_and_key_is_in_the_reference(hook: ModuleType) -> None:
+    page = hook.groups_page()
+    for file in (ROOT / "conf").rglob("*.yaml"):
+        group = file.parent.relative_to(ROOT / "conf").as_posix()
+        if group in (".", "dataset/preset", "hydra/job_logging", "hydra/hydra_logging"):
+            continue
+        section = page.split(f"## `{group}` {{")[1].split("\n## ")[0]
+        assert f"`{file.stem}`" in section
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        for key, value in content.items():
+            if key not in ("defaults", "_target_", "_convert_") and not isinstance(value, dict):
+                assert f"`{key}`" in section, f"{file}: {key}"
+
+
+def test_a_key_has_its_type_default_and_comment(hook: ModuleType) -> None:
+    assert "| `epochs` | integer > 0 | `100` |" in hook.commands_page()
+    assert "| `seeds` | integer > 0 or null | `null` | seeds=3: every variant with seed=0,1,2 |" in hook.commands_page()
+    assert "| `runs` | text or list of text | required |" in hook.commands_page()
+    assert re.search(r"\| `variant` \| `b0`, `b1`.* \| `b0` \| b0 \.\.\. b8, l2 \|", hook.groups_page())
+
+
+def test_what_a_part_is_comes_from_its_docstring(hook: ModuleType) -> None:
+    assert "Layers 0 to 8 of ultralytics' `yolo11.yaml`" in hook.groups_page()
+
+
+def test_the_site_has_every_page(site: Path) -> None:
+    pages = {file.relative_to(DOCS).with_suffix(".html").as_posix() for file in DOCS.rglob("*.md")}
+    generated = {
+        "reference/commands.html",
+        "reference/groups.html",
+        "project/contributing.html",
+        "project/changelog.html",
+    }
+    built = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
+    assert (pages | generated | {"explanation/security.html"}) == built - {"404.html"}
+
+
+def test_the_site_asks_for_nothing_from_anywhere(site: Path) -> None:
+    for file in site.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?([^\"\s>]+)", text)
+        loaded += re.findall(r"<link[^>]*rel=\"?(?:stylesheet|preload|preconnect|icon)[^>]*\shref=\"?([^\"\s>]+)", text)
+        assert [address for address in loaded if re.match("(https?:)?//", address)] == [], file
+    for file in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(https?:)?//|@import", file.read_text(encoding="utf-8")), file
+
+
+def test_search_has_an_index_that_opens_from_disk(site: Path) -> None:
+    index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
+    assert index.startswith("var __index = ")
+    assert "reference/groups.html#backbone-effv1" in index
+
+
+def test_python_names_are_in_the_reference(site: Path) -> None:
+    page = (site / "reference" / "python.html").read_text(encoding="utf-8")
+    assert 'id="yolograft.model.features.Scale"' in page
+    assert "Depth and width of a model" in page

@@ -1,0 +1,55 @@
+"""Every `yolograft …` line of README and docs is a command line that yolograft accepts."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from yolograft.config.check import check_command_line
+from yolograft.config.folders import with_keys
+from yolograft.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of every yolograft command in the code blocks of a page."""
+    blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    found = [
+        shlex.split(line, comments=True) for line in lines if line.startswith(("yolograft ", ".venv/bin/yolograft "))
+    ]
+    return [words[1:] for words in found]
+
+
+LINES = sorted({tuple(words) for page in PAGES for words in commands(page)})
+
+
+def test_there_are_commands_of_every_kind() -> None:
+    assert len(LINES) > 50
+    assert {words[0] for words in LINES} >= {"train", "val", "info", "report", "data", "sweeps", "dashboard"}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the docs' own parts are, as after `cp -r docs/templates my_work`."""
+    folder = tmp_path_factory.mktemp("work")
+    shutil.copytree(ROOT / "docs" / "templates", folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_a_command_of_the_docs_is_accepted(words: tuple[str, ...], work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(work)
+    monkeypatch.syspath_prepend(work)
+    if words[0].startswith("--") or any(word.startswith("from=") for word in words):
+        pytest.skip("needs a run")
+    try:
+        check_command_line(words[0], with_keys(words[0], list(words[1:])))
+    except UserError as error:  # what this machine lacks is not the line's fault
+        if not re.search("needs ray: pip install|there is no Slurm here|does not work on Windows", str(error)):
+            raise
