@@ -175,7 +175,8 @@ def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
         alike.setdefault((kind, keys), []).append(name)
     for (_, _), members in alike.items():
         first = found[members[0]]
-        yield f"### {', '.join(f'`{name}`' for name in members)} {{ #{anchor(f'{group}-{members[0]}')} }}"
+        heading = "Public data sets" if len(members) > 3 else ", ".join(f"`{name}`" for name in members)
+        yield f"### {heading} {{ #{anchor(f'{group}-{members[0]}')} }}"
         yield ""
         if len(members) > 1:
             yield from ("| option | |", "|---|---|")

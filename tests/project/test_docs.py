@@ -95,6 +95,11 @@ def test_the_site_asks_for_nothing_from_anywhere(site: Path) -> None:
         assert not re.search(r"url\([\"']?(https?:)?//|@import", file.read_text(encoding="utf-8")), file
 
 
+def test_templates_and_records_are_shown(site: Path) -> None:
+    assert [file for file in site.rglob("*.html") if "8&lt;--" in file.read_text(encoding="utf-8")] == []
+    assert "class" in (site / "tutorials" / "own-backbone.html").read_text(encoding="utf-8").split("Try it")[0]
+
+
 def test_search_has_an_index_that_opens_from_disk(site: Path) -> None:
     index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
     assert index.startswith("var __index = ")

@@ -12,9 +12,9 @@ RECORDED = (ROOT / "experiments/results/bccd/comparison.md").read_text(encoding=
 
 
 def code(text: str) -> list[list[str]]:
-    """The lines of every code block, without their comments."""
+    """The commands of every code block, without comments."""
     blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [[re.sub(r"\s+# .*", "", line).rstrip() for line in block.splitlines()] for block in blocks]
+    return [[line for line in block.splitlines() if line and not line.startswith("#")] for block in blocks]
 
 
 def links(text: str) -> list[str]:
