@@ -51,8 +51,8 @@ def stock_run(options: Any) -> None:
     import torch
     from omegaconf import OmegaConf
 
+    from yolograft.compute.sharing import cores
     from yolograft.data.sources.yolo import yolo
-    from yolograft.training.sharing import cores
     from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 
     spec = yolo(path=options.data)

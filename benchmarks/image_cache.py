@@ -29,7 +29,7 @@ def measure(options: Any) -> None:
     from yolograft.data.image_cache import image_cache
     from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed
     from yolograft.data.sources.yolo import yolo
-    from yolograft.stock.data import full_hyp
+    from yolograft.upstream.data import full_hyp
 
     spec = yolo(path=options.data)
     sizes = {"imgsz": options.imgsz, "batch": options.batch}

@@ -22,6 +22,8 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
+from yolograft.compute.devices import resolve
+from yolograft.compute.reproducible import reproducible
 from yolograft.config.locations import conf_dir
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
@@ -29,13 +31,11 @@ from yolograft.data.sources.shapes import shapes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
+from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
-from yolograft.stock.training import Evaluator, quiet
-from yolograft.training.build import model_spec
-from yolograft.training.devices import resolve
 from yolograft.training.module import LOSSES, DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.training.state import reproducible
+from yolograft.upstream.training import Evaluator, quiet
 
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip
@@ -254,7 +254,7 @@ def parity(options: Any) -> dict[str, float]:
 
     threads = NUM_THREADS  # what stock sets: sums in another order differ in the last bits
     with reproducible(0, threads, deterministic=True):
-        model = build_detector(model_spec(config, spec))
+        model = build_detector(model_spec(config, spec.names))
         start = {name: tensor.clone() for name, tensor in to_stock(model).items()}
         data, val = loaders()
         images = len(data.train)

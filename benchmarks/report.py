@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from yolograft import __version__
-from yolograft.report.collect import collect
-from yolograft.report.comparison import compare
-from yolograft.report.forms.csv import runs_to_csv, to_csv
-from yolograft.report.forms.json import to_json
-from yolograft.report.forms.latex import to_latex
-from yolograft.report.forms.markdown import to_markdown
-from yolograft.report.table import table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.table import table
+from yolograft.render.forms.csv import runs_to_csv, to_csv
+from yolograft.render.forms.json import to_json
+from yolograft.render.forms.latex import to_latex
+from yolograft.render.forms.markdown import to_markdown
 
 BACKBONES, NECKS, SCALES, SEEDS = (
     ("yolo11", "effv1", "effv2", "mbv3", "timm"),

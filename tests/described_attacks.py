@@ -116,7 +116,7 @@ def descriptions() -> dict[str, Attack]:
         "timm.models.load_checkpoint": foreign,
         "timm.data.create_dataset": foreign,
         "yolograft.model.weights.load_weights": foreign,
-        "yolograft.model.weights.replace_file": foreign,
+        "yolograft.model.weights.atomic_write": foreign,
         "yolograft.model.weights.json": "has no",
         "yolograft.model.weights.Path": foreign,
         "yolograft.model.spec.ModelSpec": foreign,
@@ -124,7 +124,7 @@ def descriptions() -> dict[str, Attack]:
         "yolograft.model.detector.build_detector": foreign,
         "yolograft.model.detector._features_of": foreign,
         "yolograft.training.train.train": "not from",
-        "yolograft.files.os.system": "not from",
+        "yolograft.common.files.os.system": "not from",
         "yolograft.model.nothing.X": "cannot import",
         "yolograft.model.necks.conv.": "has no",
         "..": "not from",
@@ -164,7 +164,7 @@ def descriptions() -> dict[str, Attack]:
         "no_folder": (data(f"{sources}.auto.auto", path="nowhere\x1b[31m"), r"nowhere\\x1b"),
     }
     for target in (
-        *("os.system", "builtins.exec", "yolograft.files.os.system", "yolograft.stock.data:os.system"),
+        *("os.system", "builtins.exec", "yolograft.common.files.os.system", "yolograft.upstream.data:os.system"),
         *(f"{sources}.shapes.shutil.rmtree", f"{sources}.shapes:shutil.rmtree", f"{sources}.shapes._publish"),
         *(
             f"{sources}.named.run_recipe",
@@ -172,7 +172,11 @@ def descriptions() -> dict[str, Attack]:
             f"{sources}.yolo.find_yaml",
             f"{sources}.yolo.Path",
         ),
-        *("yolograft.stock.data.run_recipe", "yolograft.training.train.train", "yolograft.files.replace_file"),
+        *(
+            "yolograft.upstream.data.run_recipe",
+            "yolograft.training.train.train",
+            "yolograft.common.files.atomic_write",
+        ),
         *(
             f"{sources}.shapes.cache_dir",
             "yolograft.model.weights.load_weights",

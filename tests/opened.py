@@ -12,12 +12,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from yolograft.commands.val import find_weights, validate
-from yolograft.errors import UserError
+from yolograft.cli.val import find_weights, validate
+from yolograft.common.errors import UserError
+from yolograft.common.text import plain
 from yolograft.model.weights import load_weights
-from yolograft.text import plain
 
-LOADED = ("yolograft.data.dataset", "yolograft.training.module", "yolograft.training.stored", "yolograft.config.check")
+LOADED = (
+    "yolograft.data.dataset",
+    "yolograft.training.module",
+    "yolograft.evaluation.stored",
+    "yolograft.cli.command_line",
+)
 
 #: Bytes that opening may take beyond what the program has when it is loaded.
 ROOM = 1 * 2**30

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from yolograft.training.claim import Claim, ClaimedError
+from yolograft.runs.lock import RunLock, RunLockedError
 
 
 def compete(folder: Path, start: Any, results: Any, leave: Any) -> None:
-    """Claim the folder when told to, say whether that went well, and hold it until told to leave."""
+    """RunLock the folder when told to, say whether that went well, and hold it until told to leave."""
     results.put("ready")
     start.wait()
     try:
-        with Claim(folder):
+        with RunLock(folder):
             results.put("had it")
             leave.wait()
-    except ClaimedError:
+    except RunLockedError:
         results.put("had not")

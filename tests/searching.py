@@ -14,13 +14,14 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from yolograft.config import resolvers, search_path
-from yolograft.config.jobs import Job
+from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
-from yolograft.config.search import settings
+from yolograft.runs import resolvers
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.optuna import OptunaSweeper
+from yolograft.sweep.search_space import settings
 
-Outcome = Callable[[Job], dict[str, Any] | None]
+Outcome = Callable[[RunSpec], dict[str, Any] | None]
 
 
 class Writer(Launcher):
@@ -35,7 +36,7 @@ class Writer(Launcher):
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self.launched: list[list[Job]] = []
+        self.launched: list[list[RunSpec]] = []
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         raise NotImplementedError
@@ -77,7 +78,7 @@ def searching(folder: Path, outcome: Outcome, *arguments: str) -> Iterator[tuple
         yield sweeper, launcher, swept
 
 
-def search(folder: Path, outcome: Outcome, *arguments: str) -> list[list[Job]]:
+def search(folder: Path, outcome: Outcome, *arguments: str) -> list[list[RunSpec]]:
     """Carry a search on, as one command does, and return the batches that were launched."""
     with searching(folder, outcome, *arguments) as (sweeper, launcher, swept):
         sweeper.sweep(swept)

@@ -2,7 +2,7 @@
 
 import sys
 
-from yolograft.cli import main
+from yolograft.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolograft.text import gflops_text
+from yolograft.common.text import gflops_text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from yolograft.config.identity import identity
+from yolograft.runs.identity import identity
 
 TINY = (
     "dataset.train=16",

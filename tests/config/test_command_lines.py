@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from yolograft.cli import main
-from yolograft.config.check import check_command_line
-from yolograft.config.folders import with_keys
-from yolograft.errors import UserError
+from yolograft.cli.command_line import check_command_line
+from yolograft.cli.folders import with_keys
+from yolograft.cli.main import main
+from yolograft.common.errors import UserError
 
 COMMANDS = ("train", "train", "train", "val", "info", "report", "data", "sweeps", "dashboard")
 KEYS = (

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from yolograft.config.folders import with_keys
-from yolograft.errors import UserError
+from yolograft.cli.folders import with_keys
+from yolograft.common.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from yolograft.config.check import check_command_line
-from yolograft.config.jobs import Job
-from yolograft.errors import UserError
+from yolograft.cli.command_line import check_command_line
+from yolograft.common.errors import UserError
+from yolograft.runs.spec import RunSpec
 
 RUN = [
     "backbone=mbv3",
@@ -26,12 +26,12 @@ RUN = [
 ]
 
 
-def job(*arguments: str) -> Job:
+def job(*arguments: str) -> RunSpec:
     (found,) = check_command_line("train", arguments).jobs
     return found
 
 
-def kept(folder: Path, made: Job, **changes: object) -> Path:
+def kept(folder: Path, made: RunSpec, **changes: object) -> Path:
     """Write a run's folder as training does."""
     folder = folder / made.folder.name
     folder.mkdir(parents=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from yolograft.config import resolvers, search_path
-from yolograft.config.identity import data_word, identity, variant_name
+from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
+from yolograft.runs import resolvers
+from yolograft.runs.identity import data_word, identity, variant_name
 
 
 @pytest.fixture(scope="module")

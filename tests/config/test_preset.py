@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolograft.config.check import check_command_line
+from yolograft.cli.command_line import check_command_line
 from yolograft.config.preset import preset_line
 
 

@@ -125,7 +125,7 @@ def test_b9_names_the_ten_that_exist() -> None:
 @pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "epoch=3"], ["train", "--cfg", "job"]])
 def test_light_answers_do_not_import_torch(arguments: list[str]) -> None:
     code = (
-        "import sys; from yolograft.cli import main\n"
+        "import sys; from yolograft.cli.main import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'ultralytics', 'pytorch_lightning', 'timm', 'numpy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

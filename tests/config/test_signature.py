@@ -7,11 +7,11 @@ from typing import Literal
 import pytest
 import yaml
 
+from yolograft.common.errors import UserError
 from yolograft.config.check import PART_GROUPS
 from yolograft.config.locations import conf_dir
 from yolograft.config.schema import DATASET_OPTIONS
 from yolograft.config.signature import options
-from yolograft.errors import UserError
 
 YAMLS = sorted(path for group in PART_GROUPS for path in (conf_dir() / group).glob("*.yaml"))
 

@@ -14,7 +14,7 @@ from yolograft.data.labels.coco_file import CocoFile
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.sources.yolo import yolo
-from yolograft.stock.decoding import ImageReader
+from yolograft.upstream.decoding import ImageReader
 
 FLIPS = 40
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS, Fault, bounded, conversions, enforce, kinds, merged, summary_lines
-from yolograft.errors import UserError
 
 GRAVE = Fault("labels/a.txt", 2, "class 7 is out of range", "class-range")
 SLIGHT = Fault("labels/b.txt", 1, "a box without area", "zero-area", 3)

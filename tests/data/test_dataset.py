@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolograft.common.errors import UserError
 from yolograft.data import scan as module
 from yolograft.data.checks import Fault, kinds
 from yolograft.data.dataset import DetectionDataset, build_dataset
@@ -19,7 +20,6 @@ from yolograft.data.scan import Scan, scan, scan_split
 from yolograft.data.sources.folder import folder
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 GOOD = "0 0.5 0.5 0.2 0.2\n"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.sources.folder import folder
-from yolograft.errors import UserError
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from omegaconf import OmegaConf
 
 from forms import Box, voc_xml
 from readings import write_image
+from yolograft.common.errors import UserError
+from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan_split
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.training.build import data_spec
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 ROWS = "0 0.2 0.55 0.2 0.5\n"

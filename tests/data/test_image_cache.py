@@ -21,8 +21,8 @@ from PIL import Image
 
 from yolograft.data import image_cache as module
 from yolograft.data.image_cache import GB, ImageCache, image_cache
-from yolograft.stock.data import LoadedImage
-from yolograft.stock.decoding import ImageReader, resized_pixels
+from yolograft.upstream.data import LoadedImage
+from yolograft.upstream.decoding import ImageReader, resized_pixels
 
 IMGSZ = 64
 
@@ -302,7 +302,7 @@ import logging, os, sys, time
 from pathlib import Path
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 from ultralytics.data import base
-import yolograft.stock
+import yolograft.upstream
 from yolograft.data.image_cache import image_cache
 imread = base.imread
 def slow(file, flags):
@@ -379,7 +379,7 @@ READ_ONLY = """
 import logging, os, sys, tempfile
 from pathlib import Path
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-import yolograft.stock, numpy, cv2
+import yolograft.upstream, numpy, cv2
 from yolograft.data.image_cache import image_cache
 with tempfile.TemporaryDirectory() as root:
     os.environ["YOLOGRAFT_CACHE"] = str(Path(root) / "cache")
@@ -411,7 +411,7 @@ FULL = """
 import logging, resource, sys
 from pathlib import Path
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-import yolograft.stock
+import yolograft.upstream
 from yolograft.data.image_cache import image_cache
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 print(image_cache(sys.argv[1:], 64, 3, 1.0))

@@ -7,6 +7,7 @@ import pytest
 
 from forms import Box, voc_xml
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco
 from yolograft.data.sources.flat import flat
@@ -15,7 +16,6 @@ from yolograft.data.sources.voc import voc
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import split_of
 from yolograft.data.splitting import hold_out
-from yolograft.errors import UserError
 
 CAT = ("cat", 4, 6, 8, 10)
 

@@ -17,12 +17,12 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from yolograft import network
+from yolograft.common import network
+from yolograft.common.errors import UserError
 from yolograft.data.dataset import build_dataset
 from yolograft.data.sources import named as module
 from yolograft.data.sources.named import named
-from yolograft.errors import UserError
-from yolograft.stock.data import ROOT
+from yolograft.upstream.data import ROOT
 
 FILES = [
     file

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from readings import write_image
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
 from yolograft.data.labels.pose import fits_key_points
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
 
 BOX = "0 0.375 0.375 0.25 0.25"
 

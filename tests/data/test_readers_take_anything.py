@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from forms import Box, voc_xml
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco
@@ -23,7 +24,6 @@ from yolograft.data.sources.voc import voc
 from yolograft.data.sources.widerperson import widerperson
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 #: More, and others each time: HYPOTHESIS_EXAMPLES=2000.
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))

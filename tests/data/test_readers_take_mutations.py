@@ -14,6 +14,7 @@ import pytest
 
 from forms import Box, voc_xml
 from readings import write_image
+from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS
 from yolograft.data.labels.coco import CocoLabels
 from yolograft.data.labels.labelme import LabelmeLabels
@@ -23,7 +24,6 @@ from yolograft.data.labels.widerperson import WiderPersonLabels
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.sources.coco import coco
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
 
 FUZZ = float(os.environ.get("FUZZ", "1"))
 LINES, DOCUMENTS = int(100_000 * FUZZ), int(10_000 * FUZZ)
@@ -166,7 +166,7 @@ def test_data_yaml(tmp_path: Path) -> None:
 
 def test_coco_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_image(tmp_path / "a.png")
-    monkeypatch.setattr("yolograft.files.os.fsync", lambda handle: None)  # ten thousand caches need not last
+    monkeypatch.setattr("yolograft.common.files.os.fsync", lambda handle: None)  # ten thousand caches need not last
     document = {
         "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 20}],
         "annotations": [

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.sources import shapes as module
 from yolograft.data.sources.shapes import CLASSES, MARKER, shapes
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 
 @pytest.fixture(autouse=True)

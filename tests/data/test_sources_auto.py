@@ -8,8 +8,8 @@ import pytest
 
 from forms import FORMS, Box, LabelledSet, write_form
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
-from yolograft.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.labels import coco_file as module
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan_split
 from yolograft.data.sources.coco import coco
-from yolograft.errors import UserError
 
 CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]
 

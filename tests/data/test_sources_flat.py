@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.sources.flat import flat
-from yolograft.errors import UserError
 
 CAT = ("cat", 4, 6, 8, 10)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.labelme import labelme
-from yolograft.errors import UserError
 
 
 @pytest.fixture(autouse=True)

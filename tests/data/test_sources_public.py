@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.sources.soda10m import soda10m
 from yolograft.data.sources.widerperson import widerperson
-from yolograft.errors import UserError
 
 
 @pytest.mark.parametrize("above", [".", "labeled", "SSLAD-2D/labeled"])

@@ -6,9 +6,9 @@ import pytest
 
 from forms import Box, voc_xml
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.labels import voc as labels
 from yolograft.data.sources.voc import voc
-from yolograft.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolograft.common.errors import UserError
 from yolograft.data.listing import list_images
 from yolograft.data.spec import DataSpec
 from yolograft.data.splitting import fold, held_files, hold_out
-from yolograft.errors import UserError
 
 
 @pytest.fixture

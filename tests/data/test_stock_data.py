@@ -19,8 +19,8 @@ from PIL import Image
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.image_cache import image_cache
 from yolograft.data.spec import DataSpec
-from yolograft.stock.data import full_hyp
-from yolograft.stock.images import UnreadableImageError, inspect_image
+from yolograft.upstream.data import full_hyp
+from yolograft.upstream.images import UnreadableImageError, inspect_image
 
 NAMES = {0: "cat", 1: "dog", 2: "cow"}
 

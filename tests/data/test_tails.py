@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from readings import read, write_image
+from yolograft.common.errors import UserError
 from yolograft.data.listing import list_notes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.errors import UserError
 
 
 def made(root: Path, *files: str) -> Path:

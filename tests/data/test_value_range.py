@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from yolograft.config.identity import identity
 from yolograft.config.schema import DatasetOptions
 from yolograft.data.dataset import build_dataset
 from yolograft.data.image_cache import image_cache
 from yolograft.data.spec import DataSpec
-from yolograft.stock.decoding import ImageReader
-from yolograft.stock.images import inspect_image, read_image
+from yolograft.runs.identity import identity
+from yolograft.upstream.decoding import ImageReader
+from yolograft.upstream.images import inspect_image, read_image
 
 
 @pytest.fixture(autouse=True)

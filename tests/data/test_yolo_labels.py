@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from yolograft.data.checks import Fault
 from yolograft.data.labels.reader import Labels, UnreadableLabelsError
 from yolograft.data.labels.yolo import YoloLabels, refused_rows
-from yolograft.stock.data import RefusedLabelsError, _read_labels, read_label_file
+from yolograft.upstream.data import RefusedLabelsError, _read_labels, read_label_file
 
 numbers = st.floats(allow_nan=True).map(str) | st.integers(-3, 5).map(str) | st.text(max_size=5)
 

@@ -9,7 +9,7 @@ import torch
 from yolograft.model.blocks.gsconv import GSConv, VoVGSCSP
 from yolograft.model.detector import build_detector
 from yolograft.model.losses.eiou import eiou_loss
-from yolograft.stock.model import default_args, stock_yolo11
+from yolograft.upstream.model import default_args, stock_yolo11
 
 
 def test_gsconv_interleaves_both_halves():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import ModelSpec, build_detector
 from yolograft.model.features import Feature, Scale, pyramid
 

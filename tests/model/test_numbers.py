@@ -5,7 +5,7 @@ import torch
 
 from yolograft.model.blocks.gsconv import GSConv
 from yolograft.model.detector import gflops, parts_params
-from yolograft.stock.model import stock_yolo11
+from yolograft.upstream.model import stock_yolo11
 
 SCALES = "nsmlx"
 TOTALS = {

@@ -12,13 +12,13 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.backbones import pretrained
 from yolograft.model.backbones.effv1 import EffV1
 from yolograft.model.detector import parts_params
 from yolograft.model.features import Scale
 from yolograft.model.weights import load_weights
-from yolograft.stock import downloads
+from yolograft.upstream import downloads
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.contexts.none import NoContext
 from yolograft.model.detector import build_detector, gflops
 from yolograft.model.heads.detect import detect

@@ -8,7 +8,7 @@ import torch
 from ultralytics.nn.tasks import DetectionModel
 
 from yolograft.model.weights import ROLES, from_stock, to_stock, transfer
-from yolograft.stock.model import Conv, Detect, stock_yolo11
+from yolograft.upstream.model import Conv, Detect, stock_yolo11
 
 
 def randomise_statistics(model):

@@ -5,7 +5,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import parts_params
 
 MODELS = [

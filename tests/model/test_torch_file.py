@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from yolograft.model.state import read_state
-from yolograft.stock.model import stock_yolo11
+from yolograft.upstream.model import stock_yolo11
 
 
 def same(read: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:

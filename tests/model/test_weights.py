@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch import nn
 from ultralytics import YOLO
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import build_detector
 from yolograft.model.weights import from_stock, load_detector, load_weights, save_detector
-from yolograft.stock.model import default_args, stock_yolo11
+from yolograft.upstream.model import default_args, stock_yolo11
 
 
 class Evil:

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from yolograft import __version__
-from yolograft.report.collect import Run, collect
-from yolograft.report.comparison import Comparison, Row, compare
-from yolograft.training import claim
+from yolograft.analysis.collect import Run, collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.row import Row
+from yolograft.runs import lock as claim
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from yolograft.errors import UserError
-from yolograft.report.collect import collect, read_run
+from yolograft.analysis.collect import collect, read_run
+from yolograft.common.errors import UserError
 
 from .conftest import WriteRun
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolograft.errors import UserError
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.common.errors import UserError
 
 from .conftest import WriteRun, made_run, metrics, rows_of
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolograft.errors import UserError
-from yolograft.report.condition import Condition
+from yolograft.analysis.condition import Condition
+from yolograft.common.errors import UserError
 
 ROW: dict[str, Any] = {
     "neck": "gsconv",

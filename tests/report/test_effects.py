@@ -10,7 +10,7 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolograft.report.effects import Effects, Observation, estimate
+from yolograft.analysis.effects import Effects, Observation, estimate
 
 Results = dict[tuple[str, str, int], float]
 Cells = dict[tuple[str, str], tuple[float, ...]]

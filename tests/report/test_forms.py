@@ -8,13 +8,13 @@ import re
 import pytest
 from rich.console import Console
 
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.forms.csv import runs_to_csv, to_csv
-from yolograft.report.forms.json import to_json
-from yolograft.report.forms.latex import to_latex
-from yolograft.report.forms.markdown import to_markdown
-from yolograft.report.forms.terminal import print_table
-from yolograft.report.table import table
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.table import table
+from yolograft.render.forms.csv import runs_to_csv, to_csv
+from yolograft.render.forms.json import to_json
+from yolograft.render.forms.latex import to_latex
+from yolograft.render.forms.markdown import to_markdown
+from yolograft.render.forms.terminal import print_table
 
 from .conftest import made_run
 
@@ -144,7 +144,7 @@ def test_a_terminal_too_narrow_for_a_few_long_names_gets_one_column_of_them() ->
 def test_a_pipe_gets_all_columns_on_unbroken_lines(grid: Comparison) -> None:
     lines = printed(grid, 40, terminal=False)
     stock = r"yolo11 +conv +0\.500 +baseline +0\.700 +0\.800 +0\.600 +2\.582M "
-    stock += r"+6\.3 +1m 23s +41\.3 +0\.00/0\.00/0\.00/0\.00 +finished *"
+    stock += r"+6\.3 +1m23s +41\.3 +0\.00/0\.00/0\.00/0\.00 +finished *"
     assert re.fullmatch(stock, lines[2])
     assert "too narrow" not in "\n".join(lines)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.forms.latex import to_latex
-from yolograft.report.table import table
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.table import table
+from yolograft.render.forms.latex import to_latex
 
 from .conftest import made_run
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from browser import CHROMIUM, Page, open_browser
-from yolograft.report.brief import sentences
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.page import write_page
-from yolograft.report.table import table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.table import table
+from yolograft.render.page import write_page
+from yolograft.render.summary import sentences
 
 from .conftest import WriteRun, made_run
 from .made_sweep import make_sweep

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from yolograft.report.collect import collect
-from yolograft.report.comparison import Comparison, compare
-from yolograft.report.pictures import curves, effects, matrices, scatter
-from yolograft.report.pictures.draw import pictures, to_png, to_svg
-from yolograft.report.pictures.inline import to_inline
-from yolograft.report.pictures.style import Picture, own_style
-from yolograft.report.samples import saved
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.samples import saved
+from yolograft.render.pictures import curves, effects, matrices, scatter
+from yolograft.render.pictures.draw import pictures, to_png, to_svg
+from yolograft.render.pictures.inline import to_inline
+from yolograft.render.pictures.style import Picture, own_style
 
 from .conftest import FINISHED, WriteRun, made_run
 from .made_sweep import CLASSES, make_sweep
@@ -75,7 +75,7 @@ def test_points_are_means_with_bars_of_their_standard_deviation(made: Comparison
     assert summary.sd is not None
     places = {line.get_gid(): line for line in axes.lines}
     point = places["point0"]
-    assert (point.get_xdata(), point.get_ydata()) == ([row.variant.params], [summary.mean])
+    assert (point.get_xdata(), point.get_ydata()) == ([row.variant.cost("params")], [summary.mean])
     bars = [np.asarray(line.get_ydata()).tolist() for line in axes.lines if line.get_marker() == "_"]
     assert [summary.mean - summary.sd, summary.mean + summary.sd] in bars
     assert len(bars) == len(made.rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yolograft.report.render import page_is_due, render
+from yolograft.render.report import page_is_due, render
 
 
 def test_render_writes_the_forms_and_replaces_them(sweep: Path) -> None:
@@ -49,6 +49,6 @@ def test_the_page_of_a_sweep_that_goes_on_is_due_every_five_minutes(tmp_path: Pa
 
 
 def test_the_report_needs_no_torch() -> None:
-    code = "import sys, yolograft.report.render, yolograft.report.page; print(sorted(sys.modules))"
+    code = "import sys, yolograft.render.report, yolograft.render.page; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "matplotlib.pyplot"} & set(ast.literal_eval(done.stdout))

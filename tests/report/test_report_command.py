@@ -123,7 +123,7 @@ def test_a_wrong_word_is_refused_at_once_in_one_line(sweep: Path, argument: str,
 
 def test_nothing_heavy_is_imported_before_the_words_are_checked(sweep: Path) -> None:
     code = (
-        "import sys; from yolograft.cli import main; main(['report', 'runs=.', 'sort=x']); "
+        "import sys; from yolograft.cli.main import main; main(['report', 'runs=.', 'sort=x']); "
         "main(['report', '--help']); "
         "print([m for m in ('torch', 'scipy', 'statsmodels', 'pandas', 'matplotlib') if m in sys.modules])"
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from yolograft.report.collect import collect
-from yolograft.report.comparison import compare
-from yolograft.report.photograph import SIDE, read_photograph
-from yolograft.report.pictures.photographs import photographs_png
-from yolograft.report.predictions import Found, read_predictions
-from yolograft.report.samples import agreement, compare_images, saved
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.samples import agreement, compare_images, saved
+from yolograft.render.photograph import SIDE, read_photograph
+from yolograft.render.pictures.photographs import photographs_png
+from yolograft.runs.predictions import Found, read_predictions
 
 from .made_sweep import make_sweep
 

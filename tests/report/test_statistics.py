@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
-from yolograft.report.collect import Block
-from yolograft.report.statistics import Difference, corrected, paired, relative, summarize
+from yolograft.analysis.collect import Block
+from yolograft.analysis.statistics import Difference, corrected, paired, relative, summarize
 
 
 def by_seed(*values: float) -> dict[Block, float]:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from yolograft.errors import UserError
-from yolograft.report.collect import collect
-from yolograft.report.columns import duration
-from yolograft.report.comparison import Comparison, Row, compare
-from yolograft.report.table import Table, table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import Comparison, compare
+from yolograft.analysis.row import Row
+from yolograft.analysis.table import Table, table
+from yolograft.common.errors import UserError
+from yolograft.common.times import duration
 
 from .conftest import made_run
 
@@ -46,8 +47,8 @@ def test_cells_of_seeds(seeds: Comparison) -> None:
 def test_sort_puts_the_better_first_and_turns_round(seeds: Comparison) -> None:
     assert shown(table(seeds, sort="recall")) == shown(table(seeds))  # known of none
     assert shown(table(seeds, sort="-mAP50-95")) == shown(table(seeds))[::-1]
-    assert cells(table(seeds, sort="seconds"), "seconds") == ["1m 31s"] * 2 + ["1m 40s"] * 2
-    assert cells(table(seeds, sort="-seconds"), "seconds") == ["1m 40s"] * 2 + ["1m 31s"] * 2
+    assert cells(table(seeds, sort="seconds"), "seconds") == ["1m31s"] * 2 + ["1m40s"] * 2
+    assert cells(table(seeds, sort="-seconds"), "seconds") == ["1m40s"] * 2 + ["1m31s"] * 2
     assert cells(table(seeds, sort="backbone"), "backbone") == ["effv1", "effv1", "yolo11", "yolo11"]
 
 
@@ -137,7 +138,7 @@ def test_a_confounded_difference_has_a_mark() -> None:
     assert "†: confounded, see below" in made.notes
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(47.6, "48s"), (723, "12m 03s"), (3725, "1h 02m")])
+@pytest.mark.parametrize(("seconds", "text"), [(47.6, "48s"), (723, "12m03s"), (3725, "1h02m")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 

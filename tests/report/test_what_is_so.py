@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolograft.errors import UserError
-from yolograft.report.brief import sentences
-from yolograft.report.collect import collect, is_sweep, not_begun
-from yolograft.report.comparison import compare
-from yolograft.report.forms.csv import to_csv
-from yolograft.report.forms.latex import to_latex
-from yolograft.report.pictures import curves, matrices, scatter
-from yolograft.report.predictions import Predictions
-from yolograft.report.table import table
-from yolograft.spikes import axis_top
+from yolograft.analysis.collect import collect, is_sweep, not_begun
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.table import table
+from yolograft.common.errors import UserError
+from yolograft.render.forms.csv import to_csv
+from yolograft.render.forms.latex import to_latex
+from yolograft.render.pictures import curves, matrices, scatter
+from yolograft.render.summary import sentences
+from yolograft.runs.predictions import Predictions
+from yolograft.runs.spikes import axis_top
 
 from .conftest import WriteRun, made_run, metrics
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from yolograft.parsing import parse_json, parse_yaml
+from yolograft.common.parsing import parse_json, parse_yaml
 
 FILES = ("run.json", "config.yaml", "predictions.json", "metrics.csv", "run.lock")
 

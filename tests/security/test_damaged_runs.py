@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from report.made_sweep import make_sweep
-from yolograft.report.collect import collect
-from yolograft.report.comparison import compare
-from yolograft.report.forms.terminal import print_table
-from yolograft.report.render import write
-from yolograft.report.table import table
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.table import table
+from yolograft.render.forms.terminal import print_table
+from yolograft.render.report import write
+from yolograft.runs.record import read_record
 from yolograft.sweep.overview import overview
-from yolograft.training.record import read_record
 
 from .damaged_runs import damage
 from .waiting import at_most

@@ -20,12 +20,12 @@ import pytest
 from PIL import Image
 
 from readings import write_image
+from yolograft.common.errors import UserError
+from yolograft.data.inspect.reading import read
+from yolograft.data.inspect.samples import faulty, samples
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.widerperson import widerperson
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.survey.reading import read
-from yolograft.survey.samples import faulty, samples
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, no /dev/zero, no fork")
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from yolograft.files import read_regular, read_text
-from yolograft.parsing import parse_json, parse_yaml
-from yolograft.text import csv_cell, markup, plain
+from yolograft.common.files import read_regular, read_text
+from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.text import csv_cell, markup, plain
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 
@@ -51,7 +51,7 @@ def test_json_that_is_refused(text: str | bytes) -> None:
 def test_only_regular_files_of_bounded_size_are_read(tmp_path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for special in (tmp_path / "fifo", "/dev/zero", "/dev/stdin", tmp_path):
-        code = f"from yolograft.files import read_regular; read_regular({str(special)!r})"
+        code = f"from yolograft.common.files import read_regular; read_regular({str(special)!r})"
         # In a process with a limit of time: what this guards against is a wait without end.
         ended = subprocess.run(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, capture_output=True, text=True, timeout=20, check=False

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from report.made_sweep import make_sweep
-from yolograft.config.check import check_command_line
-from yolograft.config.from_run import expand
-from yolograft.config.links import refuse_links
+from yolograft.analysis.collect import collect
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.table import table
+from yolograft.cli.command_line import check_command_line
+from yolograft.cli.from_run import expand
+from yolograft.common.errors import UserError
 from yolograft.data.sources import named
-from yolograft.errors import UserError
-from yolograft.report.collect import collect
-from yolograft.report.comparison import compare
-from yolograft.report.render import write
-from yolograft.report.table import table
+from yolograft.render.report import write
+from yolograft.runs.links import refuse_links
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
 

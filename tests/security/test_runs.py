@@ -12,27 +12,28 @@ import pytest
 from PIL import Image
 
 from report.made_sweep import make_sweep
-from yolograft.config.search import check_folder
-from yolograft.errors import UserError
-from yolograft.files import replace_file
-from yolograft.parsing import json_document, parse_json
-from yolograft.report.collect import collect, read_run
-from yolograft.report.comparison import compare
-from yolograft.report.forms.csv import runs_to_csv, to_csv
-from yolograft.report.forms.json import to_json
-from yolograft.report.photograph import read_photograph
-from yolograft.report.pictures.curves import read_curves
-from yolograft.report.predictions import read_predictions
-from yolograft.report.render import write
-from yolograft.report.samples import compare_images, saved
-from yolograft.report.table import table
+from yolograft.analysis.collect import collect, read_run
+from yolograft.analysis.comparison import compare
+from yolograft.analysis.samples import compare_images, saved
+from yolograft.analysis.table import table
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write
+from yolograft.common.parsing import json_document, parse_json
+from yolograft.render.forms.csv import runs_to_csv, to_csv
+from yolograft.render.forms.json import to_json
+from yolograft.render.photograph import read_photograph
+from yolograft.render.pictures.curves import read_curves
+from yolograft.render.report import write
+from yolograft.runs import lock as claim
+from yolograft.runs.lock import RunLock, owner
+from yolograft.runs.predictions import read_predictions
+from yolograft.runs.record import Record, read_record
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
+from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
-from yolograft.training import claim
-from yolograft.training.claim import Claim, owner
 from yolograft.training.curves import draw_curves
-from yolograft.training.record import Record, read_record
 from yolograft.training.trial import Trial, open_storage
 
 from .waiting import at_most
@@ -111,16 +112,20 @@ def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
     special(tmp_path / claim.LOCK, kind)
     with at_most(30):
         assert owner(tmp_path) is None
-        with pytest.raises(UserError, match=r"run\.lock") as refused, Claim(tmp_path):
+        with pytest.raises(UserError, match=r"run\.lock") as refused, RunLock(tmp_path):
             pass
     assert "\n" not in str(refused.value)
+
+
+def spec(folder: Path, override: str = "") -> RunSpec:
+    return RunSpec({"seed": 0, "epochs": 1}, folder, {}, [override] if override else [])
 
 
 @unix
 def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     with at_most(30), pytest.raises(UserError, match=r"run\.json cannot be read: is not a regular file"):
-        Record(tmp_path, "a", {})
+        Record(spec(tmp_path))
     assert not (tmp_path / "run.json").is_file()
 
 
@@ -128,7 +133,7 @@ def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_not_overwritten(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match="cannot be read") as refused:
-        Record(tmp_path, "a", {})
+        Record(spec(tmp_path))
     assert "\n" not in str(refused.value)
     assert (tmp_path / "run.json").read_text() == content
 
@@ -299,8 +304,9 @@ def test_curves_of_nothing_sound_are_none(tmp_path: Path, text: str, caplog: pyt
 def test_a_finished_record_without_a_result_is_not_taken_for_one(
     tmp_path: Path, fields: dict[str, Any], flaw: str | None
 ) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": "a", **fields}))
-    record = Record(tmp_path, "a", {})
+    run = spec(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": run.identity, **fields}))
+    record = Record(run)
     assert (record.flaw, record.finished) == (flaw, flaw is None)
     assert record.seconds < 60
     assert record.fields["attempts"] == 0
@@ -359,7 +365,7 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
         error = {"type": "\x1b[2J", "message": "[/red]\x07", "traceback": "a\n\x1b]0;x\x07\n"}
         status = "failed" if number == 0 else "finished"
         change(run, name=ACTING[number], choices=choices | {"=1+1": "@x"}, status=status, error=error)
-    from yolograft.report.forms.terminal import print_table
+    from yolograft.render.forms.terminal import print_table
 
     shown = table(compare(collect([sweep])))
     print_table(shown)
@@ -376,10 +382,10 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
 
 
 def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
-    record = Record(tmp_path, "a", {"name": "\ud800"})
+    record = Record(spec(tmp_path, "\ud800"))
     record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
     assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
-    replace_file(tmp_path / "a.json", json_document({"\udfff": "é"}))
+    atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
 

@@ -81,7 +81,7 @@ def test_the_attacks_are_real(name: str, tmp_path: Path, monkeypatch: pytest.Mon
 COMMANDS = {
     "train": ["os_system", "detection_model_text", "zip_bomb", "fifo"],
     "val": [
-        "data 'yolograft.files.os.system'",
+        "data 'yolograft.common.files.os.system'",
         "data 'torch.nn.Conv2d'",
         "repeats_1e9",
         "named_traversal",

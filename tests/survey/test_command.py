@@ -79,7 +79,7 @@ def test_a_fold_is_described_as_it_would_be_trained_on(clean: Path, yolograft) -
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from yolograft.cli import main\n"
+        "import sys; from yolograft.cli.main import main\n"
         "main(['data', '--help'])\n"
         "heavy = {'torch', 'ultralytics', 'numpy', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

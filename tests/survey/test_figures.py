@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 
-from yolograft.survey.figures import centres_png, even_ticks, histogram_svg
-from yolograft.survey.statistics import Histogram
+from yolograft.data.inspect.statistics import Histogram
+from yolograft.render.inspect.figures import centres_png, even_ticks, histogram_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
+from yolograft.data.inspect.reading import Reading, read
+from yolograft.data.inspect.samples import samples
+from yolograft.data.inspect.statistics import describe
 from yolograft.data.sources.yolo import yolo
-from yolograft.errors import UserError
-from yolograft.survey import page as page_module
-from yolograft.survey.page import folder_of, page, write
-from yolograft.survey.reading import Reading, read
-from yolograft.survey.samples import samples
-from yolograft.survey.statistics import describe
+from yolograft.render.inspect import page as page_module
+from yolograft.render.inspect.page import folder_of, page, write
 
 
 class Elements(HTMLParser):

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from yolograft.data.inspect.reading import read
+from yolograft.data.inspect.statistics import describe
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.splitting import hold_out
-from yolograft.survey.page import to_json
-from yolograft.survey.reading import read
-from yolograft.survey.statistics import describe
+from yolograft.render.inspect.page import to_json
 
 
 def test_faults_of_the_files_and_between_the_splits_are_found_the_gravest_first(faulty: Path) -> None:

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from yolograft.data.inspect.statistics import box_sides, centres, histograms, remarks, split_numbers
 from yolograft.data.scan import Scan
-from yolograft.survey.statistics import box_sides, centres, histograms, remarks, split_numbers
 
 NAMES = {0: "cat", 1: "dog", 2: "owl"}
 

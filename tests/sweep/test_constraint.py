@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from yolograft.errors import UserError
-from yolograft.report.condition import Condition
+from yolograft.analysis.condition import Condition
+from yolograft.common.errors import UserError
 from yolograft.sweep.constraint import Constraint
 
 VALUES = {

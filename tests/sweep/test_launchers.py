@@ -16,10 +16,10 @@ from filelock import FileLock
 
 from conftest import Program
 from tiny import TINY, record
+from yolograft.compute.devices import resolve
+from yolograft.compute.sharing import JOBS_PER_MACHINE, cores, own_cores, take
 from yolograft.sweep.launchers import slurm
 from yolograft.sweep.launchers.local import side_by_side
-from yolograft.training.devices import resolve
-from yolograft.training.sharing import JOBS_PER_MACHINE, cores, own_cores, take
 
 TWO = ["joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 
@@ -93,7 +93,7 @@ def test_when_the_command_is_killed_alone_its_runs_end_too(tmp_path: Path, launc
 TAKES = """
 import sys
 from pathlib import Path
-from yolograft.training.sharing import take
+from yolograft.compute.sharing import take
 print(take(["0", "1"], Path(sys.argv[1])), take(["0", "1"], Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
@@ -122,7 +122,7 @@ def test_runs_spread_over_gpus_and_give_them_back_when_they_are_killed(tmp_path:
 def test_the_processors_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(JOBS_PER_MACHINE, raising=False)
     assert own_cores() == cores()
-    monkeypatch.setattr("yolograft.training.sharing.cores", lambda: 12)
+    monkeypatch.setattr("yolograft.compute.sharing.cores", lambda: 12)
     for jobs, share in (("1", 12), ("5", 2), ("100", 1), ("0", 12), ("many", 12)):
         monkeypatch.setenv(JOBS_PER_MACHINE, jobs)
         assert own_cores() == share
@@ -173,10 +173,10 @@ def test_a_slip_is_refused_before_anything_starts(tmp_path: Path, yolograft: Pro
 def test_a_launcher_that_is_not_installed_names_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], launcher: str, extra: str
 ) -> None:
-    from yolograft.cli import main
+    from yolograft.cli.main import main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("yolograft.config.launchers.find_spec", lambda name: None)
+    monkeypatch.setattr("yolograft.sweep.launchers.settings.find_spec", lambda name: None)
     assert main(["train", "-m", "seed=0,1", f"hydra/launcher={launcher}"]) == 2
     assert capsys.readouterr().err == (
         f"yolograft: hydra/launcher={launcher}: needs {extra}: pip install 'yolograft[{extra}]'\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sweeping import command, epochs, kill_group, logs, start
-from yolograft import files, processes
+from yolograft.common import files, processes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL and named semaphores")
 
@@ -82,7 +82,7 @@ def test_a_link_is_removed_and_not_where_it_leads(gone: int, tmp_path: Path, mon
 
 def test_joblib_s_semaphores_bear_our_mark() -> None:
     code = (
-        "from yolograft.processes import own_names, own_names_of_joblib, _mark; import os; own_names();"
+        "from yolograft.common.processes import own_names, own_names_of_joblib, _mark; import os; own_names();"
         "own_names_of_joblib();"
         "from joblib.externals.loky.backend.synchronize import Lock;"
         "assert Lock()._semlock.name.startswith(f'/yg{_mark()}-{os.getpid()}-'), Lock()._semlock.name"

@@ -8,15 +8,15 @@ import optuna
 import pytest
 
 from searching import finished, result, search, searching
-from yolograft.config.jobs import Job
-from yolograft.training.claim import Claim
+from yolograft.runs.lock import RunLock
+from yolograft.runs.spec import RunSpec
 from yolograft.training.trial import Trial, open_storage
 
 SPACE = ("optim.lr0=tag(log, interval(1e-4, 1e-2))", "neck=conv,gsconv")
 TWO = "hydra.sweeper.objectives=[mAP50-95,params]"
 
 
-def trained(job: Job) -> dict[str, Any]:
+def trained(job: RunSpec) -> dict[str, Any]:
     """Better with a learning rate near 0.003; smaller with gsconv, and the smaller the learning rate."""
     lr0, gsconv = job.config["optim"]["lr0"], job.choices["neck"] == "gsconv"
     return finished(1 - abs(math.log10(lr0 / 0.003)) / 2, round(2000 - 500 * gsconv + lr0 * 10000))
@@ -33,14 +33,14 @@ def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name=name, storage=storage).trials
 
 
-def names(batches: list[list[Job]]) -> list[str]:
+def names(batches: list[list[RunSpec]]) -> list[str]:
     return [job.name for batch in batches for job in batch]
 
 
 def test_a_nan_and_a_crash_do_not_end_a_search_for_two_objectives(tmp_path: Path) -> None:
-    started: list[Job] = []
+    started: list[RunSpec] = []
 
-    def outcome(job: Job) -> dict[str, Any]:
+    def outcome(job: RunSpec) -> dict[str, Any]:
         started.append(job)
         return {4: finished(math.nan), 7: failed("CUDA out of memory")}.get(len(started)) or trained(job)
 
@@ -66,7 +66,7 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path, 
     undisturbed = names(search(tmp_path / "a", trained, *arguments))
     started: list[str] = []
 
-    def stopped(job: Job) -> dict[str, Any]:
+    def stopped(job: RunSpec) -> dict[str, Any]:
         started.append(job.name)
         if len(started) == 6:  # the run has begun, then the machine goes down
             job.folder.mkdir()
@@ -95,7 +95,7 @@ def test_a_failed_run_is_tried_again_as_often_as_allowed_and_counts_once(tmp_pat
     arguments = ("seed=range(0,4)", "hydra.sweeper.n_trials=3")
     started: list[str] = []
 
-    def outcome(job: Job) -> dict[str, Any]:
+    def outcome(job: RunSpec) -> dict[str, Any]:
         started.append(job.name)
         return failed(attempts=started.count(job.name)) if job.name in started[1:2] else trained(job)
 
@@ -182,7 +182,7 @@ def test_a_trial_that_was_only_half_proposed_does_not_count(tmp_path: Path) -> N
 
 def test_one_command_at_a_time_carries_on_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (
-        Claim(tmp_path),
+        RunLock(tmp_path),
         searching(tmp_path, trained, *SPACE) as (sweeper, launcher, swept),
         pytest.raises(SystemExit) as ended,
     ):

@@ -11,10 +11,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from conftest import Program
-from yolograft.config.check import check_command_line
+from yolograft.cli.command_line import check_command_line
+from yolograft.runs import lock as claim
 from yolograft.sweep import ledger
 from yolograft.sweep.ledger import Ledger, renew, state_of
-from yolograft.training import claim
 
 
 def write_run(folder: Path, **fields: Any) -> Path:
@@ -112,7 +112,7 @@ def test_sweeps_are_listed_with_what_is_left(tmp_path: Path, yolograft: Program)
     assert (old["path"], old["finished"], old["seconds_left"]) == ("multirun/old", 1, 0)
     shown = yolograft("sweeps")
     assert "multirun/grid" in shown.stdout
-    assert "5m 00s" in shown.stdout
+    assert "5m00s" in shown.stdout
 
 
 def test_no_folder_and_no_sweep_are_said_in_one_line(tmp_path: Path, yolograft: Program) -> None:

@@ -9,10 +9,10 @@ import pytest
 from conftest import Program
 from sweeping import records
 from tiny import TINY
-from yolograft.commands.app import config_of
-from yolograft.commands.info import describe
-from yolograft.config.check import check_command_line
-from yolograft.text import gflops_text
+from yolograft.cli.app import config_of
+from yolograft.cli.command_line import check_command_line
+from yolograft.cli.info import describe
+from yolograft.common.text import gflops_text
 
 
 def plan_of(sweep: Path) -> dict:

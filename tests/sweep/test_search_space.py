@@ -7,9 +7,9 @@ from hydra.core.override_parser.types import Override
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 
-from yolograft.config.search import check_space, ends, probes
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.sweep.proposals import NewProposals, NothingNewError, distribution, make_sampler, short
+from yolograft.sweep.search_space import check_space, ends, probes
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

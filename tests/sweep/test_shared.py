@@ -7,8 +7,8 @@ import pytest
 
 from conftest import Program
 from tiny import TINY
-from yolograft.config.check import check_command_line
-from yolograft.errors import UserError
+from yolograft.cli.command_line import check_command_line
+from yolograft.common.errors import UserError
 
 WRONG = {
     "data": (("dataset=yolo", "dataset.path=nowhere.yaml"), "nowhere.yaml"),

@@ -9,12 +9,13 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from tiny import TINY
-from yolograft.config import resolvers, search_path
+from yolograft.config import search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
-from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
-from yolograft.training.build import model_spec
+from yolograft.model.from_config import model_spec
+from yolograft.runs import resolvers
+from yolograft.runs.spec import RunSpec
 from yolograft.training.train import train
 
 Trained = tuple[dict[str, Any], Path]
@@ -37,7 +38,7 @@ def build() -> Callable[..., Detector]:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
             config = resolvers.job_config(compose("train", changed, return_hydra_config=True))
         names = {index: str(index) for index in range(nc)}
-        return build_detector(model_spec(config, DataSpec("none", (), (), (), names, "")))
+        return build_detector(model_spec(config, names))
 
     return _build
 
@@ -54,6 +55,6 @@ def run(tmp_path: Path) -> Callable[..., Trained]:
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
         validate("train", config)
-        return train(config, tmp_path / folder, choices, list(overrides), "tests"), tmp_path / folder
+        return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
 
     return _run

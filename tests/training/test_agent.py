@@ -11,9 +11,10 @@ import yaml
 
 from standin_wandb import StandIn
 from tiny import TINY, record
-from yolograft.training.agent import tell_agent
+from yolograft.runs.spec import RunSpec
+from yolograft.tracking.agent import tell_agent
 
-RECORD = {
+RECORD: dict[str, Any] = {
     "status": "finished",
     "choices": {"backbone": "effv1", "neck": "gsconv", "scale": "n", "logger": "wandb"},
     "overrides": ["backbone=effv1", "neck=gsconv"],
@@ -56,12 +57,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         wandb.teardown()
 
 
+def spec(folder: Path, config: dict[str, Any]) -> RunSpec:
+    return RunSpec(config, folder, RECORD["choices"], RECORD["overrides"], "grid")
+
+
 def test_the_agents_own_run_gets_the_metrics_and_the_end(
     server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in agents(server, tmp_path, "agents1").items():
         monkeypatch.setenv(name, value)
-    tell_agent(CONFIG, tmp_path, RECORD, "grid")
+    tell_agent(spec(tmp_path, CONFIG), RECORD)
     assert list(server.runs) == ["agents1"]
     told = server.runs["agents1"]
     assert told["displayName"].endswith(" (finished already)")
@@ -82,7 +87,7 @@ def test_without_an_agent_or_without_wandb_nobody_is_told(
     given = agents(server, tmp_path, "agents1") if logger["kind"] == "csv" else server.env
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    tell_agent({**CONFIG, "logger": logger}, tmp_path, RECORD, "grid")
+    tell_agent(spec(tmp_path, {**CONFIG, "logger": logger}), RECORD)
     assert server.operations == []
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tiny import record
-from yolograft.report.collect import read_run
+from yolograft.analysis.collect import read_run
+from yolograft.runs.weights_file import lacks_weights
 from yolograft.sweep.ledger import state_of
-from yolograft.training.best_weights import lacks_weights
 
 
 def test_lost_weights_are_trained_again(run, caplog) -> None:  # type: ignore[no-untyped-def]

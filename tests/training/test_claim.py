@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from rival import compete
-from yolograft.training import claim as claims
-from yolograft.training.claim import EXPIRES_AFTER, LOCK, Claim, ClaimedError, owner
+from yolograft.runs import lock as claims
+from yolograft.runs.lock import EXPIRES_AFTER, LOCK, RunLock, RunLockedError, owner
 
 
 def write_lock(folder: Path, silent: float = 0.0, **changes: Any) -> Path:
@@ -34,11 +34,11 @@ def dead_pid() -> int:
 
 
 def test_a_claim_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -> None:
-    with Claim(tmp_path):
+    with RunLock(tmp_path):
         holder = owner(tmp_path)
         assert holder is not None
         assert holder.pid == os.getpid()
-        with pytest.raises(ClaimedError, match=f"process {os.getpid()} on "), Claim(tmp_path):
+        with pytest.raises(RunLockedError, match=f"process {os.getpid()} on "), RunLock(tmp_path):
             pass
         assert owner(tmp_path) == holder
     assert owner(tmp_path) is None
@@ -48,7 +48,7 @@ def test_a_claim_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -
 def test_a_process_that_is_gone_leaves_nothing_to_wait_for(tmp_path: Path) -> None:
     write_lock(tmp_path, pid=dead_pid())
     assert owner(tmp_path) is None
-    with Claim(tmp_path):
+    with RunLock(tmp_path):
         assert owner(tmp_path) is not None
     assert list(tmp_path.iterdir()) == []
 
@@ -62,10 +62,10 @@ def test_an_owner_that_cannot_be_asked_is_judged_by_its_signs_of_life(
     write_lock(tmp_path, silent, **changes)
     assert (owner(tmp_path) is not None) == alive
     if alive:
-        with pytest.raises(ClaimedError), Claim(tmp_path):
+        with pytest.raises(RunLockedError), RunLock(tmp_path):
             pass
     else:
-        with Claim(tmp_path):
+        with RunLock(tmp_path):
             pass
 
 
@@ -78,10 +78,10 @@ def test_a_living_process_of_this_machine_keeps_its_claim_however_silent(tmp_pat
 def test_a_lock_without_content_counts_for_a_minute(tmp_path: Path) -> None:
     lock = write_lock(tmp_path)
     lock.write_text("")
-    with pytest.raises(ClaimedError, match="another process"), Claim(tmp_path):
+    with pytest.raises(RunLockedError, match="another process"), RunLock(tmp_path):
         pass
     os.utime(lock, (time.time() - EXPIRES_AFTER - 10,) * 2)
-    with Claim(tmp_path):
+    with RunLock(tmp_path):
         pass
 
 
@@ -90,13 +90,13 @@ def test_a_takeover_that_was_itself_cut_off_is_in_nobodys_way_for_long(tmp_path:
     right = claims._right_to_replace(tmp_path / LOCK, content)
     right.touch()
     os.utime(right, (time.time() - EXPIRES_AFTER - 10,) * 2)
-    with Claim(tmp_path):
+    with RunLock(tmp_path):
         pass
 
 
 def test_signs_of_life_are_given_and_a_lost_claim_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "RENEWED_EVERY", 0.05)
-    with Claim(tmp_path) as held:
+    with RunLock(tmp_path) as held:
         lock = tmp_path / LOCK
         os.utime(lock, (1, 1))
         time.sleep(0.5)

@@ -11,8 +11,8 @@ from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.model.detector import Detector, ModelSpec, build_detector
-from yolograft.stock.confusion import labelled_boxes
 from yolograft.training.module import evaluate
+from yolograft.upstream.confusion import labelled_boxes
 
 BATCH, SIZE = 8, 96
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.training.last_batch import refuse_single_image
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from standin_wandb import StandIn
-from yolograft.training.loggers import open_logger
-from yolograft.training.loggers.base import Tracked, summary
-from yolograft.training.pictures import Box, Picture
+from yolograft.evaluation.pictures import Box, Picture
+from yolograft.tracking import open_logger
+from yolograft.tracking.base import Tracked, summary
 
 RECORD = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "metrics": {"mAP50-95": 0.4}}
 SUMMED = {"params": 10, "parts/neck": 4, "gflops": 0.1, "mAP50-95": 0.4}
@@ -138,7 +138,7 @@ def test_an_mlflow_run_goes_by_default_into_the_database_that_mlflow_itself_look
 def test_runs_in_an_mlruns_of_before_are_named_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from yolograft.training.loggers.mlflow import _say_what_stays_in_files
+    from yolograft.tracking.mlflow import _say_what_stays_in_files
 
     monkeypatch.chdir(tmp_path)
     with caplog.at_level("INFO"):

@@ -15,11 +15,11 @@ import pytest
 
 from standin_wandb import KEY, StandIn
 from tiny import TINY, record
-from yolograft.training.loggers import check_logger
-from yolograft.training.loggers.base import Tracked
-from yolograft.training.loggers.wandb import WandbLogger
-from yolograft.training.pictures import Box, Picture
-from yolograft.training.wandb_server import upload_command
+from yolograft.evaluation.pictures import Box, Picture
+from yolograft.tracking import check_logger
+from yolograft.tracking.base import Tracked
+from yolograft.tracking.wandb import WandbLogger
+from yolograft.tracking.wandb_server import upload_command
 
 SETTINGS = {"kind": "wandb", "project": "lab", "entity": None, "mode": "auto", "tags": ["mine"], "pictures": 1,
             "weights": False}  # fmt: skip
@@ -431,9 +431,9 @@ def test_three_runs_of_a_sweep_are_three_records_though_the_second_fails(
 TIMED = """
 import sys, time
 import wandb  # loading it takes seconds on a busy machine, and is no server's fault
-from yolograft.cli import main
+from yolograft.cli.main import main
 from yolograft.training import run
-from yolograft.training.loggers.base import RunLogger
+from yolograft.tracking.base import RunLogger
 
 spent = 0.0
 

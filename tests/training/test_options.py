@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from yolograft.config.schema import Augment, Optim
-from yolograft.stock.training import Evaluator
+from yolograft.upstream.training import Evaluator
 
 CHANGES = {
     "augment.hsv_h": 0.5,
@@ -159,8 +159,8 @@ def test_single_class_is_one_class_as_in_stock(run) -> None:  # type: ignore[no-
 def test_weights_are_a_start(run, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
     import torch
 
-    from yolograft.errors import UserError
-    from yolograft.stock.model import stock_yolo11
+    from yolograft.common.errors import UserError
+    from yolograft.upstream.model import stock_yolo11
 
     one = run(folder="one")[1]
     still = ("optim.lr0=1e-9", "optim.warmup_bias_lr=0", "epochs=1")

@@ -11,8 +11,8 @@ from PIL import Image
 
 from conftest import Program
 from tiny import TINY
-from yolograft.stock.confusion import Confusion, labelled_boxes, shares_of_original
-from yolograft.training.predictions import BOXES, IMAGES, Predictions
+from yolograft.evaluation.predictions import BOXES, IMAGES, Predictions
+from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 
 
 @pytest.fixture

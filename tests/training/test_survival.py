@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tiny import TINY, record
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
 
@@ -81,7 +81,7 @@ def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type:
     failed = record(tmp_path / "cut")
     assert failed["status"] == "failed"
     assert failed["epochs_done"] == 1
-    assert not list((tmp_path / "cut" / "checkpoints").glob("*.partial"))
+    assert not list((tmp_path / "cut" / "checkpoints").glob("*.tmp"))
     monkeypatch.undo()
     result, folder = run("epochs=3", folder="cut")
     assert result["status"] == "finished"
@@ -170,7 +170,7 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     writing = tmp_path / "cut"
 
     def checkpoint_is_written() -> bool:
-        return bool(list(writing.glob("*/checkpoints/last.ckpt.partial")))
+        return bool(list(writing.glob("*/checkpoints/last.ckpt.*.tmp")))
 
     child = start(tmp_path, "cut", *more)
     wait_for(checkpoint_is_written, child)

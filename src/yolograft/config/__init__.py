@@ -1,1 +1,1 @@
-"""What may be said on the command line, and what a run is."""
+"""The schema of configs, their composition and checks, and how a `_target_` becomes an object."""

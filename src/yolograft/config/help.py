@@ -9,6 +9,7 @@ from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from yolograft.common.parts import PARTS
 from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
 
@@ -19,7 +20,7 @@ def groups(command: str) -> dict[str, list[str]]:
     ours = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra")
     used = {
         "train": None,
-        "info": {"backbone", "context", "neck", "head", "scale"},
+        "info": {*PARTS, "scale"},
         "val": {"dataset"},
         "report": set(),
         "dashboard": set(),

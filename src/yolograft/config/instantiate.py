@@ -13,12 +13,13 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
+from yolograft.common.parts import MODEL_GROUPS
 
 _MODEL = ("yolograft.model", "ultralytics.nn", "timm", "torch.nn")
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("backbone", "context", "neck", "head", "loss"), _MODEL),
+    **dict.fromkeys(MODEL_GROUPS, _MODEL),
     "dataset": ("yolograft.data.sources",),
 }
 """For each group the packages that a file may name things of; of other groups (callbacks) it may name none."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from yolograft.common.files import read_text
+from yolograft.common.parsing import parse_yaml
 from yolograft.config.locations import conf_dir
-from yolograft.files import read_text
-from yolograft.parsing import parse_yaml
 
 
 def preset_line(choices: Mapping[str, Any], config: Mapping[str, Any], overrides: Sequence[str]) -> str | None:

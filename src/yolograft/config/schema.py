@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from yolograft.common.metrics import Metric
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Text = Annotated[str, BeforeValidator(str)]  # name=2 is a name too
@@ -286,7 +288,7 @@ class ReportConfig(Strict):
     """`yolograft report`."""
 
     runs: str | list[str]
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    metric: Metric
     baseline: Text | None
     columns: str | list[str] | None
     sort: Text | None
@@ -299,7 +301,7 @@ class DashboardConfig(Strict):
     """`yolograft dashboard`."""
 
     runs: str | list[str] | None
-    metric: Literal["mAP50-95", "mAP50", "precision", "recall"]
+    metric: Metric
     project: Text
     entity: str | None
     name: Text | None

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 _TYPES = {
     "Any": Any,

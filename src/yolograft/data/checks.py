@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 
 Check = Literal["strict", "warn", "off"]
 

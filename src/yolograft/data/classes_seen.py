@@ -10,7 +10,7 @@ import numpy as np
 from yolograft.data.converted import Arrays, Converted
 from yolograft.data.labels.reader import UnreadableLabelsError
 from yolograft.data.spec import DataSpec
-from yolograft.stock.images import exif_size, opened_image
+from yolograft.upstream.images import exif_size, opened_image
 
 
 def classes_seen(spec: DataSpec, images: Sequence[str]) -> list[frozenset[int]]:

@@ -8,9 +8,9 @@ from threading import Lock
 
 import numpy as np
 
-from yolograft.cache import cache_dir
+from yolograft.common.cache import cache_dir
 from yolograft.data.kept import load_arrays, save_arrays
-from yolograft.stock.data import content_hash
+from yolograft.upstream.data import content_hash
 
 #: Raise whenever what is kept changes its form, so that older files are not read.
 VERSION = 4

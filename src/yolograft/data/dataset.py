@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.stock.data import StockDataset, full_hyp
+from yolograft.upstream.data import StockDataset, full_hyp
 
 Split = Literal["train", "val", "test"]
 

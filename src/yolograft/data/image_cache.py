@@ -30,10 +30,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from yolograft.cache import cache_dir
-from yolograft.stock.data import LoadedImage, content_hash
-from yolograft.stock.decoding import DECODERS, ImageReader, resized_pixels
-from yolograft.stock.images import ValueRange
+from yolograft.common.cache import cache_dir
+from yolograft.upstream.data import LoadedImage, content_hash
+from yolograft.upstream.decoding import DECODERS, ImageReader, resized_pixels
+from yolograft.upstream.images import ValueRange
 
 try:
     import fcntl

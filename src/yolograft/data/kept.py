@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolograft.files import replace_file
+from yolograft.common.files import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def save_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> bool:
     content = buffer.getvalue()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, _DIGEST(content).digest() + content)
+        atomic_write(file, _DIGEST(content).digest() + content)
     except OSError:  # a full disk, a cache folder that cannot be written, a file in use on Windows
         return False
     return True

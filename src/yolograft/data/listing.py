@@ -5,12 +5,12 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
 from yolograft.data.places import exists, files_below, is_file, is_folder, lines_of
 from yolograft.data.spec import DataSpec
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.errors import UserError
-from yolograft.stock.images import IMG_FORMATS
+from yolograft.upstream.images import IMG_FORMATS
 
 #: Entries of the longest list of images.
 MAX_IMAGES = 3_000_000

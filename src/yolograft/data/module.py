@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from yolograft.data.dataset import DetectionDataset
-from yolograft.stock.data import full_hyp
+from yolograft.upstream.data import full_hyp
 
 #: Augmentations that combine several images; ultralytics ends them for the last `close_mosaic` epochs.
 COMBINING = ("mosaic", "mixup", "cutmix")

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from yolograft.errors import UserError
-from yolograft.files import read_text, user_path
-from yolograft.stock.images import IMG_FORMATS
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_text, user_path
+from yolograft.upstream.images import IMG_FORMATS
 
 #: What ends a line for `str.splitlines`.
 _LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"

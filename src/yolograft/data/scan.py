@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from yolograft.cache import cache_dir
+from yolograft.common.cache import cache_dir
 from yolograft.data.checks import Fault, by_weight, kinds, merged
 from yolograft.data.kept import load_arrays, save_arrays
 from yolograft.data.labels.pose import fits_key_points
 from yolograft.data.labels.reader import LabelReader, Labels, UnreadableLabelsError
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.spec import DataSpec
-from yolograft.stock.data import content_hash
-from yolograft.stock.images import THUMBNAIL, ImageFacts, UnreadableImageError, ValueRange, inspect_image
+from yolograft.upstream.data import content_hash
+from yolograft.upstream.images import THUMBNAIL, ImageFacts, UnreadableImageError, ValueRange, inspect_image
 
 #: Changes whenever the checks or the form of the cache change, so that old caches are not read.
 CACHE_VERSION = 5

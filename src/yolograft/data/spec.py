@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from yolograft.common.errors import UserError
 from yolograft.data.labels.reader import LabelReader
 from yolograft.data.labels.yolo import YoloLabels
-from yolograft.errors import UserError
-from yolograft.stock.images import ValueRange
+from yolograft.upstream.images import ValueRange
 
 
 @dataclass(frozen=True)

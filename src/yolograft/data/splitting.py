@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.classes_seen import classes_seen
 from yolograft.data.duplicates import groups
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 #: The share of the images that is trained on where a data set has no val split and none is asked for.
 SHARE = 0.8

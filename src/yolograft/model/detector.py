@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from torch import nn
 
+from yolograft.common.errors import UserError
+from yolograft.common.parts import PARTS
 from yolograft.config.instantiate import call, describe_error, locate, one_line
-from yolograft.errors import UserError
 from yolograft.model.features import Feature, Scale, describe
 from yolograft.model.probe import probe
-from yolograft.model.spec import DEFAULT_LOSS, GROUPS, ModelSpec
-from yolograft.stock.model import (
+from yolograft.model.spec import DEFAULT_LOSS, ModelSpec
+from yolograft.upstream.model import (
     DetectionModel,
     default_args,
     get_flops,
@@ -20,7 +21,7 @@ from yolograft.stock.model import (
     v8DetectionLoss,
 )
 
-__all__ = ["DEFAULT_LOSS", "GROUPS", "Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
+__all__ = ["DEFAULT_LOSS", "Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
 
 
 class Detector(DetectionModel):
@@ -49,7 +50,7 @@ class Detector(DetectionModel):
     def __init__(self, parts: dict[str, nn.Module], spec: ModelSpec) -> None:
         start_module(self)
         self.spec = spec
-        self.model = nn.Sequential(OrderedDict((group, parts[group]) for group in GROUPS))
+        self.model = nn.Sequential(OrderedDict((group, parts[group]) for group in PARTS))
         self.save: list[int] = []
         for index, part in enumerate(self.model):
             kind = f"{type(part).__module__}.{type(part).__qualname__}"
@@ -106,18 +107,18 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         scale = Scale(**spec.scale)
     except TypeError as error:
         raise UserError(f"scale: needs name, depth, width, max_channels and c3k, got {spec.scale}") from error
-    missing = [group for group in GROUPS if "_target_" not in spec.parts.get(group, {})]
+    missing = [group for group in PARTS if "_target_" not in spec.parts.get(group, {})]
     if missing:
         raise UserError(f"{missing[0]}: no _target_ given")
-    targets = {group: str(spec.parts[group]["_target_"]) for group in GROUPS}
+    targets = {group: str(spec.parts[group]["_target_"]) for group in PARTS}
     # All are found before any is built: a slip in the last one need not wait for the first.
-    found = {group: locate(targets[group], group, trust) for group in GROUPS}
+    found = {group: locate(targets[group], group, trust) for group in PARTS}
     locate(str(spec.loss.get("_target_", "")), "loss", trust)
 
     parts: dict[str, nn.Module] = {}
     features: tuple[Feature, ...] = ()
     giver = ""
-    for group in GROUPS:
+    for group in PARTS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
         label = spec.label(group)
@@ -144,7 +145,7 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
         giver = giver if group == "context" else label
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
-    probe(detector)
+    probe(detector, detector.spec)
     return detector
 
 

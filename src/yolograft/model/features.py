@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yolograft.stock.model import make_divisible
+from yolograft.upstream.model import make_divisible
 
 
 @dataclass(frozen=True)

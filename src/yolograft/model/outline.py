@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from yolograft.common.errors import UserError
 from yolograft.config.instantiate import ROOMS, is_within
-from yolograft.errors import UserError
 from yolograft.model.detector import build_detector
 from yolograft.model.spec import ModelSpec
 

@@ -7,17 +7,16 @@ A part is fed what the one before says it gives, so that a fault is told of the 
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from yolograft.common.errors import UserError
 from yolograft.config.instantiate import describe_error, is_within
-from yolograft.errors import UserError
 from yolograft.model.features import Feature
-
-if TYPE_CHECKING:
-    from yolograft.model.detector import Detector
+from yolograft.model.spec import ModelSpec
+from yolograft.upstream.model import DetectionModel
 
 _OURS = "yolograft"
 
@@ -26,19 +25,19 @@ _OURS = "yolograft"
 _SIZES = ((64, 96), (320, 256))
 
 
-def probe(detector: "Detector") -> None:
+def probe(detector: DetectionModel, spec: ModelSpec) -> None:
     """Run each part that is not ours on the levels that it is given, and the loss on what the head answers.
 
     On the meta device only a wrong answer is told; whether a forward pass fails, shows with data.
 
     Args:
         detector: The detector.
+        spec: What it was built from.
 
     Raises:
         UserError: A forward pass fails in evaluation or in training mode; a part gives other levels than it says; the
             head's answer has not the form that ultralytics' validator reads; or the loss cannot take it.
     """
-    spec = detector.spec
     given: Sequence[Feature] = ()
     foreign = {
         group for group, part in {**spec.parts, "loss": spec.loss}.items() if not is_within(part["_target_"], (_OURS,))
@@ -47,7 +46,7 @@ def probe(detector: "Detector") -> None:
     for group, part in detector.model.named_children():
         if group == "head":
             if foreign & {"head", "loss"}:
-                _probe_head(detector, part, given)
+                _probe_head(detector, spec, part, given)
             return
         if group in foreign:
             _probe_levels(part, spec.label(group), given)
@@ -67,8 +66,8 @@ def _probe_levels(part: Any, label: str, given: Sequence[Feature]) -> None:
             raise UserError(f"{label} says its levels are {said} (channels, stride); its forward gives {got}")
 
 
-def _probe_head(detector: "Detector", head: nn.Module, given: Sequence[Feature]) -> None:
-    label, nc = detector.spec.label("head"), detector.nc
+def _probe_head(detector: DetectionModel, spec: ModelSpec, head: nn.Module, given: Sequence[Feature]) -> None:
+    label, nc = spec.label("head"), detector.nc
     outcome = _run(head, label, given, training=False)
     if outcome is None:
         return
@@ -93,9 +92,7 @@ def _probe_head(detector: "Detector", head: nn.Module, given: Sequence[Feature])
     except UserError:
         raise
     except Exception as error:  # whatever a part of the person's own raises
-        raise UserError(
-            f"{detector.spec.label('loss')} fails on what {label} gives: {describe_error(error)}"
-        ) from error
+        raise UserError(f"{spec.label('loss')} fails on what {label} gives: {describe_error(error)}") from error
 
 
 def _run(part: nn.Module, label: str, given: Sequence[Feature], training: bool) -> tuple[Any, tuple[int, int]] | None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from yolograft.parsing import parse_json
+from yolograft.common.parsing import parse_json
+from yolograft.common.parts import MODEL_GROUPS
 
-GROUPS = ("backbone", "context", "neck", "head")
 DEFAULT_LOSS = "yolograft.model.losses.ciou.CIoULoss"
 
 # Far above what any model has; a description beyond them only means to fill memory.
@@ -77,7 +77,7 @@ def _check(spec: ModelSpec) -> None:
     _require(isinstance(spec.nc, int) and 1 <= spec.nc <= _MAX_CLASSES, "nc is not a number of classes")
     _require(not spec.names or sorted(spec.names) == list(range(spec.nc)), "names are not those of the nc classes")
     for group, part in {**spec.parts, "loss": spec.loss}.items():
-        _require(group in (*GROUPS, "loss") and isinstance(part, dict), f"{group} is no part")
+        _require(group in MODEL_GROUPS and isinstance(part, dict), f"{group} is no part")
         for key, value in part.items():
             _check_option(f"{group}.{key}", value)
     scale = spec.scale

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from yolograft.files import open_regular
+from yolograft.common.files import open_regular
 from yolograft.model.torch_file import TensorRef, module_tensors, read_tensors
 from yolograft.model.unpickler import StandIn
 

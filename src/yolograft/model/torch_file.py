@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from yolograft.files import open_regular
+from yolograft.common.files import open_regular
 from yolograft.model.unpickler import Name, StandIn, unpickle
 
 MAX_PICKLE = 32 * 2**20

@@ -13,15 +13,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from yolograft.errors import UserError
-from yolograft.files import replace_file, user_path
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write, user_path
+from yolograft.common.parsing import parse_json
+from yolograft.common.text import plain
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
-from yolograft.parsing import parse_json
-from yolograft.stock.downloads import published_weights
-from yolograft.stock.model import C2PSA, SPPF, C3k2, Conv, Detect
-from yolograft.text import plain
+from yolograft.upstream.downloads import published_weights
+from yolograft.upstream.model import C2PSA, SPPF, C3k2, Conv, Detect
 
 FORMAT = "yolograft-detector-1"
 
@@ -189,7 +189,7 @@ def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | Non
     metadata = {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
     # safetensors keeps plain memory only: channels_last tensors are laid out anew, shared ones would be refused.
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    replace_file(path, _in_order(bytearray(save(state, metadata))))
+    atomic_write(path, _in_order(bytearray(save(state, metadata))))
 
 
 def _in_order(content: bytearray) -> bytearray:

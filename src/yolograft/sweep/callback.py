@@ -9,12 +9,12 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from yolograft.config.jobs import Job
-from yolograft.files import read_regular
+from yolograft.common.files import read_regular
+from yolograft.common.text import plain
+from yolograft.runs.record import read_record
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.ledger import Ledger, renew
 from yolograft.sweep.tracking import log_tables, say_what_waits
-from yolograft.text import plain
-from yolograft.training.record import read_record
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class SweepCallback(Callback):
         folder = Path(config.hydra.runtime.output_dir).parent
         if (folder / "sweep.json").exists():
             renew(folder)
-            from yolograft.report.render import page_is_due
+            from yolograft.render.report import page_is_due
 
             _render(folder, page=page_is_due(folder))
 
@@ -75,7 +75,7 @@ class SweepCallback(Callback):
 
 def _render(folder: Path, *, page: bool = True, shown: bool = False) -> list[Path]:
     """Write a sweep's report, and show its table first; what goes wrong in it is said, and ends no sweep."""
-    from yolograft.report.render import render, show
+    from yolograft.render.report import render, show
 
     try:
         if shown:
@@ -87,7 +87,7 @@ def _render(folder: Path, *, page: bool = True, shown: bool = False) -> list[Pat
         return []
 
 
-def _reason(job: Job, state: str) -> str:
+def _reason(job: RunSpec, state: str) -> str:
     """Say why a run did not finish, with the last lines of what it has said."""
     error = (read_record(job.folder / "run.json") or {}).get("error")
     if not error:

@@ -4,17 +4,18 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yolograft import expression
-from yolograft.config.jobs import Job
+from yolograft.common import expression
+from yolograft.common.errors import UserError
+from yolograft.common.expression import SIGNS
+from yolograft.common.metrics import BUILT
+from yolograft.common.parts import PARTS
 from yolograft.config.suggestions import did_you_mean
-from yolograft.errors import UserError
-from yolograft.expression import SIGNS
+from yolograft.runs.spec import RunSpec
 
-PARTS = ("backbone", "context", "neck", "head")
-MEASURED = ("params", "gflops", "memory_gb", *(f"{part}_params" for part in PARTS))
+MEASURED = (*BUILT, *(f"{part}_params" for part in PARTS))
 """What is known of a variant only when it was built."""
 
-Dropped = tuple[Job, str]
+Dropped = tuple[RunSpec, str]
 """A job that is not to be trained, and why."""
 
 
@@ -113,7 +114,7 @@ def _met(op: ast.cmpop, left: Any, right: Any) -> bool:
     return bool(SIGNS[type(op)](left, right))
 
 
-def select(jobs: Sequence[Job]) -> tuple[list[Job], list[Dropped]]:
+def select(jobs: Sequence[RunSpec]) -> tuple[list[RunSpec], list[Dropped]]:
     """Part the jobs that satisfy their constraint from those that do not.
 
     Raises:
@@ -123,7 +124,7 @@ def select(jobs: Sequence[Job]) -> tuple[list[Job], list[Dropped]]:
     for job in jobs:  # all are refused before any variant is built
         if (text := job.config["constraint"]) is not None:
             constraints[text].check_names([*MEASURED, *_said(job)])
-    kept: list[Job] = []
+    kept: list[RunSpec] = []
     dropped: list[Dropped] = []
     for job in jobs:
         if (text := job.config["constraint"]) is None:
@@ -141,7 +142,7 @@ def select(jobs: Sequence[Job]) -> tuple[list[Job], list[Dropped]]:
     return kept, dropped
 
 
-def _said(job: Job) -> dict[str, Any]:
+def _said(job: RunSpec) -> dict[str, Any]:
     """Return what a job's config says by itself: choices, and the plain values at its root."""
     plain = {key: value for key, value in job.config.items() if isinstance(value, int | float | str)}
     return {**plain, **job.choices}

@@ -16,9 +16,10 @@ from typing import Any
 
 import psutil
 
-from yolograft.training.record import record_death
+from yolograft.runs.record import record_death
+from yolograft.runs.spec import RunSpec
+from yolograft.training.start import start
 from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
-from yolograft.training.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,16 @@ class Killed(Exception):  # noqa: N818 (what run.json calls it)
     """A run's process ended without a word."""
 
 
-def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
+def run_isolated(spec: RunSpec, logs: Mapping[str, Any], *, place: str = "") -> int:
     """Train in a process of its own and wait for it.
 
     Args:
-        task: The run.
+        spec: The run.
+        place: As for `start`.
         logs: How that process logs, as for `logging.config.dictConfig`.
 
     Returns:
-        As `Task.run`; 1 also where the process died, which run.json then says.
+        As `start`; 1 also where the process died, which run.json then says.
 
     Raises:
         StoppedError: After Ctrl-C or SIGTERM in this process; the run's process was stopped first.
@@ -49,7 +51,7 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
         stop.check()
         context = _context()
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_child, args=(task, dict(logs), sender, dict(os.environ)), daemon=False)
+        process = context.Process(target=_child, args=(spec, place, dict(logs), sender, dict(os.environ)), daemon=False)
         stop.check()
         try:
             process.start()
@@ -69,11 +71,11 @@ def run_isolated(task: Task, logs: Mapping[str, Any]) -> int:
     if kind == "ended":
         return value
     if kind == "stopped":
-        log.warning("%s was stopped by %s.", task.folder.name, signal.Signals(value).name)
+        log.warning("%s was stopped by %s.", spec.folder.name, signal.Signals(value).name)
         return 1
     death = Killed(_cause(process.exitcode))
-    if record_death(task.folder, task.identity, task.fields, death):
-        log.error("%s failed: %s", task.folder.name, death)
+    if record_death(spec, death):
+        log.error("%s failed: %s", spec.folder.name, death)
     return 1
 
 
@@ -106,7 +108,7 @@ def _wait(process: Any, receiver: Connection, stop: StopRequest) -> tuple[str, i
     return answer
 
 
-def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: dict[str, str]) -> None:
+def _child(spec: RunSpec, place: str, logs: dict[str, Any], sender: Connection, environment: dict[str, str]) -> None:
     if hasattr(signal, "SIGUSR2"):  # submitit announces the end by it; the process that waits for this one acts
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     with stoppable(), let_through(*_HELD_BACK):
@@ -114,9 +116,9 @@ def _child(task: Task, logs: dict[str, Any], sender: Connection, environment: di
         threading.Thread(target=_end_with_parent, daemon=True).start()
         logging.config.dictConfig(logs)
         # A segmentation fault says where, too.
-        faulthandler.enable((task.folder / "train.log").open("a"), all_threads=False)
+        faulthandler.enable((spec.folder / "train.log").open("a"), all_threads=False)
         try:
-            answer = ("ended", task.run())
+            answer = ("ended", start(spec, sweep=True, place=place))
         except StoppedError as stopped:
             answer = ("stopped", stopped.signum)
     logging.shutdown()

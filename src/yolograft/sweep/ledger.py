@@ -11,13 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from yolograft.config.jobs import LEDGER, Job
-from yolograft.files import read_text, remove_abandoned, replace_file
-from yolograft.parsing import json_document, parse_json
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.claim import owner
-from yolograft.training.record import attempts, read_record, status_of
-from yolograft.typed import items, mapping, text
+from yolograft.common.files import atomic_write, read_text, remove_abandoned
+from yolograft.common.parsing import json_document, parse_json
+from yolograft.common.typed import items, mapping, text
+from yolograft.runs.lock import owner
+from yolograft.runs.record import attempts, read_record, status_of
+from yolograft.runs.spec import LEDGER, RunSpec
+from yolograft.runs.weights_file import lacks_weights
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +67,17 @@ class Ledger:
     current: ClassVar["Ledger | None"] = None
 
     folder: Path
-    jobs: list[Job]
-    dropped: list[tuple[Job, str]]
+    jobs: list[RunSpec]
+    dropped: list[tuple[RunSpec, str]]
 
     @classmethod
     def open(
-        cls, folder: Path, command: str, sweeper: str, jobs: Sequence[Job], dropped: Sequence[tuple[Job, str]] = ()
+        cls,
+        folder: Path,
+        command: str,
+        sweeper: str,
+        jobs: Sequence[RunSpec],
+        dropped: Sequence[tuple[RunSpec, str]] = (),
     ) -> "Ledger":
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,12 +99,12 @@ class Ledger:
         ledger.add(jobs)
         return ledger
 
-    def add(self, jobs: Iterable[Job]) -> None:
+    def add(self, jobs: Iterable[RunSpec]) -> None:
         """Plan more runs."""
         self.jobs += jobs
         renew(self.folder)
 
-    def unfinished(self) -> list[tuple[Job, State]]:
+    def unfinished(self) -> list[tuple[RunSpec, State]]:
         """Return the runs of this command that are not over, or not well, and how they are going."""
         states = [(job, state_of(job.folder, job.identity)) for job in self.jobs]
         return [(job, state) for job, state in states if state not in ("finished", "pruned")]
@@ -142,7 +147,7 @@ def renew(folder: Path) -> None:
     _write(folder, {**content, "runs": list(runs.values())})
 
 
-def exhausted(job: Job) -> bool:
+def exhausted(job: RunSpec) -> bool:
     """Whether a run has failed as often as it may."""
     record = read_record(job.folder / "run.json") or {}
     limit = job.config["attempts"]
@@ -152,7 +157,7 @@ def exhausted(job: Job) -> bool:
 def _write(folder: Path, content: dict[str, Any]) -> None:
     content["updated"] = _now()
     try:
-        replace_file(folder / FILE, json_document(content))
+        atomic_write(folder / FILE, json_document(content))
     except OSError as problem:  # the runs' own records tell the same
         log.warning("%s: cannot be written: %s", folder / FILE, problem)
 

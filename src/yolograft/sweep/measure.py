@@ -10,15 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from yolograft.common.parts import PARTS
+from yolograft.compute.devices import resolve
+from yolograft.compute.reproducible import reproducible
+from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
-from yolograft.model.detector import GROUPS, Detector, ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.detector import Detector, ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.from_config import own_packages
 from yolograft.model.probe import probe
-from yolograft.training.build import data_spec, own_packages
-from yolograft.training.devices import resolve
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
-from yolograft.training.state import reproducible
 
 _BYTES_PER_PARAMETER = {"SGD": 16, "MuSGD": 16, "RMSprop": 16}
 """Weight, gradient, average (EMA) and the optimizer's own, in float32; of the last, Adam and its kin have two."""
@@ -82,14 +84,14 @@ class Measurer:
     def variant(self, config: Mapping[str, Any]) -> Variant:
         """Return what a config's variant weighs."""
         nc = self.data(config).nc
-        chosen = [config[group] for group in (*GROUPS, "scale")]
+        chosen = [config[group] for group in (*PARTS, "scale")]
         others = [config["imgsz"], config["batch"], config["optim"]["optimizer"], config["device"], config["trainer"]]
         key = json.dumps([nc, chosen, others], sort_keys=True, default=str)
         if key not in self._variants:
             with torch.device("meta"):
                 model = build(config, nc)
             model.model.to_empty(device="cpu")  # drawing weights would take longer than all that is measured
-            probe(model)
+            probe(model, model.spec)
             self._variants[key] = Variant(
                 params=sum(p.numel() for p in model.parameters()),
                 parts=parts_params(model),
@@ -107,7 +109,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    parts = {group: dict(config[group]) for group in GROUPS}
+    parts = {group: dict(config[group]) for group in PARTS}
     if "pretrained" in parts["backbone"]:
         parts["backbone"]["pretrained"] = False
     return build_detector(ModelSpec(parts, config["scale"], nc, loss=dict(config["loss"])), trust=own_packages(config))

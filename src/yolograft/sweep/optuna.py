@@ -25,19 +25,20 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write
+from yolograft.common.metrics import METRICS
+from yolograft.common.parsing import json_document
+from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
-from yolograft.config.jobs import Job, job_of
-from yolograft.config.links import refuse_links
-from yolograft.config.resolvers import job_config
-from yolograft.config.search import DIRECTIONS, METRICS, RESULT, Search, axes, probes, signature
-from yolograft.errors import UserError
-from yolograft.files import replace_file
-from yolograft.parsing import json_document
+from yolograft.runs.links import refuse_links
+from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.record import read_record
+from yolograft.runs.resolvers import job_config
+from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.sweep.search_space import DIRECTIONS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
-from yolograft.text import markup, plain
-from yolograft.training.claim import Claim, ClaimedError
-from yolograft.training.record import read_record
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Proposal:
 
     number: int
     params: dict[str, Any]
-    job: Job
+    job: RunSpec
 
 
 class OptunaSweeper(Sweeper):
@@ -75,7 +76,7 @@ class OptunaSweeper(Sweeper):
         self.launched = 0
         self.tried: set[str] = set()
         self.refused: set[tuple[Any, ...]] = set()
-        self.jobs: dict[tuple[Any, ...], Job] = {}
+        self.jobs: dict[tuple[Any, ...], RunSpec] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take Hydra's context and make the launcher."""
@@ -91,7 +92,7 @@ class OptunaSweeper(Sweeper):
         self.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, self.folder / "multirun.yaml")
         try:
-            with Claim(self.folder), _quiet_optuna():
+            with RunLock(self.folder), _quiet_optuna():
                 self._open(arguments)
                 try:
                     self._search()
@@ -99,7 +100,7 @@ class OptunaSweeper(Sweeper):
                     result = self._write_result()
                 _print_best(result)
         except UserError as mistake:  # Hydra would show a traceback
-            hint = ": one command at a time carries on a search" if isinstance(mistake, ClaimedError) else ""
+            hint = ": one command at a time carries on a search" if isinstance(mistake, RunLockedError) else ""
             sys.stderr.write(f"yolograft: {plain(str(mistake))}{hint}\n")
             raise SystemExit(2) from None
 
@@ -276,13 +277,13 @@ class OptunaSweeper(Sweeper):
             return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         return [trial for trial in self._trials() if trial.state == TrialState[name]]
 
-    def _job(self, params: dict[str, Any]) -> Job:
+    def _job(self, params: dict[str, Any]) -> RunSpec:
         key = tuple(params[name] for name in self.space)
         if key not in self.jobs:
             self.jobs[key] = self._composed([*self.fixed, *(f"{name}={params[name]}" for name in self.space)])
         return self.jobs[key]
 
-    def _composed(self, overrides: Sequence[str]) -> Job:
+    def _composed(self, overrides: Sequence[str]) -> RunSpec:
         """Compose and check a run.
 
         Raises:
@@ -293,7 +294,7 @@ class OptunaSweeper(Sweeper):
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         config = job_config(composed)
         validate("train", config)
-        job = job_of(composed, config, self.folder)
+        job = run_spec(composed, config, self.folder)
         refuse_links([job.folder])
         return job
 
@@ -322,7 +323,7 @@ class OptunaSweeper(Sweeper):
             ],
             "search": self.signature,
         }
-        replace_file(
+        atomic_write(
             self.folder / RESULT,
             json_document(result),
         )

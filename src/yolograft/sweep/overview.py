@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from yolograft.config.search import RESULT
-from yolograft.errors import UserError
-from yolograft.files import read_text
-from yolograft.parsing import parse_json
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_text
+from yolograft.common.parsing import parse_json
+from yolograft.common.times import duration
+from yolograft.runs.record import read_record
 from yolograft.sweep import ledger
-from yolograft.times import duration
-from yolograft.training.record import read_record
+from yolograft.sweep.search_space import RESULT
 
 
 @dataclass(frozen=True)

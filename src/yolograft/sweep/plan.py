@@ -9,15 +9,15 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from yolograft.config.jobs import Job
-from yolograft.files import replace_file
-from yolograft.parsing import json_document
+from yolograft.common.files import atomic_write
+from yolograft.common.parsing import json_document
+from yolograft.common.text import gflops_text, markup
+from yolograft.common.times import duration
+from yolograft.runs.record import read_record
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
-from yolograft.text import gflops_text, markup
-from yolograft.times import duration
-from yolograft.training.record import read_record
 
 #: A validation's share of the work that a training step does on an image: it goes forward only.
 _VALIDATION = 0.33
@@ -64,7 +64,7 @@ class Plan:
         """Write the plan as JSON."""
         content = {"estimated_from": self.basis, "runs": [asdict(run) for run in self.runs]}
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, json_document(content))
+        atomic_write(file, json_document(content))
 
     def print(self) -> None:
         """Print the plan as a table."""
@@ -89,7 +89,7 @@ class Plan:
         console.print(markup(f"{len(left)} of {len(self.runs)} runs to train, {total}. {self.basis}"))
 
 
-def make_plan(jobs: Sequence[Job], dropped: Sequence[Dropped]) -> Plan:
+def make_plan(jobs: Sequence[RunSpec], dropped: Sequence[Dropped]) -> Plan:
     """Look at what a command would do; trains nothing, and makes no run's folder.
 
     Args:
@@ -111,12 +111,12 @@ def make_plan(jobs: Sequence[Job], dropped: Sequence[Dropped]) -> Plan:
     return Plan(runs, basis)
 
 
-def _planned(job: Job, state: str, reason: str, known: Measurer, seconds: float) -> Planned:
+def _planned(job: RunSpec, state: str, reason: str, known: Measurer, seconds: float) -> Planned:
     left = None if math.isnan(seconds) else seconds
     return Planned(job.name, state, reason, known.variant(job.config), left, dict(job.choices), list(job.overrides))
 
 
-def _epochs_left(job: Job) -> int:
+def _epochs_left(job: RunSpec) -> int:
     record = read_record(job.folder / "run.json") or {}
     done = record.get("epochs_done") or 0 if record.get("identity") == job.identity else 0
     return max(int(job.config["epochs"]) - int(done), 0)
@@ -136,7 +136,7 @@ class _Pace:
     measurer: Measurer
     images: bool
 
-    def __call__(self, job: Job) -> float:
+    def __call__(self, job: RunSpec) -> float:
         """Return the seconds of one epoch of a job; nan where the number of images is not known."""
         work = _images(self.measurer.data(job.config), job.config["fraction"]) if self.images else 1.0
         return self.seconds * self.measurer.variant(job.config).gflops * work
@@ -148,7 +148,7 @@ def _images(data: Data, fraction: float) -> float:
     return data.train * fraction + data.val * _VALIDATION
 
 
-def _seconds_per_epoch(jobs: Sequence[Job], todo: Sequence[Job], known: Measurer) -> tuple[_Pace, str]:
+def _seconds_per_epoch(jobs: Sequence[RunSpec], todo: Sequence[RunSpec], known: Measurer) -> tuple[_Pace, str]:
     """Return how long epochs take, from the sweep's own finished runs, or else from a short measurement."""
     done = [job for job in jobs if job not in todo]
     paces = []

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from yolograft.config.search import numbers
+from yolograft.sweep.search_space import numbers
 
 _TRIES = 100
 _SMALL = 1000

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from yolograft.config.jobs import Job
+from yolograft.common.errors import UserError
+from yolograft.compute.devices import refuse_missing
 from yolograft.data.checks import enforce
-from yolograft.errors import UserError
+from yolograft.data.from_config import data_spec
 from yolograft.model.state import read_state
 from yolograft.model.weights import load_weights
-from yolograft.stock.training import quiet
+from yolograft.runs.record import read_record
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.ledger import state_of
-from yolograft.training.build import data_spec
 from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
-from yolograft.training.devices import refuse_missing
-from yolograft.training.record import read_record
+from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ ELSEWHERE = ("submitit_slurm", "ray")
 """Launchers whose runs may be done on other machines, with other devices and disks than this one's."""
 
 
-def check_shared(jobs: Sequence[Job], launcher: str) -> None:
+def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:
     """Refuse what every run would be refused for, or what would make their numbers differ for another reason.
 
     Each data set, weights file and device is looked at once; what a scan of the data finds is kept, so the runs need

@@ -13,11 +13,11 @@ from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
-from yolograft.config.jobs import Job
+from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
+from yolograft.runs.record import read_record, record_death
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
-from yolograft.training.claim import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.training.record import first_fields, read_record, record_death
 from yolograft.training.stopping import StoppedError, asked
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class GridSweeper(BasicSweeper):
         dropped: Those of its combinations that a constraint leaves out.
     """
 
-    jobs: ClassVar[Sequence[Job]] = ()
+    jobs: ClassVar[Sequence[RunSpec]] = ()
     dropped: ClassVar[Sequence[Dropped]] = ()
 
     def sweep(self, arguments: list[str]) -> None:
@@ -54,7 +54,7 @@ class GridSweeper(BasicSweeper):
         # What another command was training when it died.
         self._train([job for job in left if cut_off(job.folder, job.identity)])
 
-    def _train(self, jobs: Sequence[Job]) -> None:
+    def _train(self, jobs: Sequence[RunSpec]) -> None:
         """Give the launcher one batch of jobs after the other."""
         assert self.launcher is not None
         # The basic launcher does one after the other anyway, and given one at a time it sees what others have done.
@@ -63,7 +63,7 @@ class GridSweeper(BasicSweeper):
             launch(self.launcher, [job for job in jobs[first : first + size] if _is_free(job)], first)
 
 
-def wanted(job: Job) -> bool:
+def wanted(job: RunSpec) -> bool:
     """Whether a run is still to be done; one that has failed too often is named."""
     match state_of(job.folder, job.identity):
         case "finished":
@@ -75,7 +75,7 @@ def wanted(job: Job) -> bool:
     return True
 
 
-def _is_free(job: Job) -> bool:
+def _is_free(job: RunSpec) -> bool:
     """Whether nobody has done a run in the meantime, or is at it."""
     state = state_of(job.folder, job.identity)
     if state == "running":
@@ -83,7 +83,7 @@ def _is_free(job: Job) -> bool:
     return state not in ("finished", "running")
 
 
-def launch(launcher: Launcher, jobs: Sequence[Job], first: int) -> list[Any]:
+def launch(launcher: Launcher, jobs: Sequence[RunSpec], first: int) -> list[Any]:
     """Launch some jobs and wait for them; whatever becomes of them or of the launcher, the caller goes on.
 
     Args:
@@ -131,18 +131,17 @@ def _check_asked() -> None:
         raise StoppedError(signum)
 
 
-def _record_lost(job: Job, error: BaseException) -> None:
+def _record_lost(job: RunSpec, error: BaseException) -> None:
     """Write into run.json that a job's process is gone, unless the run has told its end itself."""
     deadline = time.monotonic() + EXPIRES_AFTER + RENEWED_EVERY  # on another machine nothing tells but the claim's age
     while state_of(job.folder, job.identity) == "running" and time.monotonic() < deadline:
         time.sleep(1)
     record = read_record(job.folder / "run.json") or {}
     if record.get("identity", job.identity) == job.identity and record.get("status", "running") == "running":
-        fields = first_fields(job.folder, job.config, job.choices, job.overrides)
-        record_death(job.folder, job.identity, fields, error)
+        record_death(job, error)
 
 
-def _names(jobs: Sequence[Job]) -> str:
+def _names(jobs: Sequence[RunSpec]) -> str:
     return jobs[0].name if len(jobs) == 1 else f"{len(jobs)} runs, {jobs[0].name} …"
 
 

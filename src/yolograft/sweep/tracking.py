@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from yolograft.files import read_text, replace_file
-from yolograft.parsing import parse_json, parse_yaml
-from yolograft.training.wandb_server import upload_command
+from yolograft.common.files import atomic_write, read_text
+from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.tracking.wandb_server import upload_command
 
 
 def log_tables(folder: Path, files: Iterable[Path]) -> None:
@@ -23,8 +23,8 @@ def log_tables(folder: Path, files: Iterable[Path]) -> None:
     tables = [file for file in files if file.suffix == ".csv"]
     if settings is None or not tables:
         return
-    from yolograft.training.loggers.base import Tracked
-    from yolograft.training.loggers.wandb import WandbLogger
+    from yolograft.tracking.base import Tracked
+    from yolograft.tracking.wandb import WandbLogger
 
     memory = folder / "wandb" / "yolograft-report.json"
     run = Tracked(
@@ -86,4 +86,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     file.parent.mkdir(exist_ok=True)
-    replace_file(file, json.dumps(content).encode())
+    atomic_write(file, json.dumps(content).encode())

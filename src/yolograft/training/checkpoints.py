@@ -1,11 +1,11 @@
 """A run's checkpoints, written so that a kill loses nothing, and read so that damage is seen."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from yolograft.common.files import atomic_open
 from yolograft.model.torch_file import read_values
 
 #: What `last.ckpt` holds, and of which type; see `Journal`.
@@ -36,18 +36,11 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state of a finished epoch; the one before is kept until the next."""
-        partial = self.last.with_name("last.ckpt.partial")
         try:
-            with partial.open("wb") as stream:
+            with atomic_open(self.last, previous=self.previous) as stream:
                 torch.save(state, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-            partial.unlink(missing_ok=True)
             raise OSError(f"{self.last}: {next(iter(str(error).splitlines()), error)}") from error
-        if self.last.exists():
-            self.last.replace(self.previous)
-        partial.replace(self.last)
 
     def load(self) -> tuple[dict[str, Any] | None, list[str]]:
         """Return the newest state that can be read (None: start anew), and what was found damaged.

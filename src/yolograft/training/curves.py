@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from yolograft.files import read_text
-from yolograft.spikes import axis_top
+from yolograft.common.files import read_text
+from yolograft.runs.spikes import axis_top
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault, conversions, enforce, kinds, summary_lines
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
+from yolograft.data.from_config import data_spec
 from yolograft.data.image_cache import image_cache
 from yolograft.data.listing import list_images, list_notes, stray_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.training.build import data_spec
 
 log = logging.getLogger(__name__)
 

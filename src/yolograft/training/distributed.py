@@ -17,7 +17,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 from yolograft.training.trial import Pruned
 

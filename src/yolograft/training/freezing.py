@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import Detector
 from yolograft.model.weights import ROLES
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
 from yolograft.model.detector import Detector
 from yolograft.training.freezing import hold_statistics
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from yolograft.errors import UserError
+from yolograft.common.errors import UserError
+from yolograft.common.metrics import EPOCH_METRICS
+from yolograft.compute.devices import Compute
 from yolograft.model.detector import Detector
-from yolograft.stock.training import Evaluator, ModelEMA, build_optimizer
-from yolograft.training.devices import Compute
 from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
+from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
 STRIDE = 32  # image sides are multiples of the coarsest stride
@@ -238,7 +239,7 @@ class DetectionTraining(pl.LightningModule):
         return {
             "epoch": self.epoch + 1,
             **{f"train/{name}": float(value) for name, value in self.train_losses.items()},
-            **{f"metrics/{name}": self.metrics[name] for name in ("precision", "recall", "mAP50", "mAP50-95")},
+            **{f"metrics/{name}": self.metrics[name] for name in EPOCH_METRICS},
             **{f"val/{name}": float(value) for name, value in self.val_losses.items()},
             **rates,
         }

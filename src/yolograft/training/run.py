@@ -12,19 +12,26 @@ import torch
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
+from yolograft.common.errors import UserError
+from yolograft.common.text import gflops_text
+from yolograft.compute.devices import Compute
+from yolograft.compute.reproducible import reproducible
 from yolograft.config.instantiate import instantiate
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
+from yolograft.data.from_config import data_spec
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
+from yolograft.evaluation.pictures import Album
+from yolograft.evaluation.predictions import Predictions
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
+from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.weights import load_detector, load_weights, transfer
-from yolograft.stock.data import full_hyp
-from yolograft.stock.training import Evaluator, draw_batch, draw_labels, fitting_batch
-from yolograft.text import gflops_text
-from yolograft.training.best_weights import digest
-from yolograft.training.build import data_spec, model_spec, own_packages
+from yolograft.runs.record import Record
+from yolograft.runs.spec import RunSpec
+from yolograft.runs.weights_file import digest
+from yolograft.tracking import open_logger
+from yolograft.tracking.base import RunLogger, Tracked
 from yolograft.training.callbacks.console import Console
 from yolograft.training.callbacks.journal import Journal, NotFiniteError, TimeBudget
 from yolograft.training.callbacks.pruning import Pruning
@@ -38,21 +45,16 @@ from yolograft.training.data_sets import (
     refuse_other_data,
     share_images,
 )
-from yolograft.training.devices import Compute
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
-from yolograft.training.loggers import open_logger
-from yolograft.training.loggers.base import RunLogger, Tracked
 from yolograft.training.module import DetectionTraining, evaluate
-from yolograft.training.pictures import Album
-from yolograft.training.predictions import Predictions
 from yolograft.training.recipe import Recipe, multi_scale_size
-from yolograft.training.record import Record
 from yolograft.training.short_schedule import say_steps
 from yolograft.training.stages import Stage, plan, stage_of
-from yolograft.training.state import reproducible
 from yolograft.training.stopping import StoppedError, StopRequest
 from yolograft.training.trial import Pruned, Trial
+from yolograft.upstream.data import full_hyp
+from yolograft.upstream.training import Evaluator, draw_batch, draw_labels, fitting_batch
 
 log = logging.getLogger(__name__)
 
@@ -65,24 +67,30 @@ class Run:
     """One start of a run.
 
     Attributes:
-        config: The resolved config as plain containers.
-        folder: The run's folder.
+        spec: What to train, and where.
         record: Its run.json.
         compute: Device, precision, threads, workers.
-        group: The sweep's name, or the project of a single run.
         stop: Whether the process was asked to stop.
         rank: Which of the processes that train together this is.
         logger: The logger of the `logger` group, while the run trains.
     """
 
-    config: dict[str, Any]
-    folder: Path
+    spec: RunSpec
     record: Record
     compute: Compute
-    group: str
     stop: StopRequest
     rank: int = 0
     logger: RunLogger | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config."""
+        return self.spec.config
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.spec.folder
 
     def train(self) -> None:
         """Train, measure the best weights, draw; one run of the logger, which learns how it ended."""
@@ -103,7 +111,7 @@ class Run:
         """Return this run as its logger sees it."""
         fields, kind = self.record.fields, self.config["logger"]["kind"]
         return replace(
-            Tracked.of(self.config, self.folder, fields, self.group),
+            Tracked.of(self.spec),
             memory=fields["loggers"].get(kind, {}),
             remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
         )
@@ -156,7 +164,7 @@ class Run:
     def _train(self, checkpoints: Checkpoints, state: dict[str, Any] | None, batch: int | None, attempt: int) -> None:
         config, compute, plots = self.config, self.compute, self.folder / "plots"
         spec = data_spec(config)
-        model = build_detector(model_spec(config, spec), trust=own_packages(config))
+        model = build_detector(model_spec(config, spec.names), trust=own_packages(config))
         if config["weights"] and not state:
             self._start_from(model, config["weights"])
         size = batch or (state["batch_size"] if state else self._batch_size(model, spec))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
 
-from yolograft.training.claim import Claim, ClaimedError
+from yolograft.runs.lock import RunLock, RunLockedError
 
 _SAME = 1.0
 """Seconds within which a signal that comes again is the same one: the scheduler, or the terminal, has sent it to the
@@ -60,16 +60,16 @@ class StopRequest:
         self.silent = silent
         self.outer = outer
         self._asked: float = outer._asked if outer else 0.0
-        self.claim: Claim | None = None
+        self.claim: RunLock | None = None
 
     def check_claim(self) -> None:
         """Raise where this process may not write into the run's folder any more.
 
         Raises:
-            ClaimedError: Another process has taken the run over, while this one slept.
+            RunLockedError: Another process has taken the run over, while this one slept.
         """
         if self.claim is not None and self.claim.lost:
-            raise ClaimedError(f"{self.claim.file.parent} was taken over by another process")
+            raise RunLockedError(f"{self.claim.file.parent} was taken over by another process")
 
     def check(self) -> None:
         """Raise where this process was asked to stop.

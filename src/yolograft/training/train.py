@@ -1,47 +1,41 @@
 """A run's outside: who may train in its folder, and how its end is told; the inside is `run.py`."""
 
 import logging
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from yolograft.config.identity import identity
-from yolograft.errors import RefusedError, UserError
-from yolograft.files import remove_abandoned, replace_file
-from yolograft.stock.training import quiet
-from yolograft.text import PlainFormatter
-from yolograft.times import duration
-from yolograft.training.agent import tell_agent
-from yolograft.training.best_weights import lacks_weights
-from yolograft.training.build import with_absolute_path
+from yolograft.common.errors import RefusedError, UserError
+from yolograft.common.files import atomic_write, remove_abandoned
+from yolograft.common.text import PlainFormatter
+from yolograft.common.times import duration
+from yolograft.compute.devices import Compute, resolve
+from yolograft.data.from_config import with_absolute_path
+from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.record import Record, read_record
+from yolograft.runs.siblings import say_trained_shorter
+from yolograft.runs.spec import RunSpec
+from yolograft.runs.weights_file import lacks_weights
+from yolograft.tracking import check_logger
+from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
-from yolograft.training.claim import Claim, ClaimedError
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
-from yolograft.training.devices import Compute, resolve
 from yolograft.training.distributed import launch
-from yolograft.training.loggers import check_logger
-from yolograft.training.record import Record, first_fields, read_record
 from yolograft.training.run import Run
-from yolograft.training.siblings import say_trained_shorter
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
+from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
 
-def train(
-    config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
-) -> dict[str, Any]:
+def train(spec: RunSpec) -> dict[str, Any]:
     """Train one variant into its folder; a finished run returns at once, one that was cut off goes on.
 
     Args:
-        config: The resolved config as plain containers.
-        folder: The run's folder.
-        choices: The option chosen in each config group.
-        overrides: The overrides that made the config.
-        group: The sweep's name, or the project of a single run.
+        spec: The run.
 
     Returns:
         The content of run.json.
@@ -49,35 +43,33 @@ def train(
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
             before the first step of a new run.
-        ClaimedError: Another living process trains this run.
+        RunLockedError: Another living process trains this run.
         StoppedError: After Ctrl-C or SIGTERM; run.json says `stopped`.
     """
+    folder = spec.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with Claim(folder) as claim:
+    with RunLock(folder) as lock:
         remove_abandoned(folder, silent=0)  # nobody else writes here now
         for left in [*(folder / "checkpoints").glob("*.tmp"), *(folder / "checkpoints").glob("*.partial")]:
             left.unlink(missing_ok=True)
-        return _train_claimed(claim, config, folder, choices, overrides, group)
+        return _train_locked(lock, replace(spec, config=with_absolute_path(spec.config)))
 
 
-def _train_claimed(
-    claim: Claim, config: dict[str, Any], folder: Path, choices: Mapping[str, str], overrides: list[str], group: str
-) -> dict[str, Any]:
-    config = with_absolute_path(config)
-    fields = first_fields(folder, config, choices, overrides)
-    record = Record(folder, identity(config), fields)
+def _train_locked(lock: RunLock, spec: RunSpec) -> dict[str, Any]:
+    config, folder = spec.config, spec.folder
+    record = Record(spec)
     if record.previous.get("best_epoch") and (fault := _lost(folder, record)):
         log.warning("%s, and no checkpoint has those weights: the run is trained anew.", fault)
         Checkpoints(folder / "checkpoints").clear()
     elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
         log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
-        tell_agent(config, folder, record.previous, group)
+        tell_agent(spec, record.previous)
         return record.previous
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
-    replace_file(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+    atomic_write(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
     if not record.previous.get("epochs_done"):
         say_trained_shorter(folder, config)
     quiet()
@@ -85,14 +77,14 @@ def _train_claimed(
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
-            stop.claim = claim
+            stop.claim = lock
             stop.check()
             try:
                 if compute.processes == 1:
-                    Run(config, folder, record, compute, group, stop).train()
+                    Run(spec, record, compute, stop).train()
                 else:
                     record.began = True  # what the processes find out is theirs to tell
-                    launch(compute.processes, _train_rank, config, folder, fields, compute, group, stop=stop)
+                    launch(compute.processes, _train_rank, spec, compute, stop=stop)
             except (UserError, Pruned):
                 raise
             except Exception:  # a process that loads data, say, has died of the signal that stops this one
@@ -101,7 +93,7 @@ def _train_claimed(
             finally:
                 if compute.processes > 1:  # the first process has kept the record, however it ended
                     record.fields = read_record(record.file) or record.fields
-    except ClaimedError:
+    except RunLockedError:
         raise  # the record is another process's now
     except StoppedError as stopped:
         record.end("stopped", stopped)
@@ -145,14 +137,12 @@ def _say_result(record: Record, folder: Path) -> None:
     )
 
 
-def _train_rank(
-    rank: int, config: dict[str, Any], folder: Path, fields: dict[str, Any], compute: Compute, group: str
-) -> None:
+def _train_rank(rank: int, spec: RunSpec, compute: Compute) -> None:
     """Be one of several processes that train together; the first writes the run's folder and speaks."""
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])
     quiet()
-    record = Record(folder, identity(config), fields, writes=rank == 0)
+    record = Record(spec, writes=rank == 0)
     with stoppable() as stop:
-        Run(config, folder, record, compute, group, stop, rank).train()
+        Run(spec, record, compute, stop, rank).train()

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolograft.errors import UserError
-from yolograft.files import read_text, replace_file
-from yolograft.parsing import parse_json
-from yolograft.typed import whole
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write, read_text
+from yolograft.common.parsing import parse_json
+from yolograft.common.typed import whole
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -72,7 +72,7 @@ class Trial:
         """
         folder.mkdir(parents=True, exist_ok=True)
         content = {"journal": f"../{self.journal.name}", "number": self.number, "metric": self.metric}
-        replace_file(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
+        atomic_write(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
 
     def hopeless(self, values: Sequence[float]) -> bool:
         """Report the last epoch, and return whether the trial should end.

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_regular
 from yolograft.data.checks import Fault, bounded
 from yolograft.data.converted import Arrays, Converted
-from yolograft.errors import UserError
-from yolograft.files import read_regular
 
 log = logging.getLogger(__name__)
 

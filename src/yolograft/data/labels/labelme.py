@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yolograft.common.files import read_regular
+from yolograft.common.parsing import parse_json
 from yolograft.data.checks import Fault
 from yolograft.data.labels.orphans import stray_files
 from yolograft.data.labels.pairing import pair
@@ -18,8 +20,6 @@ from yolograft.data.labels.reader import (
 )
 from yolograft.data.labels.size import labelled_size
 from yolograft.data.places import exists
-from yolograft.files import read_regular
-from yolograft.parsing import parse_json
 
 #: Bytes of the largest file; it may hold the image itself (`imageData`), which is not looked at.
 MAX_BYTES = 64 * 2**20

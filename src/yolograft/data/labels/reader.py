@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from yolograft.common.files import read_regular
 from yolograft.data.checks import Fault
-from yolograft.files import read_regular
 
 #: How far ultralytics lets a coordinate lie outside 0 … 1 before it refuses the label file.
 TOLERANCE = 0.01

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from yolograft.common.text import plain
 from yolograft.data.checks import Fault
 from yolograft.data.labels.orphans import stray_files
 from yolograft.data.labels.pairing import pair
@@ -20,7 +21,6 @@ from yolograft.data.labels.reader import (
 )
 from yolograft.data.labels.size import labelled_size
 from yolograft.data.places import exists, files_below, is_file, is_image
-from yolograft.text import plain
 
 _FROM_0 = "dataset=voc_xml dataset.one_based=false"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolograft.common.files import open_regular
 from yolograft.data.checks import Fault
 from yolograft.data.labels.orphans import stray_files
 from yolograft.data.labels.pairing import labels_folders, pair
@@ -20,8 +21,7 @@ from yolograft.data.labels.reader import (
     overhang,
 )
 from yolograft.data.places import exists
-from yolograft.files import open_regular
-from yolograft.stock.data import RefusedLabelsError, img2label_paths, read_label_file
+from yolograft.upstream.data import RefusedLabelsError, img2label_paths, read_label_file
 
 #: What labelling tools leave among the labels though it is none.
 NOT_LABELS = ("classes.txt", "notes.txt", "obj.names", "predefined_classes.txt", "README.txt")

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from yolograft.common.errors import UserError
 from yolograft.data.places import entries, given_path, is_folder
 from yolograft.data.sources import coco, flat, folder, labelme, voc, yolo
 from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 Format = Literal["auto", "yolo", "folder", "coco", "voc", "labelme", "flat"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_text
+from yolograft.common.parsing import parse_json
 from yolograft.data.places import exists, lines_of
-from yolograft.errors import UserError
-from yolograft.files import read_text
-from yolograft.parsing import parse_json
 
 #: No data set has so many classes.
 MAX_NAMES = 100_000

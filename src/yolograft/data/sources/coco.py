@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PureWindowsPath
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import open_regular
 from yolograft.data.labels.coco import CocoLabels, find_image, placed
 from yolograft.data.labels.coco_file import CocoFile, coco_file
 from yolograft.data.places import entries, files_below, folder_of, folders_in, given_path, is_file, is_folder, is_image
@@ -12,8 +14,6 @@ from yolograft.data.sources.layout import IMAGES, settle
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import SPLITS, split_of
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.errors import UserError
-from yolograft.files import open_regular
 
 #: Files that lie beside `instances_….json` in COCO and hold something else than boxes.
 _OTHER_TASKS = ("captions", "image_info", "panoptic", "person_keypoints", "stuff")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.labels.yolo import NOT_LABELS, YoloLabels
 from yolograft.data.places import entries, files_below, folder_of, given_folder, is_image
 from yolograft.data.sources import folder
 from yolograft.data.sources.class_names import FILES, read_names, repeated
 from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.stock.images import IMG_FORMATS
+from yolograft.upstream.images import IMG_FORMATS
 
 
 def flat(*, path: str) -> DataSpec:

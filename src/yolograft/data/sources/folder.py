@@ -3,13 +3,13 @@
 from itertools import chain
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.places import files_below, folder_of, given_folder, is_folder
 from yolograft.data.sources.class_names import find_names, read_names, repeated
 from yolograft.data.sources.layout import IMAGES, find_splits, settle, split_folders
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import SPLITS
-from yolograft.errors import UserError
 
 
 def folder(*, path: str) -> DataSpec:

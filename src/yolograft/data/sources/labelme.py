@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import open_regular
 from yolograft.data.converted import Arrays, Converted, array_to_words, words_to_array
 from yolograft.data.labels.labelme import LabelmeLabels, labels_in
 from yolograft.data.places import entries, files_below, folder_of, given_folder, is_image
 from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.sources.layout import IMAGES, settle, split_folders
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.files import open_regular
 
 #: What labelme's own lists of classes begin with, and what is no class.
 _NO_CLASSES = ("__ignore__", "_background_")

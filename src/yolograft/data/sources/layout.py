@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import open_regular
 from yolograft.data.places import entries, files_below, folder_of, folders_in, is_file, is_image
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import SPLITS, split_of
-from yolograft.errors import UserError
-from yolograft.files import open_regular
 
 #: What folders of images and of labels are called, in small letters.
 IMAGES = ("jpegimages", "images", "imgs")

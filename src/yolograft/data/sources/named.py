@@ -8,12 +8,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from yolograft.cache import cache_dir
+from yolograft.common.cache import cache_dir
+from yolograft.common.errors import UserError
+from yolograft.common.files import user_path
+from yolograft.common.network import unreachable
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
-from yolograft.files import user_path
-from yolograft.network import unreachable
-from yolograft.stock.data import ASSETS_URL, recipe, run_recipe
+from yolograft.upstream.data import ASSETS_URL, recipe, run_recipe
 
 #: Sets that ultralytics' recipe does not fetch into the folder it is given, and why.
 BY_HAND = {

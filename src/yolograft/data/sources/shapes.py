@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from yolograft.cache import cache_dir
+from yolograft.common.cache import cache_dir
+from yolograft.common.errors import UserError
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 CLASSES = ("circle", "square", "triangle", "star")
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from yolograft.common.errors import UserError
 from yolograft.data.places import given_folder, is_folder
 from yolograft.data.sources.coco import coco
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 
 def soda10m(*, path: str) -> DataSpec:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
+from yolograft.common.errors import UserError
 from yolograft.data.converted import Arrays, Converted, array_to_words, words_to_array
 from yolograft.data.labels.voc import VocLabels, object_name, objects
 from yolograft.data.listing import MAX_IMAGES
@@ -19,7 +20,6 @@ from yolograft.data.sources.class_names import find_names, read_names
 from yolograft.data.sources.layout import ANNOTATIONS, IMAGES, settle, split_folders
 from yolograft.data.spec import DataSpec
 from yolograft.data.split_names import SPLITS
-from yolograft.errors import UserError
 
 
 @dataclass

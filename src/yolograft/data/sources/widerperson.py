@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.labels.widerperson import CLASSES, WiderPersonLabels
 from yolograft.data.places import given_folder, is_file, is_folder
 from yolograft.data.sources.voc import read_list
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 
 def widerperson(*, path: str) -> DataSpec:

@@ -4,15 +4,15 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_regular, read_text
+from yolograft.common.parsing import NotYamlError, parse_yaml
 from yolograft.data.labels.yolo import YoloLabels
 from yolograft.data.places import entries, exists, given_path, is_file, is_image
 from yolograft.data.sources.class_names import repeated
 from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.errors import UserError
-from yolograft.files import read_regular, read_text
-from yolograft.parsing import NotYamlError, parse_yaml
 
 #: Bytes of the largest data.yaml.
 _MOST_BYTES = 16 * 2**20

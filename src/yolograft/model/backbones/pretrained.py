@@ -10,8 +10,8 @@ import torch
 from huggingface_hub import constants
 from torch import Tensor, nn
 
+from yolograft.common.network import unreachable
 from yolograft.model.state import read_state
-from yolograft.network import unreachable
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from yolograft.model.features import Scale, pyramid
-from yolograft.stock.model import C3k2, Conv
+from yolograft.upstream.model import C3k2, Conv
 
 
 class YOLO11(nn.Module):

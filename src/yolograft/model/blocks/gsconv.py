@@ -7,7 +7,7 @@ Real-Time Image Processing 21:62, 2024 (arXiv:2206.02424). Layers are named as i
 import torch
 from torch import Tensor, nn
 
-from yolograft.stock.model import Conv
+from yolograft.upstream.model import Conv
 
 
 class GSConv(nn.Module):

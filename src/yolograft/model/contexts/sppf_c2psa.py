@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from yolograft.model.features import Feature, Scale, pyramid, require_pyramid
-from yolograft.stock.model import C2PSA, new_sppf
+from yolograft.upstream.model import C2PSA, new_sppf
 
 
 class SPPFC2PSA(nn.Module):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from yolograft.model.features import Feature
-from yolograft.stock.model import new_detect
+from yolograft.upstream.model import new_detect
 
 
 def detect(features: Sequence[Feature], nc: int) -> nn.Module:

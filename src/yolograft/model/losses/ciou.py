@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from torch import nn
 
-from yolograft.stock.model import v8DetectionLoss
+from yolograft.upstream.model import v8DetectionLoss
 
 
 class CIoULoss(v8DetectionLoss):

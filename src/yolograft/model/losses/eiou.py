@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from yolograft.model.losses.ciou import CIoULoss
-from yolograft.stock.model import BboxLoss
+from yolograft.upstream.model import BboxLoss
 
 
 def eiou_loss(predicted: Tensor, target: Tensor, eps: float = 1e-7) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from yolograft.model.features import Feature, Scale, pyramid, require_pyramid
-from yolograft.stock.model import C3k2, Conv
+from yolograft.upstream.model import C3k2, Conv
 
 
 class ConvNeck(nn.Module):

@@ -10,11 +10,11 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
-from yolograft.processes import own_names_of_joblib
+from yolograft.common.processes import own_names_of_joblib
+from yolograft.compute.sharing import JOBS_PER_MACHINE
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import end_with, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, runs
-from yolograft.training.sharing import JOBS_PER_MACHINE
 from yolograft.training.stopping import held_back, let_through, stoppable
 
 log = logging.getLogger(__name__)

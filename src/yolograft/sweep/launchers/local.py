@@ -1,6 +1,6 @@
 """How many runs go side by side on this machine."""
 
-from yolograft.training.sharing import cores
+from yolograft.compute.sharing import cores
 
 
 def side_by_side(wanted: int | str, jobs_per_gpu: int, jobs: int) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
+from yolograft.compute.sharing import JOBS_PER_MACHINE, cores
 from yolograft.sweep.launchers.stopping import passing_on
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
-from yolograft.training.sharing import JOBS_PER_MACHINE, cores
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 from hydra.core.utils import JobReturn
 
+from yolograft.compute.sharing import JOBS_PER_MACHINE, cores
 from yolograft.sweep.launchers import slurm
 from yolograft.sweep.launchers.local import side_by_side
 from yolograft.sweep.launchers.stopping import end_with, kill_descendants, passing_on, terminate_children
 from yolograft.sweep.launchers.worker import Worker, WorkersLauncher, ended, runs
-from yolograft.training.sharing import JOBS_PER_MACHINE, cores
 from yolograft.training.stopping import StoppedError, held_back, stoppable
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from yolograft.processes import own_names
+from yolograft.common.processes import own_names
 
 
 class JobEndedError(Exception):

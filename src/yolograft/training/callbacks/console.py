@@ -8,12 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from yolograft.times import duration
+from yolograft.common.metrics import BY_KEY, EPOCH_METRICS
+from yolograft.common.times import duration
 from yolograft.training.module import LOSSES, DetectionTraining
 
 log = logging.getLogger(__name__)
 
-_HEADER = ("epoch", "box", "cls", "dfl", "prec", "recall", "mAP50", "mAP50-95", "img/s", "left")
+_HEADER = ("epoch", "box", "cls", "dfl", *(BY_KEY[key].short for key in EPOCH_METRICS), "img/s", "left")
 _HEARTBEAT = 30.0
 """Seconds without a line after which one says how far it is, where nobody sees a bar."""
 _WIDTHS = "%8s%7s%7s%7s%7s%7s%7s%9s%7s%8s"  # fits 80 columns
@@ -90,7 +91,7 @@ class Console(pl.Callback):
         line = _WIDTHS % (
             f"{epoch}/{epochs}",
             *(f"{row[f'train/{name}']:.3f}" for name in LOSSES),
-            *(f"{row[f'metrics/{name}']:.3f}" for name in ("precision", "recall", "mAP50", "mAP50-95")),
+            *(f"{row[f'metrics/{name}']:.3f}" for name in EPOCH_METRICS),
             "-" if self._speed is None else f"{self._speed:.1f}",
             "-" if left is None else duration(left),
         )

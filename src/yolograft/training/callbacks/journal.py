@@ -12,15 +12,15 @@ from typing import Any
 import pytorch_lightning as pl
 from safetensors import SafetensorError
 
-from yolograft.errors import UserError
-from yolograft.files import replace_file
+from yolograft.common.errors import UserError
+from yolograft.common.files import atomic_write
 from yolograft.model.weights import save_detector
-from yolograft.stock.training import EarlyStopping
+from yolograft.runs.record import Record
 from yolograft.training.callbacks.console import images_in
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
-from yolograft.training.record import Record
 from yolograft.training.stopping import StoppedError, StopRequest
+from yolograft.upstream.training import EarlyStopping
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class Journal(pl.Callback):
         """Raise where the run's folder is not this process's any more, or is gone: it would be made anew, in pieces.
 
         Raises:
-            ClaimedError: Another process has taken it over.
+            RunLockedError: Another process has taken it over.
             UserError: Somebody has removed it.
         """
         self.stop.check_claim()
@@ -198,7 +198,7 @@ class Journal(pl.Callback):
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        replace_file(self.folder / "metrics.csv", text.getvalue().encode())
+        atomic_write(self.folder / "metrics.csv", text.getvalue().encode())
 
 
 class TimeBudget(pl.Callback):

@@ -1,0 +1,298 @@
+"""Runs as their folders tell of them: finished, failed, running and damaged alike."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from yolograft.common.errors import UserError
+from yolograft.common.files import read_text
+from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.text import plain_lines
+from yolograft.common.typed import entries, items, mapping, number, share, text, whole, written
+from yolograft.runs.identity import shapes_result
+from yolograft.runs.record import MAX_RECORD, status_of
+from yolograft.runs.weights_file import lacks_weights
+
+RECORD = "run.json"
+LEDGER = "sweep.json"
+
+_MAX_CONFIG = 4 * 2**20
+"""Bytes of a config.yaml that are read."""
+_MAX_TRACEBACK = 50_000
+"""Letters of a traceback that are kept, from its end."""
+_DEEPEST = 40
+"""Folders below each other in which runs are looked for."""
+
+Block = tuple[int | None, int | None]
+"""Seed and fold: what runs are paired by."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read from its `run.json`. What the record does not tell, or tells in a wrong type or range, is None.
+
+    All text is harmless in any output: one line, without control characters, of bounded length.
+
+    Attributes:
+        path: The run's folder.
+        name: The run's name; the folder's where the record has none.
+        status: `running`, `finished`, `failed` or `stopped` (also where its process is gone); `damaged` where the
+            record cannot be read, `unknown` where it does not say.
+        identity: Hash of what decides the result.
+        choices: Chosen value by config group, such as `{"backbone": "yolo11", "neck": "conv"}`.
+        overrides: The command line's overrides, such as `("backbone=effv1", "backbone.variant=b1")`.
+        config: Every setting of `config.yaml` that shapes the result, under its dotted key; empty where there is none.
+        seed: Seed of the run.
+        fold: Which part of the data a k-fold run validates on.
+        params: Number of parameters.
+        parts: Number of parameters by part.
+        gflops: GFLOPs at the run's image size.
+        metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
+        per_class: The same by class.
+        size: Bytes of the best weights on disk.
+        images_per_second: Training speed.
+        seconds: Training time.
+        best_epoch: Epoch of the best weights.
+        epochs_done: Epochs done so far.
+        epochs: Epochs asked for.
+        fingerprint: Hash of the images and labels.
+        versions: Version by package, `yolograft` among them.
+        conditions: How it was computed: `device`, `precision`, `batch`, as far as the record tells.
+        error: First line of what went wrong, or None.
+        traceback: All of it.
+    """
+
+    path: Path
+    name: str
+    status: str
+    identity: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    fold: int | None = None
+    params: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
+    gflops: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    size: int | None = None
+    images_per_second: float | None = None
+    seconds: float | None = None
+    best_epoch: int | None = None
+    epochs_done: int | None = None
+    epochs: int | None = None
+    fingerprint: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run went to its end, so that its numbers may be compared."""
+        return self.status == "finished"
+
+    @property
+    def sweep(self) -> str:
+        """Name of the folder that its folder lies in."""
+        return self.path.resolve().parent.name
+
+    @property
+    def block(self) -> Block:
+        """What a run shares with its counterparts of other variants."""
+        return self.seed, self.fold
+
+    @property
+    def progress(self) -> str:
+        """Status in words, with the epochs of a run that did not end."""
+        if self.finished or self.epochs_done is None:
+            return self.status
+        return f"{self.status} {self.epochs_done}/{self.epochs}" if self.epochs else f"{self.status} {self.epochs_done}"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A sweep of which runs have not begun.
+
+    Attributes:
+        folder: The sweep's folder.
+        count: How many of its runs have no folder of their own yet.
+        runs: How many it asks for.
+    """
+
+    folder: Path
+    count: int
+    runs: int
+
+    def __str__(self) -> str:
+        """`5 of 8 runs of multirun/grid`."""
+        return f"{self.count} of {self.runs} runs of {self.folder}"
+
+
+def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting]:
+    """Looks up, in each sweep's `sweep.json`, which of its runs have left nothing yet.
+
+    Args:
+        folders: Sweep folders.
+        runs: Runs read; the folders that they lie in count too.
+    """
+    found = {}
+    for folder in dict.fromkeys([*folders, *(run.path.parent for run in runs)]):
+        try:
+            content = parse_json(read_text(folder / LEDGER))
+        except (OSError, ValueError):
+            continue
+        planned = items(mapping(content).get("runs"), _MANY)
+        names = {name for run in planned if (name := text(mapping(run).get("name"))) and _is_name(name)}
+        if waiting := [name for name in names if not (folder / name / RECORD).exists()]:
+            found[folder.resolve()] = Waiting(folder, len(waiting), len(names))
+    return list(found.values())
+
+
+def is_sweep(folder: Path, runs: Sequence[Run]) -> bool:
+    """Whether a folder is one sweep's: with a ledger, or (made before there were ledgers) with all runs right below."""
+    return (folder / LEDGER).exists() or {run.path.parent for run in runs} == {folder}
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is the name of a folder within the sweep's, not a way out of it."""
+    return text not in (".", "..") and not set(text) & set("/\\\0") and len(text) < 256
+
+
+def collect(folders: Sequence[Path]) -> list[Run]:
+    """Reads every run below some folders.
+
+    Args:
+        folders: Sweep folders, or single runs' folders. A run below two of them is read once.
+
+    Returns:
+        The runs, ordered by path. A record that cannot be read is a run of status `damaged`.
+
+    Raises:
+        UserError: A folder does not exist or holds no run.
+    """
+    found: dict[Path, Run] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name a sweep's folder, such as multirun/NAME, or a run's")
+        records = [Path(record) for record in _records(folder)]
+        if not records and (waiting := not_begun([folder])):
+            raise UserError(f"{waiting[0]} not begun: there is nothing to report yet")
+        if not records:
+            raise UserError(f"{folder}: no run in it (no {RECORD} below); name a sweep's folder or a run's")
+        for record in records:
+            found.setdefault(record.parent.resolve(), read_run(record))
+    return [found[path] for path in sorted(found)]
+
+
+def _status(folder: Path, content: Mapping[str, Any]) -> str:
+    """Return how a run is going; one that has finished and lost its best weights since is `damaged`."""
+    status = text(status_of(folder, content)) or "unknown"
+    lost = status == "finished" and "weights_sha256" in content and lacks_weights(folder, content, by_digest=False)
+    return "damaged" if lost else status
+
+
+def read_run(record: Path) -> Run:
+    """Reads one `run.json`; never raises for what stands in it."""
+    try:
+        content = parse_json(read_text(record, MAX_RECORD))
+    except (OSError, ValueError) as error:
+        # str(OSError) repeats the path, which the run has already
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return _damaged(record, reason or type(error).__name__)
+    if not isinstance(content, dict):
+        return _damaged(record, "not a JSON object")
+    config = _config(record.with_name("config.yaml"))
+    metrics = mapping(content.get("metrics"))
+    return Run(
+        path=record.parent,
+        name=text(content.get("name")) or written(record.parent.name),
+        status=_status(record.parent, content),
+        identity=text(content.get("identity")),
+        choices={k: written(v) for k, v in mapping(content.get("choices"), _FEW).items() if v is not None},
+        overrides=tuple(written(item) for item in items(content.get("overrides"), _MANY)),
+        config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
+        seed=whole(content.get("seed")),
+        fold=whole(config.get("dataset.fold")),
+        params=whole(content.get("params")),
+        parts=entries(content.get("parts"), whole, _FEW),
+        gflops=number(content.get("gflops")),
+        metrics=entries(metrics, share),
+        per_class={name: entries(values, share) for name, values in mapping(metrics.get("per_class")).items()},
+        size=_size(record.parent / "checkpoints" / "best.safetensors"),
+        images_per_second=number(content.get("images_per_second")),
+        seconds=number(content.get("seconds")),
+        best_epoch=whole(content.get("best_epoch")),
+        epochs_done=whole(content.get("epochs_done")),
+        epochs=whole(content.get("epochs")),
+        fingerprint=text(mapping(content.get("data")).get("fingerprint")),
+        versions={name: written(value) for name, value in mapping(content.get("versions"), _FEW).items()},
+        conditions={name: written(content[name]) for name in _CONDITIONS if content.get(name) is not None},
+        error=_error(content.get("error")),
+        traceback=_traceback(mapping(content.get("error")).get("traceback")),
+    )
+
+
+def _records(folder: Path) -> Iterator[str]:
+    """Yields the records below a folder; looks into no hidden folder and no run's own folders."""
+    above = len(folder.parts)
+    for parent, below, files in os.walk(folder):  # follows no link
+        if RECORD in files:
+            yield os.path.join(parent, RECORD)  # noqa: PTH118 (os.walk speaks in strings)
+            below.clear()
+        below[:] = [name for name in below if not name.startswith(".")]
+        if len(Path(parent).parts) - above >= _DEEPEST:
+            below.clear()
+
+
+_BLOCK = ("seed", "dataset.fold")
+_CONDITIONS = ("device", "precision", "batch")
+_FEW, _MANY = 100, 1000
+"""Choices, parts and packages that are read of a run, and settings and overrides."""
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """The settings of a `config.yaml` by dotted key; none where it cannot be read."""
+    try:
+        content = parse_yaml(read_text(file, _MAX_CONFIG))
+    except (OSError, ValueError):
+        return {}
+    return dict(islice(_flat(content), _MANY)) if isinstance(content, dict) else {}
+
+
+def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        name = written(f"{prefix}{key}" if isinstance(key, str) else f"{prefix}{written(key)}")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
+
+
+def _damaged(record: Path, reason: str) -> Run:
+    name = written(record.parent.name)
+    return Run(path=record.parent, name=name, status="damaged", error=f"{RECORD}: {written(reason)}")
+
+
+def _error(value: Any) -> str | None:
+    """`Type: first line of the message` of an error as `run.json` holds it."""
+    if isinstance(value, dict):
+        kind, message = value.get("type"), value.get("message")
+        value = ": ".join(part for part in (kind, message) if isinstance(part, str) and part)
+    lines = value.strip().splitlines() if isinstance(value, str) else []
+    return text(lines[0]) if lines else None
+
+
+def _traceback(value: Any) -> str | None:
+    return plain_lines(value[-_MAX_TRACEBACK:]) if isinstance(value, str) and value else None

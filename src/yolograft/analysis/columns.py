@@ -1,0 +1,193 @@
+"""The columns that a table may have: what each holds and how it is written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from yolograft.analysis.effects import Effect
+from yolograft.analysis.row import Row
+from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
+from yolograft.common.parts import PARTS
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        key: Its name in `columns=`, `sort=` and `filter=`.
+        heading: What stands above it.
+        value: A row's value: a number, a text, or None where it is unknown.
+        text: How the table shows it.
+        better: Whether more or less is better; None where that is no question.
+        number: Whether it is a number, hence flush right.
+        spare: How soon a narrow terminal gives it up: the highest first, 0 never.
+    """
+
+    key: str
+    heading: str
+    value: Callable[[Row], Any]
+    text: Callable[[Row], str]
+    better: Literal["more", "less"] | None = None
+    number: bool = True
+    spare: int = 0
+
+
+def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
+    """Every column that there is: what varies, then what is known."""
+    metrics = list(dict.fromkeys([metric, *METRICS]))
+    return [
+        *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
+        _words("variant", lambda row: row.variant.label),
+        _words("folder", _folder),
+        Column("n", "n", lambda row: row.n, lambda row: str(row.n), spare=1),
+        _words("seeds", lambda row: ", ".join(dict.fromkeys(str(run.seed) for run in row.variant.finished))),
+        _metric(metric, spare=0),
+        Column("difference", f"Δ {metric}", _difference("value"), _difference_text, "more"),
+        Column("interval", "95 % interval", _difference("low"), _interval_text, spare=2),
+        Column("told", "≠ 0", _difference("told"), _told_text, number=False, spare=1),
+        Column("p", "p", _difference("p"), lambda row: _p_text(_difference("p")(row))),
+        Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
+        *(_metric(name, spare=BY_KEY[name].spare) for name in metrics[1:]),
+        *(_cost(BY_KEY[key]) for key in COSTS),
+        Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", spare=12),
+        *(_part(name) for name in PARTS),
+        *(_change(BY_KEY[key]) for key in COSTS),
+        Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
+        Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
+        Column("failed", "failed", _failed, lambda row: str(_failed(row))),
+        _words("status", lambda row: row.variant.status),
+    ]
+
+
+def setting_column(key: str) -> Column:
+    """A column of its own for any setting, by its dotted key."""
+    return _words(key, lambda row: row.variant.settings.get(key))
+
+
+def _choice(group: str, first: bool) -> Column:
+    def text(row: Row) -> str:
+        nameless = first and not any(row.variant.choices.values())
+        return row.variant.label if nameless else row.variant.choices[group]
+
+    return Column(group, group, lambda row: row.variant.choices[group] or None, text, number=False)
+
+
+def _words(key: str, value: Callable[[Row], str | None]) -> Column:
+    return Column(key, key, value, lambda row: value(row) or "", number=False)
+
+
+def _folder(row: Row) -> str:
+    """The folder that tells a variant from others, else those that its runs lie in."""
+    return row.variant.folder or ", ".join(dict.fromkeys(run.sweep for run in row.variant.runs))
+
+
+def _metric(name: str, spare: int) -> Column:
+    def value(row: Row) -> float | None:
+        return row.statistics[name].mean if name in row.statistics else None
+
+    def text(row: Row) -> str:
+        if (summary := row.statistics.get(name)) is None:
+            return ""
+        return f"{summary.mean:.3f}" if summary.sd is None else f"{summary.mean:.3f} ± {summary.sd:.3f}"
+
+    return Column(name, name, value, text, "more", spare=spare)
+
+
+def _better(measure: Measure) -> Literal["more", "less"]:
+    return "more" if measure.better == "max" else "less"
+
+
+def _cost(measure: Measure) -> Column:
+    """A column of what a variant costs."""
+
+    def value(row: Row) -> float | None:
+        return row.variant.cost(measure.key)
+
+    def text(row: Row) -> str:
+        return "" if (known := value(row)) is None else measure.text(known)
+
+    return Column(measure.key, measure.label, value, text, _better(measure), spare=measure.spare)
+
+
+def _part(name: str) -> Column:
+    def text(row: Row) -> str:
+        return millions(row.variant.parts[name]) if name in row.variant.parts else ""
+
+    return Column(f"{name}_params", f"{name} params", lambda row: row.variant.parts.get(name), text, "less")
+
+
+def _change(measure: Measure) -> Column:
+    def value(row: Row) -> float | None:
+        return row.relative.get(measure.key)
+
+    def text(row: Row) -> str:
+        return "" if (share := value(row)) is None else f"{round(share * 100, 1) + 0.0:+.1f} %"
+
+    return Column(f"{measure.key}_change", f"Δ {measure.label}", value, text, _better(measure))
+
+
+def _difference(name: str) -> Callable[[Row], Any]:
+    return lambda row: None if row.difference is None else getattr(row.difference, name)
+
+
+def _difference_text(row: Row) -> str:
+    if row.baseline:
+        return "baseline"
+    return "" if row.difference is None else signed(row.difference.value) + ("†" if row.confounds else "")
+
+
+def _interval_text(row: Row) -> str:
+    if row.difference is None or row.difference.low is None or row.difference.high is None:
+        return ""
+    return f"[{signed(row.difference.low)}, {signed(row.difference.high)}]"
+
+
+def _told_text(row: Row) -> str:
+    told = row.difference.told if row.difference else None
+    return "" if told is None else "yes" if told else "no"
+
+
+def _parts(row: Row) -> str | None:
+    parts = row.variant.parts
+    return "/".join(f"{parts[name] / 1e6:.2f}" for name in PARTS) if all(name in parts for name in PARTS) else None
+
+
+def _epochs(row: Row) -> float | None:
+    done = [run.epochs_done for run in row.variant.finished if run.epochs_done is not None]
+    return fmean(done) if done else None
+
+
+def _best_epoch(row: Row) -> float | None:
+    """Mean over the finished runs of the epoch of their best weights."""
+    known = [run.best_epoch for run in row.variant.finished if run.best_epoch is not None]
+    return fmean(known) if known else None
+
+
+def _best_epoch_text(row: Row) -> str:
+    return "" if (epoch := _best_epoch(row)) is None else f"{epoch:.1f}".removesuffix(".0")
+
+
+def _failed(row: Row) -> int:
+    return sum(run.status in ("failed", "damaged") for run in row.variant.runs)
+
+
+def signed(value: float) -> str:
+    """A difference with its sign; adding 0.0 to the rounded value turns -0.000 into +0.000."""
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
+def _p_text(value: float | None) -> str:
+    return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+EFFECT_HEADINGS = ("choice", "effect", "95 % interval", "runs")
+
+
+def effect_cells(effect: Effect) -> tuple[str, str, str, str]:
+    """An effect as texts under `EFFECT_HEADINGS`: `neck=gsconv`, or `backbone=effv1 × neck=gsconv`."""
+    choice = " × ".join(f"{g}={level or '-'}" for g, level in zip(effect.groups, effect.levels, strict=True))
+    known = effect.low is not None and effect.high is not None
+    interval = f"[{signed(effect.low or 0)}, {signed(effect.high or 0)}]" if known else ""
+    return choice, signed(effect.value), interval, str(effect.n)

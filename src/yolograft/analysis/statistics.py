@@ -1,0 +1,112 @@
+"""What is known of a variant, and of its difference to the baseline, and how well."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+
+from yolograft.analysis.collect import Block
+
+LEVEL = 0.95
+"""Confidence of every interval; 1 - LEVEL is the error that the correction for many comparisons keeps to."""
+
+_ROUNDING = 1e-12
+"""Metrics lie in 0…1: differences of equal numbers differ by no more than this, which is no spread."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric over a variant's finished runs.
+
+    Attributes:
+        n: Number of runs.
+        mean: Their mean.
+        sd: Standard deviation of the sample; None with one run.
+        values: The single values, by seed and fold.
+    """
+
+    n: int
+    mean: float
+    sd: float | None
+    values: Mapping[Block, float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A variant minus its baseline, paired by seed and fold.
+
+    Attributes:
+        value: Mean of the differences.
+        n: Number of pairs.
+        low: Lower end of the 95 % interval of the mean; None where there is no telling (see `paired`).
+        high: Its upper end.
+        p: p-value of the paired t-test against no difference.
+        p_holm: The same, corrected for all comparisons of the table (Holm).
+        left_out: Seeds and folds that only one of the two has.
+        pairs: The single differences, by seed and fold.
+    """
+
+    value: float
+    n: int
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    left_out: tuple[Block, ...]
+    pairs: Mapping[Block, float]
+
+    @property
+    def told(self) -> bool | None:
+        """Whether the difference can be told from zero, after correction; None where nothing can be said."""
+        return None if self.p_holm is None else self.p_holm < 1 - LEVEL
+
+
+def summarize(values: Mapping[Block, float]) -> Summary | None:
+    """Sums up single values; None where there are none."""
+    if not values:
+        return None
+    numbers = list(values.values())
+    return Summary(len(numbers), fmean(numbers), stdev(numbers) if len(numbers) > 1 else None, dict(values))
+
+
+def paired(values: Mapping[Block, float], baseline: Mapping[Block, float]) -> Difference | None:
+    """Compares two variants on the seeds and folds that both have.
+
+    Args:
+        values: The variant's, by seed and fold.
+        baseline: The baseline's.
+
+    Returns:
+        The difference, uncorrected; None where no seed and fold is common to both. It has no interval with a single
+        pair, nor where all differences are the same, since then nothing is known of how they spread.
+    """
+    pairs = {block: value - baseline[block] for block, value in values.items() if block in baseline}
+    if not pairs:
+        return None
+    left_out = tuple(block for block in dict.fromkeys([*values, *baseline]) if block not in pairs)
+    differences = list(pairs.values())
+    low = high = p = None
+    if len(pairs) > 1 and stdev(differences) > _ROUNDING:
+        from scipy.stats import ttest_1samp
+
+        test = ttest_1samp(differences, 0.0)
+        interval = test.confidence_interval(LEVEL)
+        low, high, p = float(interval.low), float(interval.high), float(test.pvalue)
+    return Difference(fmean(differences), len(pairs), low, high, p, None, left_out, pairs)
+
+
+def corrected(differences: Sequence[Difference | None]) -> list[Difference | None]:
+    """Corrects the p-values of all comparisons of a table together, by Holm's method."""
+    p_values = [one.p for one in differences if one is not None and one.p is not None]
+    if not p_values:
+        return list(differences)
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = iter(multipletests(p_values, method="holm")[1])
+    return [one if one is None or one.p is None else replace(one, p_holm=float(next(adjusted))) for one in differences]
+
+
+def relative(value: float | None, baseline: float | None) -> float | None:
+    """How much more than the baseline's, as a share: -0.09 for nine per cent less; None where either is unknown."""
+    if value is None or not baseline:
+        return None
+    return value / baseline - 1

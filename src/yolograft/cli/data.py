@@ -1,0 +1,40 @@
+"""`yolograft data`: what is in a data set, and what is wrong with it."""
+
+import sys
+
+from yolograft.cli.app import config_of
+from yolograft.common.files import user_path
+from yolograft.common.text import plain
+
+
+def main(arguments: list[str]) -> int:
+    """Read the data set, write its page and print the numbers.
+
+    Returns:
+        1 where `dataset.check` is strict and a fault would falsify results; else 0.
+    """
+    config = config_of("data", arguments)
+    from rich.console import Console
+
+    from yolograft.data.from_config import data_spec
+    from yolograft.data.inspect.reading import read
+    from yolograft.data.inspect.statistics import describe
+    from yolograft.render.inspect.page import to_json, write
+    from yolograft.render.inspect.table import print_tables
+    from yolograft.upstream.training import quiet
+
+    quiet()
+    reading = read(data_spec(config), say=lambda line: print(plain(line), file=sys.stderr))
+    numbers = describe(reading, config["imgsz"])
+    page, missing = write(reading, numbers, user_path(config["out"]))
+    if missing:
+        names = plain(", ".join(missing[:3]))
+        print(f"samples.png shows numbers for {names}: no installed font has these letters", file=sys.stderr)
+    if config["format"] == "json":
+        print(to_json(numbers), end="")
+        print("\n".join(map(plain, (numbers["origin"], *numbers["notes"]))), file=sys.stderr)
+        print(page, file=sys.stderr)
+    else:
+        print_tables(numbers, Console(soft_wrap=not sys.stdout.isatty()))
+        print(page)
+    return int(reading.falsified and config["dataset"]["check"] == "strict")

@@ -1,0 +1,114 @@
+"""The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
+
+import contextlib
+import importlib
+import io
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+COMMANDS = {
+    "train": "train a variant, or with -m a sweep of them",
+    "val": "measure trained weights on a data set",
+    "info": "parameters, GFLOPs and pyramid of a variant",
+    "report": "compare the runs of a sweep",
+    "data": "what is in a data set, and what is wrong with it",
+    "sweeps": "list the sweeps: what is done, what is left, for how long",
+    "dashboard": "a workspace and a report in W&B for a sweep",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
+    from yolograft.common.errors import UserError, machine_fault
+    from yolograft.common.text import plain_lines
+
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
+        sys.stdout.reconfigure(errors="backslashreplace")
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if args[0] == "--version":
+        from yolograft import __version__
+
+        print(f"yolograft {__version__}")
+        return 0
+    os.environ["YOLOGRAFT_COMMAND"] = shlex.join(["yolograft", *args])  # for run.json; every process of a sweep has it
+    interrupts = _note_interrupts()
+    try:
+        return _run(args[0], args[1:])
+    except UserError as mistake:
+        print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
+        return 2
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BaseException as error:
+        if interrupts or isinstance(error, KeyboardInterrupt):
+            print("yolograft: stopped", file=sys.stderr)
+            return 130
+        if (reason := machine_fault(error)) is None:
+            raise
+        print(f"yolograft: {reason}", file=sys.stderr)
+        return 1
+
+
+def _run(command: str, rest: list[str]) -> int:
+    from yolograft.common.errors import UserError
+
+    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
+    if command not in COMMANDS:
+        from yolograft.config.habits import TASKS
+        from yolograft.config.suggestions import did_you_mean
+
+        if command in TASKS:
+            instead = next((word for word in rest if word in COMMANDS), "train")
+            raise UserError(f"{command}: {TASKS[command]}: yolograft {instead} …")
+        raise UserError(
+            f"{command}: there is no such command{did_you_mean(command, COMMANDS)} Known: {', '.join(COMMANDS)}"
+        )
+    if {"-h", "--help"} & set(rest):
+        from yolograft.config.help import command_help
+
+        print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
+        return 0
+    from yolograft.cli.command_line import check_command_line
+    from yolograft.cli.folders import with_keys
+
+    line = check_command_line(command, with_keys(command, rest))
+    if line.shown is not None:
+        print(line.shown, end="", flush=True)
+        return 0
+    module = importlib.import_module(f"yolograft.cli.{command}")
+    return int(module.main(line if command == "train" else line.arguments))
+
+
+def _note_interrupts() -> list[int]:
+    """Return a list that grows with every Ctrl-C: some imports turn KeyboardInterrupt into an error of their own."""
+    seen: list[int] = []
+
+    def interrupt(signum: int, frame: object) -> None:
+        seen.append(signum)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or somebody else's
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, interrupt)
+    return seen
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return (
+        "yolograft COMMAND [GROUP=OPTION …] [KEY=VALUE …]\n\n"
+        f"{listed}\n\n"
+        "  yolograft COMMAND --help      the groups, keys and values of a command\n"
+        "  yolograft train               YOLO11n on generated shapes, nothing to download\n"
+        "  yolograft train experiments=smoke"
+    )

@@ -1,0 +1,80 @@
+"""`yolograft report`: compare the runs of one or more sweeps."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolograft.cli.app import config_of
+from yolograft.common.errors import UserError
+from yolograft.common.files import user_path
+from yolograft.common.metrics import METRIC
+from yolograft.common.text import plain
+
+
+def main(arguments: list[str]) -> int:
+    """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
+    config = config_of("report", arguments)
+    from yolograft.analysis.collect import collect, is_sweep, not_begun
+    from yolograft.analysis.comparison import compare
+    from yolograft.analysis.table import check_words, table
+    from yolograft.analysis.variants import variants
+
+    folders = [user_path(folder) for folder in _words(config["runs"])]
+    metric, sort, condition = config["metric"], config["sort"], config["filter"]
+    columns = _words(config["columns"])
+    baseline = _settings(config["baseline"])
+    runs = collect(folders)
+    made = variants(runs)
+    check_words(made.all, made.groups, metric, columns, sort, condition)
+    out = _folder(config["out"])
+    waiting = not_begun(folders, runs)
+    comparison = compare(runs, metric, baseline, waiting)
+    shown = table(comparison, columns, sort, condition)
+
+    from yolograft.render.report import print_form, write
+
+    print_form(shown, config["format"], chosen=bool(columns))
+    files = []
+    if out is not None:
+        files = write(shown, out)
+    elif len(folders) == 1 and is_sweep(folders[0], runs):
+        # A sweep's own files always show all of it, as the sweep itself writes them.
+        usual = metric == METRIC and baseline is None
+        # Who wants a form on standard output does not wait for pictures.
+        own = table(comparison if usual else compare(runs, waiting=waiting))
+        files = write(own, folders[0], page=config["format"] == "table")
+    elif config["format"] == "table":
+        print("No files written, this is not one sweep's folder: out=FOLDER writes them.", file=sys.stderr)
+    for file in files:
+        print(plain(str(file)), file=sys.stderr)
+    return 0
+
+
+def _words(value: str | Sequence[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _settings(text: str | None) -> dict[str, str] | None:
+    """`backbone=effv1 neck=conv` as a mapping."""
+    if text is None:
+        return None
+    wanted = {}
+    for word in text.replace(",", " ").split():
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise UserError(f'baseline={text}: write groups with their values, baseline="backbone=yolo11 neck=conv"')
+        wanted[key] = value
+    if not wanted:
+        raise UserError('baseline=: write groups with their values, baseline="backbone=yolo11 neck=conv"')
+    return wanted
+
+
+def _folder(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = user_path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out={name}: cannot be made a folder: {error.strerror or error}") from None
+    return folder

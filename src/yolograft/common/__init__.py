@@ -1,0 +1,1 @@
+"""Ground that every room stands on: files, text, errors, parsing. No torch, no Hydra."""

@@ -1,0 +1,176 @@
+"""The table of metrics and costs: what a run is measured by, what each is called and whether more of it is better.
+
+Everything that names a metric or a cost reads it from here: the objectives of a search, the columns of a report, the
+schema of `metric=`, the names of a `constraint=`, the values that loggers are given, what is read from run.json. A new
+cost is one entry of `MEASURES`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from yolograft.common.text import gflops_text
+from yolograft.common.times import duration
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric or a cost.
+
+    Attributes:
+        key: Its name in run.json, in `columns=`, `sort=`, `filter=` and `hydra.sweeper.objectives`.
+        kind: `metric` (how good the detector is, 0…1) or `cost` (what it takes).
+        label: What stands above a column of it.
+        better: Whether the largest or the smallest value is the best.
+        stored: Where a run keeps it: in run.json's `metrics`, beside them in run.json itself (`record`), as the size
+            of the file of weights (`weights`), or nowhere (None: only known of a variant before it is trained).
+        known: When it is known: once the model is built (the same for all seeds), after each `epoch`, or at the `end`.
+        text: How a table writes a value.
+        spare: How soon a narrow terminal leaves the column out: the highest first.
+        title: What a sentence calls it; its label unless told otherwise.
+        axis: What stands at an axis of it; its title unless told otherwise.
+        tick: How an axis writes a value.
+        exact: How a value is told in full, with its unit.
+        epoch_column: Its place among the metrics of an epoch in metrics.csv and on the screen.
+        short: What the heading of a narrow column says; its label unless told otherwise.
+    """
+
+    key: str
+    kind: Literal["metric", "cost"]
+    label: str
+    better: Literal["max", "min"]
+    stored: Literal["metrics", "record", "weights"] | None
+    known: Literal["built", "epoch", "end"]
+    text: Callable[[float], str]
+    spare: int = 0
+    title: str = ""
+    axis: str = ""
+    tick: Callable[[float], str] = "{:g}".format
+    exact: Callable[[float], str] = "{:g}".format
+    epoch_column: int = 0
+    short: str = ""
+
+    def __post_init__(self) -> None:
+        for name, otherwise in (("title", self.label), ("axis", self.title or self.label), ("short", self.label)):
+            if not getattr(self, name):
+                object.__setattr__(self, name, otherwise)
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """`better` in Optuna's words."""
+        return "maximize" if self.better == "max" else "minimize"
+
+
+def _metric(key: str, epoch_column: int, short: str = "") -> Measure:
+    return Measure(
+        key=key,
+        kind="metric",
+        label=key,
+        better="max",
+        stored="metrics",
+        known="epoch",
+        text="{:.3f}".format,
+        spare=6,
+        exact="{:.4f}".format,
+        epoch_column=epoch_column,
+        short=short,
+    )
+
+
+def millions(value: float) -> str:
+    """Return a number of parameters as a table writes it: `2.624M`."""
+    return f"{value / 1e6:.3f}M"
+
+
+def three_digits(value: float) -> str:
+    """Return a number with three digits, but none of them after a number of hundreds: `1.23`, `12.3`, `1234`."""
+    return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
+MEASURES = (
+    _metric("mAP50-95", 3),
+    _metric("mAP50", 2),
+    _metric("precision", 0, short="prec"),
+    _metric("recall", 1),
+    Measure(
+        key="params",
+        kind="cost",
+        label="params",
+        better="min",
+        stored="record",
+        known="built",
+        text=millions,
+        spare=3,
+        title="parameters",
+        tick=lambda value: f"{value / 1e6:g}M",
+        exact=lambda value: f"{value:,.0f} parameters",
+    ),
+    Measure(
+        key="gflops",
+        kind="cost",
+        label="GFLOPs",
+        better="min",
+        stored="record",
+        known="built",
+        text=gflops_text,
+        spare=5,
+        axis="GFLOPs per image",
+        exact=lambda value: f"{gflops_text(value)} GFLOPs",
+    ),
+    Measure(
+        key="memory_gb",
+        kind="cost",
+        label="memory",
+        better="min",
+        stored=None,
+        known="built",
+        text=lambda value: f"{value:.1f} GB",
+    ),
+    Measure(
+        key="size",
+        kind="cost",
+        label="size",
+        better="min",
+        stored="weights",
+        known="end",
+        text=lambda value: f"{value / 1e6:.1f} MB",
+        spare=10,
+    ),
+    Measure(
+        key="seconds", kind="cost", label="time", better="min", stored="record", known="end", text=duration, spare=8
+    ),
+    Measure(
+        key="images_per_second",
+        kind="cost",
+        label="images/s",
+        better="max",
+        stored="record",
+        known="end",
+        text=three_digits,
+        spare=9,
+    ),
+)
+
+BY_KEY = {measure.key: measure for measure in MEASURES}
+
+METRIC = "mAP50-95"
+"""The metric that decides which epoch is the best, and that reports compare unless told otherwise."""
+METRICS = tuple(measure.key for measure in MEASURES if measure.kind == "metric")
+"""In the order of importance."""
+EPOCH_METRICS = tuple(sorted(METRICS, key=lambda key: BY_KEY[key].epoch_column))
+"""In the order in which metrics.csv, the screen and `yolograft val` show them, which is ultralytics'."""
+COSTS = tuple(measure.key for measure in MEASURES if measure.kind == "cost" and measure.stored)
+"""What a finished run is known to cost."""
+RECORDED_COSTS = tuple(measure.key for measure in MEASURES if measure.kind == "cost" and measure.stored == "record")
+"""Those of them that stand in run.json."""
+BUILT = tuple(measure.key for measure in MEASURES if measure.known == "built")
+"""What is known of a variant once its model is built."""
+OBJECTIVES = tuple(measure.key for measure in MEASURES if measure.stored in ("metrics", "record"))
+"""What a search may look for: whatever run.json holds."""
+
+if TYPE_CHECKING:
+    Metric = str
+    Objective = str
+else:  # as types that pydantic checks
+    Metric = Literal[METRICS]
+    Objective = Literal[OBJECTIVES]

@@ -1,0 +1,7 @@
+"""The names of a detector's parts, in the order in which an image passes through them."""
+
+PARTS = ("backbone", "context", "neck", "head")
+"""Each is a config group, a child of the model and a count of parameters."""
+
+MODEL_GROUPS = (*PARTS, "loss")
+"""The config groups whose options become part of a model by their `_target_`."""

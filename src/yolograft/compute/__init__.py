@@ -1,0 +1,1 @@
+"""What a training or measurement is computed with: devices, threads, reproducibility."""

@@ -1,0 +1,123 @@
+"""Which device, which precision, how many threads and workers: what `auto` means here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from yolograft.common.errors import UserError
+from yolograft.compute.sharing import free_gpu, own_cores
+
+_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a training computes.
+
+    Args:
+        accelerator: Lightning's word: cpu, gpu or mps.
+        devices: How many devices, or which GPUs by number.
+        autocast: Data type of mixed precision; None is fp32 throughout.
+        channels_last: Whether images and weights are laid out channels last.
+        threads: CPU threads for the computation.
+        workers: Processes that load data.
+    """
+
+    accelerator: str
+    devices: int | list[int]
+    autocast: torch.dtype | None
+    channels_last: bool
+    threads: int
+    workers: int
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together, one for each device."""
+        return len(self.devices) if isinstance(self.devices, list) else self.devices
+
+    @property
+    def device(self) -> torch.device:
+        """The (first) device."""
+        if self.accelerator == "gpu":
+            return torch.device("cuda", self.devices[0] if isinstance(self.devices, list) else 0)
+        return torch.device("mps" if self.accelerator == "mps" else "cpu")
+
+
+def cpu_has_bf16_units() -> bool:
+    """Return whether the processor multiplies bfloat16 in hardware (AMX tiles or AVX-512 BF16)."""
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
+
+
+def resolve(device: int | str | list[int | str], workers: int | str, trainer: dict[str, Any]) -> Compute:
+    """Turn the words of the config into a decision.
+
+    Args:
+        device: auto, cpu, cuda, mps, a GPU's number, or a list of GPUs or of cpu, one for each process.
+        workers: auto, or a number.
+        trainer: The `trainer` group.
+
+    Raises:
+        UserError: If a device is asked for that this machine lacks.
+    """
+    accelerator, devices = _device(device)
+    precision = trainer["precision"]
+    if precision == "auto":
+        # fp16 is ultralytics' own choice on CUDA; a CPU gains by bf16 only where it has units for it.
+        on_cpu = "bf16" if cpu_has_bf16_units() else "fp32"
+        precision = {"gpu": "fp16", "cpu": on_cpu}.get(accelerator, "fp32")
+    if precision == "fp16" and accelerator != "gpu":
+        raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
+    layout = trainer["channels_last"]
+    processes = len(devices) if isinstance(devices, list) else devices
+    threads = max(own_cores() // processes, 1) if trainer["threads"] == "auto" else trainer["threads"]
+    if workers == "auto":
+        workers = min(8, max(own_cores() // processes, 1)) if accelerator == "gpu" else 0
+    return Compute(
+        accelerator,
+        devices,
+        _DTYPES[precision],
+        accelerator != "mps" if layout == "auto" else layout,
+        threads,
+        int(workers),
+    )
+
+
+def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any]) -> None:
+    """Refuse a device that this machine lacks, or a precision that its device does not have; takes no GPU.
+
+    Args:
+        device: As for `resolve`.
+        trainer: As for `resolve`.
+
+    Raises:
+        UserError: As for `resolve`.
+    """
+    if device == "auto":
+        kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        device = next(kind for kind, there in kinds.items() if there)
+    resolve(device, 0, trainer)
+
+
+def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
+    if isinstance(device, list):
+        if all(word == "cpu" for word in device):
+            return "cpu", len(device)
+        device = ",".join(map(str, device))
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "gpu", [free_gpu(torch.cuda.device_count())]
+        device = "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "cpu":
+        return "cpu", 1
+    if device == "mps":
+        if not torch.backends.mps.is_available():
+            raise UserError("device=mps: this machine has no Apple GPU; use device=cpu or device=auto")
+        return "mps", 1
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    wanted = [0] if device == "cuda" else [int(word) for word in str(device).removeprefix("cuda:").split(",")]
+    if missing := [w for w in wanted if w >= count]:
+        have = f"{count} CUDA device{'s' * (count != 1)}" if count else "no CUDA device"
+        raise UserError(f"device={device}: this machine has {have}, so there is no GPU {missing[0]}; use device=auto")
+    return "gpu", wanted

@@ -1,0 +1,72 @@
+"""How runs that go side by side on one machine share its processors and GPUs."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from yolograft.common.cache import cache_dir
+
+JOBS_PER_MACHINE = "YOLOGRAFT_JOBS_PER_MACHINE"
+"""Set by whoever starts several runs at a time: how many."""
+
+_held: dict[tuple[str, ...], tuple[int, FileLock]] = {}
+
+
+def cores() -> int:
+    """Return the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def own_cores() -> int:
+    """Return this run's part of the processors."""
+    try:
+        jobs = int(os.environ.get(JOBS_PER_MACHINE, 1))
+    except ValueError:
+        jobs = 1
+    return max(cores() // max(jobs, 1), 1)
+
+
+def free_gpu(devices: int) -> int:
+    """Return the number of the GPU that the fewest runs of ours use; it counts as used until this process ends.
+
+    Args:
+        devices: How many CUDA devices this process sees.
+    """
+    if devices < 2:
+        return 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    names = visible if len(visible) == devices else list(map(str, range(devices)))
+    return take(names, cache_dir() / "gpu-slots")
+
+
+def take(gpus: Sequence[str], folder: Path) -> int:
+    """Take a place on one of several GPUs: a file lock, which the system gives back when the process ends.
+
+    Args:
+        gpus: Their names, the same in every process of this machine.
+        folder: Holds the locks.
+
+    Returns:
+        The index of the GPU; the same again for the same process.
+    """
+    key = (str(folder), *gpus)
+    if key not in _held:
+        folder.mkdir(parents=True, exist_ok=True)
+        _held[key] = next(_places(gpus, folder))
+    return _held[key][0]
+
+
+def _places(gpus: Sequence[str], folder: Path) -> Iterator[tuple[int, FileLock]]:
+    """Yield the places that are free, with their locks taken: the first on every GPU, then the second on every one."""
+    for place in count():
+        for index, gpu in enumerate(gpus):
+            name = gpu.strip().replace("/", "-")
+            lock = FileLock(folder / f"{platform.node()}-gpu-{name}-{place}.lock")
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
+                yield index, lock

@@ -1,0 +1,28 @@
+"""From a config's groups to the description of a model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from yolograft.common.parts import MODEL_GROUPS, PARTS
+from yolograft.model.spec import ModelSpec
+
+
+def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec:
+    """Return the model that a config describes.
+
+    Args:
+        config: With the groups of the parts, `scale` and `loss`.
+        names: Class names by index, of the data set.
+    """
+    return ModelSpec(
+        parts={part: dict(config[part]) for part in PARTS},
+        scale=dict(config["scale"]),
+        nc=len(names),
+        names=dict(names),
+        loss=dict(config["loss"]),
+    )
+
+
+def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the packages that the person's own config names parts from: naming them there is trusting them."""
+    return tuple({str(config[part]["_target_"]).partition(".")[0] for part in MODEL_GROUPS if part in config})

@@ -1,0 +1,1 @@
+"""How results look: terminal, Markdown, CSV, JSON, LaTeX, HTML pages, pictures."""

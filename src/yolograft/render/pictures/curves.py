@@ -1,0 +1,173 @@
+"""Loss and metric per epoch, the mean over seeds or folds with a band."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, stdev
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from yolograft.analysis.collect import Run
+from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.row import Row
+from yolograft.common.files import read_text
+from yolograft.common.typed import MANY
+from yolograft.render.pictures.style import DASHES, GROUND, QUIET, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.runs.spikes import axis_top
+
+MOST = 8
+"""Variants drawn: more lines than these cannot be told apart."""
+
+_MAX_FILE = 64 * 2**20
+"""Bytes of a metrics.csv that are read."""
+_MOST_EPOCHS = 100_000
+
+Curve = Mapping[int, float]
+"""A value by epoch."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is drawn of a variant in a panel.
+
+    Attributes:
+        epochs: Those that all of its runs have reached.
+        means: Mean over the runs, for each epoch.
+        spread: Standard deviation over the runs, for each epoch; empty where there is one run.
+        values: Those of the single runs, of which one may be a spike.
+    """
+
+    epochs: Sequence[int]
+    means: Sequence[float]
+    spread: Sequence[float]
+    values: Sequence[float]
+
+
+def read_curves(file: Path, metric: str) -> dict[str, dict[int, float]]:
+    """Reads a `metrics.csv`.
+
+    Returns:
+        `metric`, `training loss` and `validation loss` (box, class and DFL together) by epoch, as far as the file tells
+        them in numbers; nothing where it cannot be read.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    try:
+        lines = io.StringIO(read_text(file, _MAX_FILE), newline="")
+        for row in islice(csv.DictReader(lines), _MOST_EPOCHS):
+            epoch = int(row["epoch"])
+            if not 0 <= epoch <= _MOST_EPOCHS:
+                break
+            for name, value in _values(row, metric):
+                if abs(value) <= MANY:  # neither infinite nor NaN
+                    curves.setdefault(name, {})[epoch] = value
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):  # TypeError: a row that was cut off
+        return curves
+    return curves
+
+
+def _values(row: Mapping[str, str], metric: str) -> list[tuple[str, float]]:
+    parts = {kind: [float(row[key]) for key in row if key and key.startswith(f"{kind}/")] for kind in ("train", "val")}
+    values = [("training loss", sum(parts["train"])), ("validation loss", sum(parts["val"]))]
+    values = [pair for pair, part in zip(values, parts.values(), strict=True) if part]
+    return [(metric, float(row[f"metrics/{metric}"])), *values] if f"metrics/{metric}" in row else values
+
+
+def draw(comparison: Comparison) -> Picture | None:
+    """Draws the curves of the baseline and the best variants; None where no run has written any."""
+    metric = comparison.metric
+    known = []
+    for row in _chosen(comparison.rows):
+        curves = [read_curves(run.path / "metrics.csv", metric) for run in _runs(row)]
+        if any(curves):
+            known.append((row, curves))
+    if not known:
+        return None
+    styles = _styles(comparison, [row for row, _ in known])
+    figure = new_figure(3.3, 7.4)
+    tips: dict[str, str] = {}
+    cut: list[str] = []
+    panels = (metric, "training loss", "validation loss")
+    for axes, name in zip(figure.subplots(1, 3), panels, strict=True):
+        lines = {}
+        for number, (_, curves) in enumerate(known):
+            if mine := [curve[name] for curve in curves if name in curve]:
+                lines[number] = _line(mine)
+        values = [value for line in lines.values() for value in line.values]
+        top = None if name == metric else axis_top(values)
+        for number, line in lines.items():
+            gid = f"curve{panels.index(name)}-{number}"
+            _draw_line(axes, line, *styles[number], gid, top)
+            label = known[number][0].variant.label
+            tips[gid] = f"{label}: {name} {line.means[-1]:.3f} after epoch {line.epochs[-1]}"
+        axes.set_title(name)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if axes.get_ylim()[0] < 0:
+            axes.set_ylim(bottom=0)
+        if top is not None:
+            axes.set_ylim(0, top * 1.12)
+            cut.append(f"{name} up to {max(values):.3g}")
+            axes.text(0.98, 0.98, f"cut off: up to {max(values):.3g}", transform=axes.transAxes, ha="right", va="top",
+                      fontsize=7, color=QUIET, bbox={"facecolor": GROUND, "edgecolor": "none", "pad": 1})  # fmt: skip
+    handles = [
+        Line2D([], [], color=colour, ls=dashes, lw=1.4, label=shortened(row.variant.label))
+        for (row, _), (colour, dashes) in zip(known, styles, strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), handlelength=3)
+    text = "Losses are sums of box, class and DFL loss."
+    if any(len(curves) > 1 for _, curves in known):
+        text += f" Lines: mean over {comparison.over}, up to the epoch that all of them reached;"
+        text += " bands: ± standard deviation."
+    if cut:
+        text += f" Cut off, since it would flatten the rest: {', '.join(cut)}."
+    if any(len(set(map(len, curve.values()))) > 1 for _, curves in known for curve in curves):
+        text += " Values that are no finite numbers are left out."
+    if len(comparison.rows) > MOST:
+        text += f" Drawn: {len(known)} of {len(comparison.rows)} variants, the best, the baseline among them."
+    return Picture("curves", f"{metric} and losses per epoch", text, figure, tips)
+
+
+def _styles(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Colour and dashes of each row: those of the other pictures, if they tell the rows apart."""
+    looks = Looks(comparison)
+    styles = [(looks.colour(row), looks.dashes(row)) for row in rows]
+    if len(set(styles)) == len(rows):
+        return styles
+    return [(SERIES[n % len(SERIES)], DASHES[n // len(SERIES)]) for n in range(len(rows))]
+
+
+def _chosen(rows: Sequence[Row]) -> list[Row]:
+    """The best rows, with the best baseline among them."""
+    chosen = list(rows[:MOST])
+    baseline = next((row for row in rows if row.baseline), None)
+    if baseline and baseline not in chosen:
+        chosen[-1] = baseline
+    return chosen
+
+
+def _runs(row: Row) -> Sequence[Run]:
+    return row.variant.finished or row.variant.runs
+
+
+def _line(curves: Sequence[Curve]) -> Line:
+    epochs = sorted(set.intersection(*(set(curve) for curve in curves))) or sorted(curves[0])
+    drawn = [[curve[epoch] for epoch in epochs] for curve in curves if set(epochs) <= set(curve)]
+    spread = [stdev(values) for values in zip(*drawn, strict=True)] if len(drawn) > 1 else []
+    means = [fmean(values) for values in zip(*drawn, strict=True)]
+    return Line(epochs, means, spread, [value for values in drawn for value in values])
+
+
+def _draw_line(axes: Axes, line: Line, colour: str, dashes: str, gid: str, top: float | None) -> None:
+    """Draws a line and its band; no band where it would reach beyond `top`: it would reach down to 0 as well."""
+    if line.spread:
+        low = [max(mean - sd, 0.0) for mean, sd in zip(line.means, line.spread, strict=True)]
+        high = [mean + sd for mean, sd in zip(line.means, line.spread, strict=True)]
+        within = [top is None or value <= top * 1.12 for value in high]
+        axes.fill_between(line.epochs, low, high, where=within, color=colour, alpha=0.15, lw=0)
+    marker = "." if len(line.epochs) < 3 else ""
+    axes.plot(line.epochs, line.means, color=colour, ls=dashes, lw=1.4, marker=marker, gid=gid)

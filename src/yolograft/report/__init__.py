@@ -1,1 +1,0 @@
-"""From run folders to tables and pictures: collect, statistics, figures, renderers."""

@@ -1,0 +1,51 @@
+"""Runs beside a new one that were trained the same, but for fewer epochs."""
+
+import logging
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yolograft.common.files import read_text
+from yolograft.common.parsing import parse_yaml
+from yolograft.runs.identity import shapes_result
+from yolograft.runs.record import read_record
+
+log = logging.getLogger(__name__)
+
+
+def say_trained_shorter(folder: Path, config: Mapping[str, Any]) -> None:
+    """Say that a new run does not go on from a finished one of fewer epochs, and how to begin with its weights.
+
+    A schedule is made for its number of epochs: a longer run is another run.
+
+    Args:
+        folder: The new run's folder, `NAME-IDENTITY`.
+        config: Its resolved config.
+    """
+    name = folder.name.rpartition("-")[0]
+    settings = _shaping(config)
+    for other in sorted(folder.parent.glob(f"{name}-*")) if name and not set(name) & set("[*?") else []:
+        epochs = (read_record(other / "run.json") or {}).get("epochs")
+        finished = (read_record(other / "run.json") or {}).get("status") == "finished"
+        if other == folder or not finished or not isinstance(epochs, int) or epochs >= config["epochs"]:
+            continue
+        try:
+            theirs = parse_yaml(read_text(other / "config.yaml", 2**22))
+        except (OSError, ValueError):
+            continue
+        if isinstance(theirs, dict) and _shaping(theirs) == settings:
+            log.info(
+                "%s has trained the same for %s epoch%s; another number of them is another schedule, so this run "
+                "trains anew. To start from its weights: %s",
+                other,
+                epochs,
+                "s" * (epochs != 1),
+                shlex.quote(f"weights={other}"),
+            )
+            return
+
+
+def _shaping(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what shapes a result, but for the number of epochs."""
+    return {key: value for key, value in config.items() if key != "epochs" and shapes_result(key) and key != "trainer"}

@@ -1,0 +1,1 @@
+"""What a task (detection) means: head, losses, metrics, label columns."""

@@ -1,0 +1,61 @@
+"""Start one run in this process: its end is logged and recorded, and only a request to stop propagates."""
+
+import contextlib
+import logging
+import shutil
+from pathlib import Path
+
+from yolograft.common.errors import RefusedError, UserError
+from yolograft.runs.lock import RunLockedError
+from yolograft.runs.spec import RunSpec
+
+log = logging.getLogger(__name__)
+
+
+def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) -> int:
+    """Train in this process; errors are logged and recorded in run.json, none propagate.
+
+    Args:
+        spec: The run.
+        sweep: Whether it is one of several: then a run that another process is training is skipped.
+        place: Which of a sweep's runs it is and how long they take, for the log.
+        made: Whether its folder was made for it: then it is removed where the run is refused.
+
+    Returns:
+        An exit code: 0 for done (or skipped), 1 for failed, 2 for the user's mistake.
+
+    Raises:
+        StoppedError: After Ctrl-C or SIGTERM, which end a whole sweep.
+    """
+    from yolograft.training.train import train
+
+    if place:
+        log.info("%s: %s", spec.name, place)
+    try:
+        train(spec)
+    except RunLockedError as locked:
+        if not sweep:
+            log.error("yolograft: %s", locked)
+            return 2
+        log.info("%s: passed over", locked)
+    except UserError as mistake:
+        log.error("yolograft: %s", mistake)
+        if made and isinstance(mistake, RefusedError):
+            _remove_new(spec.folder)
+        return 2
+    except (Exception, SystemExit):  # a callback that calls sys.exit ends its own run, not the sweep
+        log.exception("%s failed", spec.name)
+        return 1
+    return 0
+
+
+def _remove_new(folder: Path) -> None:
+    """Remove the folder of a run that was refused, and what was made for it above; nothing else can be in it."""
+    for handler in [h for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)]:
+        if Path(handler.baseFilename).parent == folder.absolute():
+            logging.getLogger().removeHandler(handler)
+            handler.close()  # Windows removes no file that is open
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.absolute() != Path.cwd():
+        with contextlib.suppress(OSError):  # it holds other runs
+            folder.parent.rmdir()

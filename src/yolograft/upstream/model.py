@@ -1,0 +1,71 @@
+"""What the model package takes from ultralytics: blocks, the detection model, its losses and its counters.
+
+Everything under `yolograft.model` reaches ultralytics through this file, so a change of its internals shows up here.
+Importing the package `yolograft.upstream` has set the environment that ultralytics reads on import.
+"""
+
+import torch
+from ultralytics.nn.modules import C2PSA, SPPF, C3k2, Conv, Detect
+from ultralytics.nn.tasks import BaseModel, DetectionModel
+from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
+from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
+from ultralytics.utils.ops import make_divisible
+from ultralytics.utils.torch_utils import get_flops, initialize_weights
+
+__all__ = [
+    "C2PSA",
+    "SPPF",
+    "BboxLoss",
+    "C3k2",
+    "Conv",
+    "Detect",
+    "DetectionModel",
+    "default_args",
+    "get_flops",
+    "initialize_weights",
+    "make_divisible",
+    "new_detect",
+    "new_sppf",
+    "start_module",
+    "stock_yolo11",
+    "v8DetectionLoss",
+]
+
+
+def stock_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
+    """Return ultralytics' own YOLO11 of a scale (n, s, m, l or x), randomly initialised."""
+    return DetectionModel(f"yolo11{scale}.yaml", nc=nc, verbose=False)
+
+
+def default_args() -> IterableSimpleNamespace:
+    """Return a fresh copy of ultralytics' default settings, as a trained stock model carries in `model.args`."""
+    return IterableSimpleNamespace(**DEFAULT_CFG_DICT)
+
+
+def start_module(model: DetectionModel) -> None:
+    """Run `nn.Module`'s constructor on a `DetectionModel`, leaving out the one that reads a YAML file."""
+    super(BaseModel, model).__init__()
+
+
+def new_sppf(c1: int, c2: int, kernel: int = 5) -> SPPF:
+    """Return SPPF as stock builds it for YOLO11: `parse_model` gives its first convolution the activation back."""
+    sppf = SPPF(c1, c2, kernel)
+    sppf.cv1.act = Conv.default_act
+    return sppf
+
+
+def new_detect(nc: int, channels: list[int], strides: list[int]) -> Detect:
+    """Return stock's `Detect` in YOLO11's form, with its strides set.
+
+    `parse_model` keeps the choice between the old and the new class branch in a class attribute, so building a YOLOv8
+    anywhere in the process changes the next head. It is pinned on the instance before the constructor reads it;
+    a subclass would do the same, but stock compares the exact type before augmented prediction.
+    """
+    head = Detect.__new__(Detect)
+    head.legacy = False
+    head.__init__(nc=nc, reg_max=16, end2end=False, ch=channels)  # type: ignore[misc]
+    head.stride = torch.tensor(
+        strides, dtype=torch.float32, device="cpu"
+    )  # known even where the weights are not (meta)
+    head.inplace = True
+    return head
