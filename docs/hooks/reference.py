@@ -17,6 +17,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel, TypeAdapter
 
+from yolograft.cli.main import COMMANDS
 from yolograft.config.schema import COMMANDS as SCHEMAS
 from yolograft.config.schema import (
     Augment,
@@ -31,6 +32,8 @@ from yolograft.config.schema import (
     WandbLogger,
 )
 from yolograft.config.signature import options, source_file
+from yolograft.sweep.launchers.settings import Joblib, Ray, SubmititLocal, SubmititSlurm
+from yolograft.sweep.search_space import Search
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -62,6 +65,11 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "logger/tensorboard": TensorBoardLogger,
     "logger/wandb": WandbLogger,
     "logger/mlflow": MlflowLogger,
+    "hydra/launcher/joblib": Joblib,
+    "hydra/launcher/ray": Ray,
+    "hydra/launcher/submitit_local": SubmititLocal,
+    "hydra/launcher/submitit_slurm": SubmititSlurm,
+    "hydra/sweeper/optuna": Search,
 }
 """The schema of a group, or of one of its options; parts and data sets are described by their signatures."""
 
@@ -115,8 +123,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def commands_page() -> str:
     """Return the page of the commands: their keys with type, default and comment."""
-    from yolograft.cli import COMMANDS
-
     lines = [
         "# Commands",
         "",

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from yolograft.cli import COMMANDS
+from yolograft.cli.main import COMMANDS
 from yolograft.config.schema import COMMANDS as SCHEMAS
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,12 @@ def test_a_key_has_its_type_default_and_comment(hook: ModuleType) -> None:
     assert "| `seeds` | integer > 0 or null | `null` | seeds=3: every variant with seed=0,1,2 |" in hook.commands_page()
     assert "| `runs` | text or list of text | required |" in hook.commands_page()
     assert re.search(r"\| `variant` \| `b0`, `b1`.* \| `b0` \| b0 \.\.\. b8, l2 \|", hook.groups_page())
+
+
+def test_every_key_has_a_comment(hook: ModuleType) -> None:
+    rows = [line for line in (hook.commands_page() + hook.groups_page()).splitlines() if line.startswith("| `")]
+    assert len(rows) > 150
+    assert [row for row in rows if row.endswith("|  |")] == []
 
 
 def test_what_a_part_is_comes_from_its_docstring(hook: ModuleType) -> None:

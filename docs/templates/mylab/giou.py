@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torchvision.ops import generalized_box_iou_loss
 
 from yolograft.model.losses.ciou import CIoULoss
-from yolograft.stock.model import BboxLoss
+from yolograft.upstream.model import BboxLoss
 
 
 class GIoUBboxLoss(BboxLoss):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from yolograft.model.necks.conv import ConvNeck
-from yolograft.stock.model import Conv
+from yolograft.upstream.model import Conv
 
 
 class LightNeck(ConvNeck):

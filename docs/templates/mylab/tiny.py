@@ -3,7 +3,7 @@
 from torch import nn
 
 from yolograft.model.features import pyramid
-from yolograft.stock.model import Conv
+from yolograft.upstream.model import Conv
 
 
 class Tiny(nn.Module):
