@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
 from yolograft.data.labels.reader import (
     LabelReader,
@@ -18,7 +19,6 @@ from yolograft.data.labels.reader import (
     label_bytes,
 )
 from yolograft.data.spec import DataSpec
-from yolograft.errors import UserError
 
 
 @dataclass(frozen=True)
