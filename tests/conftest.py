@@ -4,17 +4,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from helpers.program import Program
 
 # Before anything of yolograft or ultralytics is imported: both read it then. Workers of xdist share one folder.
 _CACHE = Path(tempfile.gettempdir()) / f"yolograft-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
 os.environ["YOLOGRAFT_CACHE"] = str(_CACHE)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture

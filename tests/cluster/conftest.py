@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_sweep import Sweep, Transcript
+from helpers.cluster_sweep import Sweep, Transcript
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "cluster.txt"
 

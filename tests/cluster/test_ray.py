@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_sweep import Sweep, Transcript
+from helpers.cluster_sweep import Sweep, Transcript
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'yolograft[ray]'")
 

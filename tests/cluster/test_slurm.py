@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_sweep import Sweep, Transcript
+from helpers.cluster_sweep import Sweep, Transcript
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
 MISSING = [program for program in ("slurmctld", "slurmd", "munged", "sbatch") if not shutil.which(program)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from standin_wandb import KEY, StandIn
+from helpers.standin_wandb import KEY, StandIn
 
 
 @pytest.fixture

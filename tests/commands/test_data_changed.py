@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from faults import CORPUS, write_corpus
+from helpers.faults import CORPUS, write_corpus
+from helpers.program import Program
 
 SETTINGS = ("imgsz=32", "batch=4", "epochs=1", "device=cpu", "trainer.threads=1", "trainer.plots=false", "workers=0")
 
 
-def test_relabelled_data_are_noticed(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_relabelled_data_are_noticed(tmp_path: Path, yolograft: Program) -> None:
     data = write_corpus(tmp_path / "data", CORPUS[:0])
     common = ("dataset=auto", f"dataset.path={data.parent}", *SETTINGS)
     first = yolograft("train", *common)
@@ -28,7 +29,7 @@ def test_relabelled_data_are_noticed(tmp_path: Path, yolograft) -> None:  # type
     assert anew.returncode == 0, anew.stderr
 
 
-def test_data_that_are_gone_do_not_hide_a_finished_result(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_data_that_are_gone_do_not_hide_a_finished_result(tmp_path: Path, yolograft: Program) -> None:
     data = write_corpus(tmp_path / "data", CORPUS[:0])
     command = ("train", "dataset=auto", f"dataset.path={data.parent}", *SETTINGS)
     assert yolograft(*command).returncode == 0

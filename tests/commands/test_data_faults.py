@@ -1,11 +1,14 @@
 """Faulty data as a user meets it: skipped and counted where stock skips, one line where nothing can be trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from helpers.program import Program
 
 SETTINGS = ("imgsz=64", "batch=2", "epochs=1", "device=cpu", "trainer.threads=1", "trainer.plots=false")
 
@@ -25,7 +28,7 @@ def make(root: Path, images: int = 4, splits: tuple[str, ...] = ("train", "val")
     return yaml
 
 
-def test_what_stock_skips_is_named_and_counted(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_what_stock_skips_is_named_and_counted(tmp_path: Path, yolograft: Program) -> None:
     yaml = make(tmp_path / "data", images=8)
     labels, images = tmp_path / "data" / "labels" / "train", tmp_path / "data" / "images" / "train"
     (labels / "0.txt").write_text("0 0.5 0.5 0.4 0.4\n7 0.5 0.5 0.4 0.4\n")
@@ -65,7 +68,9 @@ def test_what_stock_skips_is_named_and_counted(tmp_path: Path, yolograft) -> Non
     ],
     ids=["missing folder", "empty split", "all labels wrong", "no names", "not YAML"],
 )
-def test_what_cannot_be_trained_on_stops_in_one_line(spoil, named: str, tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_trained_on_stops_in_one_line(
+    spoil: Callable[[Path], object], named: str, tmp_path: Path, yolograft: Program
+) -> None:
     yaml = make(tmp_path / "data")
     spoil(tmp_path / "data")
     done = yolograft("train", "dataset=yolo", f"dataset.path={yaml}", *SETTINGS)

@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from conftest import Program
-from tiny import TINY, record
+from helpers.program import Program
+from helpers.tiny import TINY, record
 
 
 def test_again_longer_and_from_its_weights(yolograft: Program, tmp_path: Path) -> None:

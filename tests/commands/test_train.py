@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from helpers.program import Program
 from yolograft.runs.identity import identity
 
 TINY = (
@@ -96,7 +97,7 @@ def test_the_saved_config_is_the_run(trained: Path) -> None:
     assert identity({str(k): v for k, v in config.items()}) == read(run)["identity"]
 
 
-def test_a_finished_run_returns_at_once_and_is_left_alone(trained: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_finished_run_returns_at_once_and_is_left_alone(trained: Path, yolograft: Program) -> None:
     run = only_run(trained / "runs")
     before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.suffix in (".json", ".csv", ".ckpt", ".safetensors")}
     done = yolograft("train", *TINY, "epochs=2", cwd=trained)
@@ -105,7 +106,7 @@ def test_a_finished_run_returns_at_once_and_is_left_alone(trained: Path, yologra
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_val_repeats_the_runs_metrics(trained: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_val_repeats_the_runs_metrics(trained: Path, yolograft: Program) -> None:
     run = only_run(trained / "runs")
     done = yolograft("val", f"run={run}", "format=json", "device=cpu", cwd=trained)
     assert done.returncode == 0, done.stderr
@@ -114,7 +115,7 @@ def test_val_repeats_the_runs_metrics(trained: Path, yolograft) -> None:  # type
         assert answer[name] == pytest.approx(read(run)["metrics"][name], abs=1e-6)
 
 
-def test_workers_do_not_change_the_result_and_seeds_do(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_workers_do_not_change_the_result_and_seeds_do(tmp_path: Path, yolograft: Program) -> None:
     texts = {}
     for key, extra in {"0": (), "2": ("workers=2",), "seed": ("seed=1",)}.items():
         done = yolograft("train", *QUICK, "epochs=2", f"project={key}", *extra)
@@ -124,7 +125,7 @@ def test_workers_do_not_change_the_result_and_seeds_do(tmp_path: Path, yolograft
     assert texts["0"] != texts["seed"]
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, yolograft: Program) -> None:
     command = [sys.executable, "-m", "yolograft", "train", *QUICK, "epochs=4"]
     done = yolograft("train", *QUICK, "epochs=4", "project=whole")
     assert done.returncode == 0, done.stderr
@@ -147,7 +148,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, yolograft) -> N
     assert same(weights(cut), weights(whole))
 
 
-def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft: Program) -> None:
     models = "backbone.model=resnet10t,vit_tiny_patch16_224"
     arguments = ("train", "-m", *QUICK, "epochs=1", "backbone=timm", models, "neck=conv", "name=mixed")
     done = yolograft(*arguments)
@@ -176,8 +177,8 @@ def test_a_sweep_goes_on_after_a_failure_and_says_so(tmp_path: Path, yolograft) 
         (("backbone=timm", "backbone.model=resnet999"), "resnet999"),
     ],
 )
-def test_what_only_the_run_can_find_out_is_one_line_too(  # type: ignore[no-untyped-def]
-    arguments: tuple[str, ...], named: str, yolograft
+def test_what_only_the_run_can_find_out_is_one_line_too(
+    arguments: tuple[str, ...], named: str, yolograft: Program
 ) -> None:
     if "device=7" in arguments and torch.cuda.device_count() > 7:
         pytest.skip("this machine has that GPU")
@@ -187,7 +188,7 @@ def test_what_only_the_run_can_find_out_is_one_line_too(  # type: ignore[no-unty
     assert named in done.stderr.strip().splitlines()[-1]
 
 
-def test_nothing_is_asked_on_a_terminal_less_machine(yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_asked_on_a_terminal_less_machine(yolograft: Program) -> None:
     done = yolograft(
         "train", *QUICK, "epochs=1", "logger=wandb", "logger.mode=online", WANDB_API_KEY="", HOME=os.devnull
     )

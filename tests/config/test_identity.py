@@ -65,7 +65,9 @@ def test_gpus_of_one_kind_are_alike_and_their_number_is_not(config: dict) -> Non
     assert identity(changed(config, "device", 0)) != identity(changed(config, "device", "0,1"))
 
 
-def test_a_data_set_is_the_same_however_its_path_is_written(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_data_set_is_the_same_however_its_path_is_written(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     relative = changed(config, "dataset", {"_target_": "x", "path": "data/data.yaml"})
     absolute = changed(config, "dataset", {"_target_": "x", "path": str(tmp_path / "data" / "data.yaml")})
@@ -91,7 +93,9 @@ def test_equal_numbers_are_equal(config: dict) -> None:
     assert identity(changed(config, "augment.mosaic", 1)) == identity(changed(config, "augment.mosaic", 1.0))
 
 
-def test_edited_code_of_ones_own_part_is_another_run(config: dict, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_edited_code_of_ones_own_part_is_another_run(
+    config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "my_own_backbone.py"
     own = changed(config, "backbone", {"_target_": "my_own_backbone.Tiny"})

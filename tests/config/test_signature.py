@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -30,7 +31,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize("path", YAMLS, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_yaml_text_and_code_agree(path) -> None:  # type: ignore[no-untyped-def]
+def test_yaml_text_and_code_agree(path: Path) -> None:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     target = config.pop("_target_")
     part = pkgutil.resolve_name(target)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forms import Box, LabelledSet, write_form
-from readings import write_image
+from helpers.forms import Box, LabelledSet, write_form
+from helpers.readings import write_image
 from yolograft.data.image_cache import ImageCache, image_cache
 from yolograft.data.labels.coco_file import CocoFile
 from yolograft.data.listing import list_images

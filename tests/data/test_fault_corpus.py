@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from faults import CORPUS, Sick, write_corpus
+from helpers.faults import CORPUS, Sick, write_corpus
+from helpers.program import Program
 from yolograft.data.checks import KINDS
 from yolograft.data.dataset import build_dataset
 from yolograft.data.listing import stray_labels
@@ -41,7 +42,7 @@ def test_the_corpus_has_every_kind() -> None:
     assert {sick.kind for sick in CORPUS if sick.kind} == set(KINDS) - elsewhere
 
 
-def test_a_training_goes_through_all_of_it_and_counts_it(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_training_goes_through_all_of_it_and_counts_it(tmp_path: Path, yolograft: Program) -> None:
     data = write_corpus(tmp_path / "data", CORPUS)
     common = ("dataset=yolo", f"dataset.path={data}")
     done = yolograft(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from forms import Box, voc_xml
-from readings import write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import write_image
 from yolograft.common.errors import UserError
 from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images

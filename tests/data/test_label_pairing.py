@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.program import Program
+from helpers.readings import read, write_image
 from yolograft.data.labels.pairing import key
 from yolograft.data.sources.flat import flat
 from yolograft.data.sources.voc import voc
@@ -191,7 +192,7 @@ def test_keys() -> None:
     assert key("a") != key("b")
 
 
-def test_training_stops_and_names_both(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_training_stops_and_names_both(tmp_path: Path, yolograft: Program) -> None:
     images, labels = "images/t/a.png images/t/bb.png images/v/ccc.png", "labels/t/bb.txt labels/v/ccc.txt labels/a.txt"
     write(tmp_path / "set", images, labels, "images/t")
     (tmp_path / "set" / "data.yaml").write_text("train: images/t\nval: images/v\nnames: [cat]\n")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from readings import write_image
+from helpers.readings import write_image
 from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
 from yolograft.data.labels.pose import fits_key_points

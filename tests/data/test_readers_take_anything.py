@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS
 from yolograft.data.sources.auto import auto

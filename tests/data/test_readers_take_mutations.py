@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from forms import Box, voc_xml
-from readings import write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import write_image
 from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS
 from yolograft.data.labels.coco import CocoLabels

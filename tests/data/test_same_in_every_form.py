@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forms import FORMS, Box, LabelledSet, write_form, write_forms
+from helpers.forms import FORMS, Box, LabelledSet, write_form, write_forms
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.coco import coco

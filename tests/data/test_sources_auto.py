@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from forms import FORMS, Box, LabelledSet, write_form
-from readings import read, write_image
+from helpers.forms import FORMS, Box, LabelledSet, write_form
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from readings import read, write_image
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.labels import coco_file as module
 from yolograft.data.listing import list_images

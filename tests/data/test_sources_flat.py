@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from readings import read, write_image
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.sources.flat import flat
 

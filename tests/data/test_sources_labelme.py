@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from readings import read, write_image
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.sources.auto import auto
 from yolograft.data.sources.labelme import labelme

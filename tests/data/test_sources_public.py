@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from readings import read, write_image
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.sources.soda10m import soda10m
 from yolograft.data.sources.widerperson import widerperson

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from forms import Box, voc_xml
-from readings import read, write_image
+from helpers.forms import Box, voc_xml
+from helpers.readings import read, write_image
 from yolograft.common.errors import UserError
 from yolograft.data.labels import voc as labels
 from yolograft.data.sources.voc import voc

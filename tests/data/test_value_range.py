@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from helpers.program import Program
 from yolograft.config.schema import DatasetOptions
 from yolograft.data.dataset import build_dataset
 from yolograft.data.image_cache import image_cache
@@ -108,7 +109,7 @@ def test_runs_without_it_keep_their_identity() -> None:
     assert identity(older) == identity(now) != identity(deep)
 
 
-def test_a_run_is_told(tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_is_told(tmp_path: Path, yolograft: Program) -> None:
     for split in ("train", "val"):
         for index in range(2):
             image = values(np.uint16, 2000 + 100 * index)[:: 1 - 2 * index, :: 1 - 2 * (split == "val")]

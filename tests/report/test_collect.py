@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
+from helpers.made_runs import WriteRun
 from yolograft.analysis.collect import collect, read_run
 from yolograft.common.errors import UserError
-
-from .conftest import WriteRun
 
 
 def test_reads_every_run_of_a_sweep(sweep: Path) -> None:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.made_runs import WriteRun, made_run, metrics, rows_of
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.common.errors import UserError
-
-from .conftest import WriteRun, made_run, metrics, rows_of
 
 
 def said(comparison: Comparison, kind: str) -> list[str]:

@@ -4,19 +4,19 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 
+from helpers.made_runs import made_run
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.analysis.table import table
+from yolograft.analysis.table import Table, table
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex
 from yolograft.render.forms.markdown import to_markdown
 from yolograft.render.forms.terminal import print_table
-
-from .conftest import made_run
 
 
 def printed(comparison: Comparison, width: int, terminal: bool, encoding: str = "utf-8") -> list[str]:
@@ -44,7 +44,7 @@ def test_markdown_keeps_what_stands_in_names_from_being_markup() -> None:
 
 
 @pytest.mark.parametrize("form", [to_markdown, to_latex, to_json])
-def test_every_form_says_the_cautions(grid: Comparison, form) -> None:  # type: ignore[no-untyped-def]
+def test_every_form_says_the_cautions(grid: Comparison, form: Callable[[Table], str]) -> None:
     text = form(table(grid)).replace("\\_", "_").replace("\\", "")
     for caution in grid.cautions:
         assert caution.text.split(":")[0].split("'")[0] in text

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_runs import made_run
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.table import table
 from yolograft.render.forms.latex import to_latex
-
-from .conftest import made_run
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -34,7 +33,7 @@ def test_latex_compiles(seeds: Comparison, tmp_path: Path, columns: list[str]) -
     strange = r"""a_b & c% #1 $x$ {y} ~^\ <z> "q" [w] Δ ± 数据 é |"""
     confounded = made_run(0.6, strange, "slim", config={"imgsz": "320"}, name=strange)
     comparison = compare([*seeds.runs, confounded, made_run(None, strange, seed=7, error=f"{strange} {strange}")])
-    (tmp_path / "paper.tex").write_text(PAPER % to_latex(table(comparison, columns), chosen=bool(columns)), "utf-8")
+    (tmp_path / "paper.tex").write_text(PAPER % to_latex(table(comparison, columns)), "utf-8")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
         cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False,

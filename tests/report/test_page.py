@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
-from browser import CHROMIUM, Page, open_browser
+from helpers.browser import CHROMIUM, WatchedPage, open_browser, open_page
+from helpers.made_runs import WriteRun, made_run
+from helpers.made_sweep import make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.table import table
 from yolograft.render.page import write_page
 from yolograft.render.summary import sentences
-
-from .conftest import WriteRun, made_run
-from .made_sweep import make_sweep
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "train.py"\nRuntimeError: <b>no</b> & never'
 
@@ -159,10 +159,16 @@ def test_a_sweep_without_a_finished_run_has_a_page(tmp_path: Path, write_run: Wr
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path) -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    with open_browser() as page:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, folder: Path) -> Iterator[WatchedPage]:
+    with open_page(browser) as page:
         page.look(1280)
         page.open(folder / "report.html")
         yield page
@@ -175,7 +181,7 @@ def heading(key: str) -> str:
     return f"document.querySelector('#variants th[data-key=\"{key}\"]')"
 
 
-def test_the_browser_finds_no_fault_and_asks_for_nothing(page: Page, folder: Path) -> None:
+def test_the_browser_finds_no_fault_and_asks_for_nothing(page: WatchedPage, folder: Path) -> None:
     assert page.complaints == []
     assert [request for request in page.requests if not request.startswith("data:")] == [
         (folder / "report.html").resolve().as_uri()
@@ -183,7 +189,17 @@ def test_the_browser_finds_no_fault_and_asks_for_nothing(page: Page, folder: Pat
     assert page.run("performance.getEntriesByType('resource').filter(one => !one.name.startsWith('data:')).length") == 0
 
 
-def test_a_heading_sorts_and_says_so_also_by_keyboard(page: Page) -> None:
+def test_what_a_page_complains_of_is_seen(browser: Browser, tmp_path: Path) -> None:
+    page_file = tmp_path / "faulty.html"
+    page_file.write_text("<img src=gone.png><script>console.warn('careful'); nothing.there</script>")
+    with open_page(browser) as page:
+        page.open(page_file)
+        assert {request.rpartition("/")[2] for request in page.requests} == {"faulty.html", "gone.png"}
+        for said in ("careful", "nothing is not defined", "ERR_FILE_NOT_FOUND"):
+            assert any(said in complaint for complaint in page.complaints), page.complaints
+
+
+def test_a_heading_sorts_and_says_so_also_by_keyboard(page: WatchedPage) -> None:
     key = "params"
     column = f"row.cells[{heading(key)}.cellIndex]"
     values = f"[...document.querySelectorAll('#variants tbody tr')].map(row => +{column}.dataset.value)"
@@ -191,7 +207,7 @@ def test_a_heading_sorts_and_says_so_also_by_keyboard(page: Page) -> None:
     assert page.run(f"{heading(key)}.getAttribute('aria-sort')") == "ascending"
     assert page.run(values) == sorted(page.run(values))
     page.run(f"{heading(key)}.firstElementChild.focus()")
-    page.press("Enter", 13)
+    page.page.keyboard.press("Enter")
     assert page.run(f"{heading(key)}.getAttribute('aria-sort')") == "descending"
     assert page.run(values) == sorted(page.run(values), reverse=True)
     page.run("document.querySelector('#variants th button').click()")
@@ -202,19 +218,19 @@ def test_a_heading_sorts_and_says_so_also_by_keyboard(page: Page) -> None:
     assert page.run(sorted_by) == 1
 
 
-def fill(page: Page, field: str, value: str) -> None:
+def fill(page: WatchedPage, field: str, value: str) -> None:
     page.run(f"(field => {{ field.value = '{value}'; field.dispatchEvent(new Event('input', {{bubbles: true}})); }})"
              f"(document.querySelector('{field}'))")  # fmt: skip
 
 
-def test_what_is_unknown_comes_last_both_ways(page: Page) -> None:
+def test_what_is_unknown_comes_last_both_ways(page: WatchedPage) -> None:
     baseline = "document.querySelector('#variants tbody tr.baseline').rowIndex"
     for _ in range(2):
         page.run(f"{heading('difference')}.firstElementChild.click()")
         assert page.run(baseline) == 6
 
 
-def test_words_and_choices_filter_the_rows(page: Page) -> None:
+def test_words_and_choices_filter_the_rows(page: WatchedPage) -> None:
     fill(page, 'select[data-group="1"]', "gsconv")
     assert sorted(page.run(LABELS)) == ["effv1 + gsconv", "mbv3 + gsconv", "yolo11 + gsconv"]
     fill(page, "#words", "EFF failed")
@@ -226,27 +242,27 @@ def test_words_and_choices_filter_the_rows(page: Page) -> None:
     assert len(page.run(LABELS)) == 6
 
 
-def test_a_point_says_its_numbers_when_pointed_at(page: Page) -> None:
+def test_a_point_says_its_numbers_when_pointed_at(page: WatchedPage) -> None:
     place = page.run(
         "(() => { const p = document.querySelector('#map_vs_params .tip'); p.scrollIntoView({block: 'center'});"
         "return new Promise(done => setTimeout(() => { const b = p.getBoundingClientRect();"
         "done([b.x + b.width / 2, b.y + b.height / 2]); }, 200)); })()"  # scrolling hides what was said
     )
-    page.point(*place)
+    page.page.mouse.move(*place)
     shown = page.run("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent")
     assert re.fullmatch(
         r"\w+ \+ \w+( \(baseline\))?: mAP50-95 0\.\d{3} ± 0\.\d{3} \(\d seeds\), [\d,]+ parameters", shown
     )
-    page.point(2, 2)
+    page.page.mouse.move(2, 2)
     assert page.run("document.getElementById('tip').hidden")
 
 
-def test_a_name_leads_to_its_details_and_opens_them(page: Page) -> None:
+def test_a_name_leads_to_its_details_and_opens_them(page: WatchedPage) -> None:
     page.run("document.querySelector('#variants tbody a').click()")
     assert page.run("document.querySelector(location.hash).open")
 
 
-def test_on_a_phone_only_tables_and_pictures_scroll_sideways(page: Page, folder: Path) -> None:
+def test_on_a_phone_only_tables_and_pictures_scroll_sideways(page: WatchedPage, folder: Path) -> None:
     page.look(360, 740)
     page.open(folder / "report.html")
     assert page.run("document.documentElement.scrollWidth") == 360
@@ -254,7 +270,7 @@ def test_on_a_phone_only_tables_and_pictures_scroll_sideways(page: Page, folder:
     page.look(1280)
 
 
-def test_dark_and_light_differ_in_the_page_and_in_its_pictures(page: Page) -> None:
+def test_dark_and_light_differ_in_the_page_and_in_its_pictures(page: WatchedPage) -> None:
     drawn = "getComputedStyle(document.querySelector('#map_vs_params text')).fill"
     colours = f"[getComputedStyle(document.body).backgroundColor, {drawn}]"
     page.look(1280)
@@ -266,8 +282,7 @@ def test_dark_and_light_differ_in_the_page_and_in_its_pictures(page: Page) -> No
 
 
 @pytest.mark.slow  # half a minute on a busy machine
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_a_page_of_500_runs_is_made_within_20_seconds_and_opens_well(tmp_path: Path) -> None:
+def test_a_page_of_500_runs_is_made_within_20_seconds_and_opens_well(browser: Browser, tmp_path: Path) -> None:
     necks = ["conv", "gsconv", "slim", *(f"neck{number}" for number in range(11))]
     folder = make_sweep(tmp_path / "large", necks=necks, scales=("n", "s", "m"), seeds=3, epochs=100)
     began = time.process_time()
@@ -276,7 +291,7 @@ def test_a_page_of_500_runs_is_made_within_20_seconds_and_opens_well(tmp_path: P
     write_page(table(comparison), folder)
     assert time.process_time() - began < 20
     assert (folder / "report.html").stat().st_size < 4e6
-    with open_browser() as page:
+    with open_page(browser) as page:
         page.look(1280)
         page.open(folder / "report.html")
         began = time.monotonic()

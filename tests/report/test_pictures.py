@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
+from helpers.made_runs import FINISHED, WriteRun, made_run
+from helpers.made_sweep import CLASSES, make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.samples import saved
@@ -22,9 +24,6 @@ from yolograft.render.pictures import curves, effects, matrices, scatter
 from yolograft.render.pictures.draw import pictures, to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
 from yolograft.render.pictures.style import Picture, own_style
-
-from .conftest import FINISHED, WriteRun, made_run
-from .made_sweep import CLASSES, make_sweep
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import WriteRun, metrics
+from helpers.made_runs import WriteRun, metrics
 
 FORMS = {"comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "runs.csv"}
 

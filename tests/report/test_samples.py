@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from helpers.made_sweep import make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import agreement, compare_images, saved
 from yolograft.render.photograph import SIDE, read_photograph
 from yolograft.render.pictures.photographs import photographs_png
 from yolograft.runs.predictions import Found, read_predictions
-
-from .made_sweep import make_sweep
 
 
 def box(label: int, left: float, right: float) -> Found:

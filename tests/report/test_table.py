@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_runs import made_run
 from yolograft.analysis.collect import collect
-from yolograft.analysis.comparison import Comparison, compare
-from yolograft.analysis.row import Row
+from yolograft.analysis.comparison import Comparison, Row, compare
 from yolograft.analysis.table import Table, table
 from yolograft.common.errors import UserError
 from yolograft.common.times import duration
-
-from .conftest import made_run
 
 
 def shown(made: Table) -> list[str]:

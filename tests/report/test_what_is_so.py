@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.made_runs import WriteRun, made_run, metrics
 from yolograft.analysis.collect import collect, is_sweep, not_begun
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import table
@@ -16,8 +17,6 @@ from yolograft.render.pictures import curves, matrices, scatter
 from yolograft.render.summary import sentences
 from yolograft.runs.predictions import Predictions
 from yolograft.runs.spikes import axis_top
-
-from .conftest import WriteRun, made_run, metrics
 
 
 def ledger(folder: Path, *names: str) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from report.made_sweep import make_sweep
+from helpers.damaged_runs import damage
+from helpers.made_sweep import make_sweep
+from helpers.waiting import at_most
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import table
@@ -18,9 +20,6 @@ from yolograft.render.forms.terminal import print_table
 from yolograft.render.report import write
 from yolograft.runs.record import read_record
 from yolograft.sweep.overview import overview
-
-from .damaged_runs import damage
-from .waiting import at_most
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

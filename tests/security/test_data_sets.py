@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from readings import write_image
+from helpers.readings import write_image
 from yolograft.common.errors import UserError
 from yolograft.data.inspect.reading import read
 from yolograft.data.inspect.samples import faulty, samples

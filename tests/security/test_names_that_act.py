@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import Program
+from helpers.program import Program
 
 NAMES = ("\\e[2J", "\\x0b\\x01", "[/red]x", "=1+1", "$\\\\frac{", "<b>&amp;", "all")
 """As YAML writes them in double quotes."""

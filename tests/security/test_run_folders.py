@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from report.made_sweep import make_sweep
+from helpers.made_sweep import make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import table

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from report.made_sweep import make_sweep
+from helpers.made_sweep import make_sweep
+from helpers.waiting import at_most
 from yolograft.analysis.collect import collect, read_run
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import compare_images, saved
@@ -35,8 +36,6 @@ from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
 from yolograft.training.curves import draw_curves
 from yolograft.training.trial import Trial, open_storage
-
-from .waiting import at_most
 
 unix = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
 

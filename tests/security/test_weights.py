@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from conftest import Program
-from described_attacks import descriptions
-from pickled_attacks import MARK, pickles, specials
-from tiny import TINY
+from helpers.described_attacks import descriptions
+from helpers.pickled_attacks import MARK, pickles, specials
+from helpers.program import Program
+from helpers.tiny import TINY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of memory and special files are POSIX's")
 
@@ -35,7 +35,7 @@ def test_attacks(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     attacks, folder, place = KINDS[kind], tmp_path_factory.mktemp(kind), tmp_path_factory.mktemp("opened")
     files = {str(make(folder)): name for name, (make, _) in attacks.items()}
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parents[1] / "opened.py"), kind, *files],
+        [sys.executable, str(Path(__file__).parents[1] / "helpers" / "opened.py"), kind, *files],
         cwd=place,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.program import Program
+
 FILES = {"data.html", "data.json", "samples.png"}
 
 
-def test_a_sound_set_is_counted_and_its_page_written(clean: Path, tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_sound_set_is_counted_and_its_page_written(clean: Path, tmp_path: Path, yolograft: Program) -> None:
     before = {file: file.stat().st_mtime_ns for file in clean.parent.rglob("*")}
     done = yolograft("data", "dataset=yolo", f"dataset.path='{clean}'")
     assert done.returncode == 0, done.stderr
@@ -28,7 +30,7 @@ def test_a_sound_set_is_counted_and_its_page_written(clean: Path, tmp_path: Path
     assert before == {file: file.stat().st_mtime_ns for file in clean.parent.rglob("*")}  # their folder is untouched
 
 
-def test_json_is_the_whole_of_standard_output_and_faults_do_not_stop_it(faulty: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_json_is_the_whole_of_standard_output_and_faults_do_not_stop_it(faulty: Path, yolograft: Program) -> None:
     done = yolograft("data", "dataset=yolo", f"dataset.path={faulty}", "format=json", "out=pages", PYTHONUTF8="0")
     assert done.returncode == 1  # faults that would falsify results
     document = json.loads(done.stdout)
@@ -37,7 +39,7 @@ def test_json_is_the_whole_of_standard_output_and_faults_do_not_stop_it(faulty: 
     assert page.as_posix() == "pages/faulty/data.html"
 
 
-def test_the_table_names_the_first_fault_of_each_kind_also_in_a_narrow_log(faulty: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_the_table_names_the_first_fault_of_each_kind_also_in_a_narrow_log(faulty: Path, yolograft: Program) -> None:
     done = yolograft(
         "data", "dataset=yolo", f"dataset.path={faulty}", "dataset.check=warn", COLUMNS="40", PYTHONIOENCODING="ascii"
     )
@@ -61,7 +63,9 @@ def test_the_table_names_the_first_fault_of_each_kind_also_in_a_narrow_log(fault
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_a_mistake_is_named_in_one_line(arguments: tuple[str, ...], named: str, tmp_path: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_is_named_in_one_line(
+    arguments: tuple[str, ...], named: str, tmp_path: Path, yolograft: Program
+) -> None:
     done = yolograft("data", *arguments)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
@@ -69,7 +73,7 @@ def test_a_mistake_is_named_in_one_line(arguments: tuple[str, ...], named: str, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fold_is_described_as_it_would_be_trained_on(clean: Path, yolograft) -> None:  # type: ignore[no-untyped-def]
+def test_a_fold_is_described_as_it_would_be_trained_on(clean: Path, yolograft: Program) -> None:
     done = yolograft(
         "data", "dataset=yolo", f"dataset.path='{clean}'", "dataset.folds=3", "dataset.fold=1", "format=json"
     )

@@ -1,118 +1,76 @@
-"""What a constraint says, and what it refuses to do."""
+"""Which runs of a sweep a constraint keeps; the language is tested in tests/common/test_expression.py."""
 
-import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from yolograft.analysis.condition import Condition
 from yolograft.common.errors import UserError
-from yolograft.sweep.constraint import Constraint
+from yolograft.runs.spec import RunSpec
+from yolograft.sweep import measure
+from yolograft.sweep.constraint import select
 
-VALUES = {
-    "params": 2_590_620,
-    "gflops": 6.5,
-    "backbone_params": 1_000_000,
-    "backbone": "yolo11",
-    "scale": "n",
-    "seed": 2,
-}
+COSTS = {"n": {"params": 2_590_620, "gflops": 6.5}, "s": {"params": 9_458_752, "gflops": 21.7}}
 
 
-@pytest.mark.parametrize(
-    ("text", "holds"),
-    [
-        ("params<3e6 and gflops<7", True),
-        ("params < 2e6 or gflops > 7", False),
-        ("2e6 < params < 3e6", True),
-        ("backbone_params / params > 0.5", False),
-        ("backbone == 'yolo11' and not scale == \"m\"", True),
-        ("scale in ('m', 'l')", False),
-        ("scale not in ['m', 'l']", True),
-        ("-params < 0", True),
-        ("seed * 2 - 1 == 3", True),
-    ],
-)
-def test_it_compares(text: str, holds: bool) -> None:
-    assert Constraint(text).holds(VALUES) is holds
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scales of the variants that were built to know what they cost."""
+    scales: list[str] = []
+
+    def variant(config: dict[str, Any]) -> SimpleNamespace:
+        scales.append(config["scale"])
+        return SimpleNamespace(values=COSTS[config["scale"]])
+
+    monkeypatch.setattr(measure, "measurer", lambda: SimpleNamespace(variant=variant))
+    return scales
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "__import__('os').remove('x')",
-        "params.real > 1",
-        "(lambda: params)() > 1",
-        "[p for p in (1,)] == params",
-        "params ** 99999999 > 1",
-        "'a' * 10 == backbone if params else 1",
-        "params := 3",
-        "f'{params}' == backbone",
-        "params[0] > 1",
-        "backbone == b'yolo11'",
-    ],
-)
-def test_it_does_nothing_else(text: str) -> None:
-    with pytest.raises(UserError, match=r"^constraint=.*(not allowed|cannot be read)"):
-        Constraint(text)
+def job(constraint: str | None, scale: str = "n", lr0: float = 0.01) -> RunSpec:
+    config = {
+        "constraint": constraint,
+        "scale": scale,
+        "seed": 2,
+        "patience": None,
+        "optim": {"optimizer": "SGD", "lr0": lr0},
+        "backbone": {"_target_": "x", "width": 0.5},
+    }
+    return RunSpec(config, Path(scale), {"backbone": "yolo11", "scale": scale}, [], "sweep")
 
 
-@pytest.mark.parametrize("text", ["params <", "", "((((", "3 < 4"])
-def test_what_says_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"^constraint="):
-        Constraint(text)
+def test_variants_beyond_it_are_left_out_with_what_they_have(built: list[str]) -> None:
+    jobs = [job("params<3e6 and scale == 'n'", scale) for scale in ("n", "s")]
+    kept, dropped = select(jobs)
+    assert kept == jobs[:1]
+    assert dropped == [(jobs[1], "params=9,458,752, scale=s")]
+    assert built == ["n", "s"]
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
-    with pytest.raises(UserError, match=r"there is no parms; did you mean params\?"):
-        Constraint("parms < 3").check_names(VALUES)
+def test_it_knows_choices_and_settings_and_then_builds_nothing(built: list[str]) -> None:
+    text = "backbone == 'yolo11' and optim.lr0 < 0.1 and backbone.width == 0.5 and patience == None and seed * 2 == 4"
+    kept, dropped = select([job(text), job(text, lr0=0.2)])
+    assert [one.config["optim"]["lr0"] for one in kept] == [0.01]
+    assert "optim.lr0=0.2" in dropped[0][1]
+    assert built == []
+
+
+def test_runs_without_one_are_kept(built: list[str]) -> None:
+    assert select([job(None)]) == ([job(None)], [])
+    assert built == []
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_known_one_before_anything_is_built(built: list[str]) -> None:
+    with pytest.raises(UserError, match=r"^constraint=parms < 3: there is no such name; did you mean params\?"):
+        select([job("params < 3e6"), job("parms < 3")])
+    with pytest.raises(UserError, match=r"did you mean optim\.lr0\?"):
+        select([job("lr0 < 3")])
+    with pytest.raises(UserError, match=r"mAP50-95 is known only after training"):
+        select([job("mAP50-95 > 0.3")])
+    assert built == []
 
 
 @pytest.mark.parametrize("text", ["backbone < 3", "params / 0 > 1"])
-def test_what_cannot_be_compared_is_the_persons_mistake(text: str) -> None:
+def test_what_cannot_be_compared_is_refused(text: str, built: list[str]) -> None:
     with pytest.raises(UserError, match=r"^constraint="):
-        Constraint(text).holds(VALUES)
-
-
-def test_it_knows_whether_a_variant_must_be_built() -> None:
-    assert Constraint("params < 3").needs_building
-    assert not Constraint("backbone == 'yolo11'").needs_building
-
-
-def test_a_drop_is_explained_by_what_the_variant_has() -> None:
-    assert Constraint("params<2e6 and scale == 'n'").reason(VALUES) == "params=2,590,620, scale=n"
-
-
-HUGE = [
-    "'a' * 99999999999 == scale",
-    "99999999999 * 'a' == scale",
-    "['a'] * 99999999999 == scale",
-    "9**9**9 > params",
-    "1 << 99999999999 > params",
-    "'a' + 'b' == scale",
-    "-" * 900 + "params > 1",
-    "(" * 300 + "params" + ")" * 300 + " > 1",
-    "not " * 240 + "params",
-    "+".join(["params"] * 130) + " > 1",
-    "params > " + "9" * 5000,
-    "params.a" + ".a" * 400,
-    "params > 1 or " * 100 + "params",
-]
-
-
-@pytest.mark.parametrize("text", HUGE)
-def test_what_would_grow_without_end_is_refused_at_once_in_one_line(text: str) -> None:
-    began = time.monotonic()
-    with pytest.raises(UserError) as refused:
-        Constraint(text).holds(VALUES)
-    assert time.monotonic() - began < 1
-    assert "\n" not in str(refused.value)
-    with pytest.raises(UserError):
-        Condition("filter", text).holds(VALUES.get)
-
-
-def test_large_numbers_overflow_into_one_line() -> None:
-    with pytest.raises(UserError, match="too large"):
-        Constraint(f"{'9' * 400} / 3 > params").holds(VALUES)
-    assert Constraint(f"{'9' * 400} > params").holds(VALUES)
-    with pytest.raises(UserError, match="is no number"):
-        Condition("filter", f"{'9' * 400} > params").holds(VALUES.get)
+        select([job(text)])

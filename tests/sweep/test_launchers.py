@@ -14,8 +14,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from conftest import Program
-from tiny import TINY, record
+from helpers.program import Program
+from helpers.tiny import TINY, record
 from yolograft.compute.devices import resolve
 from yolograft.compute.sharing import JOBS_PER_MACHINE, cores, own_cores, take
 from yolograft.sweep.launchers import slurm

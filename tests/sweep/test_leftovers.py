@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeping import command, epochs, kill_group, logs, start
+from helpers.sweeping import command, epochs, kill_group, logs, start
 from yolograft.common import files, processes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL and named semaphores")

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from searching import finished, result, search, searching
+from helpers.searching import finished, result, search, searching
 from yolograft.runs.lock import RunLock
 from yolograft.runs.spec import RunSpec
 from yolograft.training.trial import Trial, open_storage

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from safetensors.numpy import save_file
 
-from conftest import Program
+from helpers.program import Program
 from yolograft.cli.command_line import check_command_line
 from yolograft.runs import lock as claim
 from yolograft.sweep import ledger

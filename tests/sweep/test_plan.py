@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from sweeping import records
-from tiny import TINY
-from yolograft.cli.app import config_of
+from helpers.program import Program
+from helpers.sweeping import records
+from helpers.tiny import TINY
 from yolograft.cli.command_line import check_command_line
-from yolograft.cli.info import describe
 from yolograft.common.text import gflops_text
+from yolograft.model.describe import describe
 
 
 def plan_of(sweep: Path) -> dict:
@@ -21,7 +20,7 @@ def plan_of(sweep: Path) -> dict:
 
 def told_by_info(choices: dict[str, str], imgsz: int) -> dict:
     chosen = [f"{group}={choices[group]}" for group in ("backbone", "context", "neck", "head", "scale")]
-    config = config_of("info", [*chosen, "nc=4", f"imgsz={imgsz}"])
+    config = check_command_line("info", [*chosen, "nc=4", f"imgsz={imgsz}"]).config
     assert config is not None
     return describe(config)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tiny import TINY, record
+from helpers.tiny import TINY, record
 
 TROUBLE = """
 import os, pytorch_lightning as pl

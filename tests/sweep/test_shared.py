@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Program
-from tiny import TINY
+from helpers.program import Program
+from helpers.tiny import TINY
 from yolograft.cli.command_line import check_command_line
 from yolograft.common.errors import UserError
 

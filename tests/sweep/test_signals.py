@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeping import command, epochs, logs, records, run, start
+from helpers.sweeping import command, epochs, logs, records, run, start
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups")
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sweeping import command, epochs, kill_group, logs, records, run, start, starters
+from helpers.sweeping import command, epochs, kill_group, logs, records, run, start, starters
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and SIGKILL")
 

@@ -1,6 +1,5 @@
 """Small trainings within the test's own process."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,17 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from tiny import TINY
+from helpers.tiny import TINY
+from helpers.training import Build, Train, Trained
 from yolograft.config import search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
+from yolograft.config.schema import TrainConfig
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.runs import resolvers
 from yolograft.runs.spec import RunSpec
 from yolograft.training.train import train
-
-Trained = tuple[dict[str, Any], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def build() -> Callable[..., Detector]:
+def build() -> Build:
     """Build a detector with a backbone, its options, a scale and a number of classes."""
 
     def _build(*, backbone: str = "yolo11", scale: str = "n", nc: int = 2, **options: Any) -> Detector:
@@ -44,7 +43,7 @@ def build() -> Callable[..., Detector]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Trained]:
+def run(tmp_path: Path) -> Train:
     """Train with overrides, as a config that was composed and checked; return the record and the folder."""
 
     def _run(*overrides: str, folder: str = "run") -> Trained:
@@ -54,7 +53,7 @@ def run(tmp_path: Path) -> Callable[..., Trained]:
             composed = compose("train", [*TINY, *overrides], return_hydra_config=True)
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
-        validate("train", config)
+        validate(TrainConfig, config)
         return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
 
     return _run

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from standin_wandb import StandIn
-from tiny import TINY, record
+from helpers.standin_wandb import StandIn
+from helpers.tiny import TINY, record
 from yolograft.runs.spec import RunSpec
 from yolograft.tracking.agent import tell_agent
 

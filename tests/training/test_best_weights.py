@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tiny import record
+from helpers.tiny import record
+from helpers.training import Train
 from yolograft.analysis.collect import read_run
 from yolograft.runs.weights_file import lacks_weights
 from yolograft.sweep.ledger import state_of
 
 
-def test_lost_weights_are_trained_again(run, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_lost_weights_are_trained_again(run: Train, caplog: pytest.LogCaptureFixture) -> None:
     told, folder = run("epochs=1")
     best = folder / "checkpoints" / "best.safetensors"
     first = best.read_bytes()

@@ -105,7 +105,7 @@ def test_no_constructor_is_called_and_no_size_is_believed(tmp_path: Path) -> Non
     checkpoints = Checkpoints(tmp_path)
 
     class Large:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
+        def __reduce__(self) -> tuple[Any, ...]:
             return bytearray, (4 * 2**30,)
 
     torch.save({**state(1), "training": {"w": Large()}}, checkpoints.last)
@@ -143,7 +143,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(tmp_path: Path) 
 
 def test_a_strangers_pickle_is_not_executed(tmp_path: Path) -> None:
     class Bomb:
-        def __reduce__(self):  # type: ignore[no-untyped-def]
+        def __reduce__(self) -> tuple[Any, ...]:
             return (Path.write_text, (tmp_path / "executed", "x"))
 
     checkpoints = Checkpoints(tmp_path)

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rival import compete
+from helpers.rival import compete
 from yolograft.runs import lock as claims
 from yolograft.runs.lock import EXPIRES_AFTER, LOCK, RunLock, RunLockedError, owner
 

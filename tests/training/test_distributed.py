@@ -10,23 +10,23 @@ import pytest
 import torch
 from torch import nn
 
-from norm_rank import norm_rank
-from tiny import TINY
+from helpers.norm_rank import norm_rank
+from helpers.tiny import TINY
 from yolograft.training.distributed import launch
 from yolograft.training.stopping import StopRequest
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def follow(folder: Path, project: str, device: str) -> tuple[list[list[float]], Path]:
     """Train 20 steps in double precision and return each one's losses and gradient norm."""
     settings = [*TINY, "dataset.train=40", "dataset.val=10", "dataset.size=96", "imgsz=96", "batch=8", "epochs=4"]
     settings += ["optim.nbs=8", "optim.lr0=0.0005", "optim.warmup_epochs=0", f"device={device}", f"project={project}"]
-    settings += ["+callbacks.follow._target_=follow.Follow", f"+callbacks.follow.path={project}.json"]
+    settings += ["+callbacks.follow._target_=helpers.follow.Follow", f"+callbacks.follow.path={project}.json"]
     done = subprocess.run(
         [sys.executable, "-m", "yolograft", "train", *settings, "+callbacks.follow.double=true"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

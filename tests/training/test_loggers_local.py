@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from standin_wandb import StandIn
+from helpers.standin_wandb import StandIn
 from yolograft.evaluation.pictures import Box, Picture
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import Tracked, summary

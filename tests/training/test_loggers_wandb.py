@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from standin_wandb import KEY, StandIn
-from tiny import TINY, record
+from helpers.standin_wandb import KEY, StandIn
+from helpers.tiny import TINY, record
 from yolograft.evaluation.pictures import Box, Picture
 from yolograft.tracking import check_logger
 from yolograft.tracking.base import Tracked

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from helpers.training import Train
 from yolograft.config.schema import Augment, Optim
 from yolograft.upstream.training import Evaluator
 
@@ -64,14 +65,14 @@ def losses(folder: Path) -> list[list[str]]:
 BASE: dict[tuple[str, ...], list[list[str]]] = {}
 
 
-def base(run, extra: tuple[str, ...]) -> list[list[str]]:  # type: ignore[no-untyped-def]
+def base(run: Train, extra: tuple[str, ...]) -> list[list[str]]:
     if extra not in BASE:
         BASE[extra] = losses(run("augment.close_mosaic=0", *extra, folder="base")[1])
     return BASE[extra]
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_an_option_changes_the_training(key: str, run) -> None:  # type: ignore[no-untyped-def]
+def test_an_option_changes_the_training(key: str, run: Train) -> None:
     extra = BESIDE.get(key, ())
     before = base(run, extra)
     overrides = [o for o in ("augment.close_mosaic=0",) if not o.startswith(key)]
@@ -84,7 +85,7 @@ def test_every_value_of_the_recipe_is_proven() -> None:
 
 
 @pytest.mark.parametrize("override", NO_EFFECT)
-def test_what_should_not_change_it_does_not(override: str, run) -> None:  # type: ignore[no-untyped-def]
+def test_what_should_not_change_it_does_not(override: str, run: Train) -> None:
     assert losses(run("augment.close_mosaic=0", override)[1]) == base(run, ())
 
 
@@ -96,7 +97,7 @@ def weights(folder: Path) -> dict:
     ("freeze", "prefix"),
     [("backbone", "model.backbone."), ("[neck.out_p3]", "model.neck.out_p3."), ("2", "model.backbone.stem.")],
 )
-def test_frozen_modules_keep_weights_and_statistics(freeze: str, prefix: str, run) -> None:  # type: ignore[no-untyped-def]
+def test_frozen_modules_keep_weights_and_statistics(freeze: str, prefix: str, run: Train) -> None:
     one = weights(run(f"freeze={freeze}", folder="one")[1])
     two = weights(run(f"freeze={freeze}", "optim.lr0=0.05", folder="two")[1])
     frozen = [name for name in one if name.startswith(prefix)]
@@ -105,7 +106,7 @@ def test_frozen_modules_keep_weights_and_statistics(freeze: str, prefix: str, ru
     assert any(not one[name].equal(two[name]) for name in one if not name.startswith(prefix))
 
 
-def test_a_waiting_backbone_thaws(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_waiting_backbone_thaws(run: Train) -> None:
     waits = weights(run("optim.backbone_freeze_epochs=2", folder="waits")[1])
     frozen = weights(run("freeze=backbone", folder="frozen")[1])
     thaws = weights(run("optim.backbone_freeze_epochs=1", "patience=0", "epochs=3", folder="thaws")[1])
@@ -114,13 +115,13 @@ def test_a_waiting_backbone_thaws(run) -> None:  # type: ignore[no-untyped-def]
     assert any(not thaws[name].equal(frozen[name]) for name in inside)
 
 
-def test_fraction_and_single_class_show_in_the_record(run) -> None:  # type: ignore[no-untyped-def]
+def test_fraction_and_single_class_show_in_the_record(run: Train) -> None:
     record, _ = run("fraction=0.5", "single_cls=true")
     assert record["data"]["train"]["images"] == 6
     assert record["data"]["val"]["images"] == 4
 
 
-def test_patience_ends_a_training_that_does_not_get_better(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_patience_ends_a_training_that_does_not_get_better(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     result = Evaluator.result
 
     def constant(self, gather=None):  # type: ignore[no-untyped-def]
@@ -132,7 +133,7 @@ def test_patience_ends_a_training_that_does_not_get_better(run, monkeypatch) -> 
     assert record["epochs_done"] == len(losses(folder)) == 3
 
 
-def test_a_time_budget_ends_a_training(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_time_budget_ends_a_training(run: Train) -> None:
     record, _ = run("time=0.001", "epochs=1000", "patience=0")
     assert record["status"] == "finished"
     assert record["epochs_done"] < 200
@@ -150,13 +151,13 @@ def test_progressive_learning_grows_image_size_and_augmentation() -> None:
     assert [s.imgsz for s in plan(2, 64, 4, 0.5, 0.3)] == [32, 64]
 
 
-def test_single_class_is_one_class_as_in_stock(run) -> None:  # type: ignore[no-untyped-def]
+def test_single_class_is_one_class_as_in_stock(run: Train) -> None:
     record, folder = run("single_cls=true")
     assert list(record["metrics"]["per_class"]) in (["item"], [])
     assert weights(folder)["model.head.cv3.0.2.weight"].shape[0] == 1
 
 
-def test_weights_are_a_start(run, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_weights_are_a_start(run: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import torch
 
     from yolograft.common.errors import UserError
@@ -180,7 +181,7 @@ def test_weights_are_a_start(run, tmp_path, caplog) -> None:  # type: ignore[no-
         run("weights=nowhere.pt", folder="four")
 
 
-def test_a_time_budget_goes_on_after_a_restart(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_time_budget_goes_on_after_a_restart(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     from yolograft.training.callbacks.journal import Journal
 
     write = Journal._write_epoch

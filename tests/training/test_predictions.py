@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import Program
-from tiny import TINY
+from helpers.program import Program
+from helpers.tiny import TINY
 from yolograft.evaluation.predictions import BOXES, IMAGES, Predictions
 from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 

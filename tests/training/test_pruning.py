@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
-from tiny import TINY, record
+from helpers.tiny import TINY, record
 from yolograft.training.trial import Pruned, Trial, make_pruner, open_storage
 
 MEDIAN = {"name": "median", "after_trials": 1, "after_epochs": 1}

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from helpers.training import Train
 from yolograft.training.recipe import Recipe
 from yolograft.training.short_schedule import say_steps
 
@@ -28,7 +29,7 @@ def test_biases_begin_at_their_own_rate() -> None:
     assert recipe(16, 4, 2).steps(0.1) == 1
 
 
-def test_a_short_schedule_is_a_warning_with_advice_that_is_true(caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_short_schedule_is_a_warning_with_advice_that_is_true(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         say_steps(recipe(16, 4, 2), OPTIM)
     (said,) = caplog.records
@@ -44,7 +45,7 @@ def test_a_short_schedule_is_a_warning_with_advice_that_is_true(caplog) -> None:
         assert key != "epochs" or int(steps) >= 100
 
 
-def test_a_long_one_is_told(caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_long_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         say_steps(recipe(640, 16, 100), OPTIM)
     (said,) = caplog.records
@@ -52,7 +53,7 @@ def test_a_long_one_is_told(caplog) -> None:  # type: ignore[no-untyped-def]
     assert re.fullmatch(r"100 epochs of 40 batches: \d{3,} optimizer steps with a rate above 0", said.getMessage())
 
 
-def test_the_training_counts_the_same(run, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_the_training_counts_the_same(run: Train, caplog: pytest.LogCaptureFixture) -> None:
     from yolograft.training.module import DetectionTraining
 
     made: list[list[float]] = []

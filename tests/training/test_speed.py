@@ -29,7 +29,7 @@ def test_batches_of_an_earlier_start_count_for_nothing(
     monkeypatch.setattr(journal, "time", clock)
     step, to_input = getattr(DetectionTraining, stopped_in), DetectionTraining.to_input
 
-    def two_seconds(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def two_seconds(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         now[0] += 2.0
         return to_input(self, batch, size)
 

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tiny import TINY, record
+from helpers.tiny import TINY, record
+from helpers.training import Train
 from yolograft.common.errors import UserError
 from yolograft.training.module import DetectionTraining
 from yolograft.training.stopping import StoppedError, asked, held_back, stoppable
@@ -29,10 +32,12 @@ def same(a: Path, b: Path) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(
+    run: Train, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     to_input, poisoned = DetectionTraining.to_input, list[bool]()
 
-    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def poison(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         batch = to_input(self, batch, size)
         if self.epoch == 1 and not poisoned:
             poisoned.append(True)
@@ -51,10 +56,12 @@ def test_a_loss_that_is_not_finite_repeats_from_the_last_checkpoint(run, monkeyp
     )
 
 
-def test_a_loss_that_stays_so_is_given_up_with_advice(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_loss_that_stays_so_is_given_up_with_advice(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     to_input = DetectionTraining.to_input
 
-    def poison(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def poison(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         batch = to_input(self, batch, size)
         return {**batch, "img": batch["img"] * float("nan")}
 
@@ -64,11 +71,11 @@ def test_a_loss_that_stays_so_is_given_up_with_advice(run, monkeypatch, tmp_path
     assert record(tmp_path / "run")["status"] == "failed"
 
 
-def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_loses_nothing(run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run("epochs=3", folder="whole")
     save, calls = torch.save, []
 
-    def full(state, stream):  # type: ignore[no-untyped-def]
+    def full(state: object, stream: BinaryIO) -> None:
         calls.append(True)
         if len(calls) == 2:
             stream.write(b"half of it")
@@ -89,7 +96,9 @@ def test_a_full_disk_loses_nothing(run, monkeypatch, tmp_path) -> None:  # type:
     assert same(folder, tmp_path / "whole")
 
 
-def test_a_batch_too_large_for_the_memory_is_halved(run, monkeypatch, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_batch_too_large_for_the_memory_is_halved(
+    run: Train, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     losses = DetectionTraining.losses
 
     def limited(self, model, batch):  # type: ignore[no-untyped-def]
@@ -105,7 +114,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(run, monkeypatch, caplog) ->
     assert "ran out of memory with batch=12: trying 6" in caplog.text
 
 
-def test_a_batch_of_one_that_is_too_large_says_so(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_batch_of_one_that_is_too_large_says_so(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(self, model, batch):  # type: ignore[no-untyped-def]
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -122,7 +131,7 @@ def start(folder: Path, project: str, *more: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
 
 
-def wait_for(condition, child: subprocess.Popen, seconds: float = 120) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition: Callable[[], object], child: subprocess.Popen, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -195,10 +204,12 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     assert same(cut, uncut)
 
 
-def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(run, monkeypatch, tmp_path, caplog) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     to_input = DetectionTraining.to_input
 
-    def remove(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def remove(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         if self.epoch == 1:
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
         return to_input(self, batch, size)
@@ -211,10 +222,12 @@ def test_a_folder_removed_in_mid_run_is_said_and_not_made_anew(run, monkeypatch,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
-def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(run, monkeypatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_dies_of_the_signal_that_stops_a_run_does_not_fail_it(
+    run: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     to_input = DetectionTraining.to_input
 
-    def die(self, batch, size=None):  # type: ignore[no-untyped-def]
+    def die(self: DetectionTraining, batch: dict[str, Any], size: int | None = None) -> dict[str, Any]:
         if self.epoch == 1:
             signal.raise_signal(signal.SIGTERM)
             raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Terminated.")

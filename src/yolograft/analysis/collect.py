@@ -9,6 +9,7 @@ from typing import Any
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
+from yolograft.common.nested import dotted
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
 from yolograft.common.typed import entries, items, mapping, number, share, text, whole, written
@@ -261,16 +262,7 @@ def _config(file: Path) -> dict[str, Any]:
         content = parse_yaml(read_text(file, _MAX_CONFIG))
     except (OSError, ValueError):
         return {}
-    return dict(islice(_flat(content), _MANY)) if isinstance(content, dict) else {}
-
-
-def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        name = written(f"{prefix}{key}" if isinstance(key, str) else f"{prefix}{written(key)}")
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value
+    return dict(islice(dotted(content, written), _MANY)) if isinstance(content, dict) else {}
 
 
 def _size(file: Path) -> int | None:

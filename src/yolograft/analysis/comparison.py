@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from yolograft.analysis.cautions import Caution, cautions
-from yolograft.analysis.collect import Run, Waiting
+from yolograft.analysis.collect import Run, Waiting, collect, not_begun
 from yolograft.analysis.effects import Effects, Observation, estimate
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
+from yolograft.common.files import user_path
 from yolograft.common.metrics import COSTS, METRIC, METRICS
-from yolograft.config.suggestions import did_you_mean
+from yolograft.common.suggestions import did_you_mean
 
 STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
@@ -68,6 +70,26 @@ class Comparison:
         """A number of runs of one variant in words: `3 seeds`, `1 fold`, `6 runs` over seeds and folds."""
         word = self._blocks[0] if len(self._blocks) == 1 else "run"
         return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def compare_folders(
+    folders: Path | str | Sequence[Path | str],
+    metric: str = METRIC,
+    baseline: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Read the runs below some folders and compare them.
+
+    Args:
+        folders: A sweep's folder, or several; runs' folders too.
+        metric: As for `compare`.
+        baseline: As for `compare`.
+
+    Raises:
+        UserError: A folder does not exist or holds no run, or as for `compare`.
+    """
+    paths = [user_path(path) for path in ([folders] if isinstance(folders, Path | str) else folders)]
+    runs = collect(paths)
+    return compare(runs, metric, baseline, not_begun(paths, runs))
 
 
 def compare(

@@ -7,12 +7,11 @@ from typing import Any
 
 from yolograft.analysis.columns import Column, all_columns, setting_column
 from yolograft.analysis.comparison import Comparison
-from yolograft.analysis.condition import Condition
 from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
+from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import COSTS, METRICS
-from yolograft.config.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,13 @@ class Table:
         comparison: All of it; differences and corrections do not depend on what is shown.
         columns: The columns shown.
         rows: The rows shown, in order.
+        chosen: Whether the columns were chosen by name.
     """
 
     comparison: Comparison
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    chosen: bool = False
 
     def places(self, column: Column) -> dict[int, int]:
         """The rows (by number) that are best (1) and second (2) in a column, as it is shown; ties share a place."""
@@ -75,7 +76,7 @@ def table(
         rows = [row for row in rows if condition.holds(partial(_named, row, every))]
     if sort is not None:
         rows = _sorted(rows, every[sort.removeprefix("-")], turned=sort.startswith("-"))
-    return Table(comparison, tuple(every[name] for name in shown), tuple(rows))
+    return Table(comparison, tuple(every[name] for name in shown), tuple(rows), chosen=bool(columns))
 
 
 def check_words(
@@ -85,7 +86,7 @@ def check_words(
     columns: Sequence[str] = (),
     sort: str | None = None,
     filter: str | None = None,
-) -> Condition | None:
+) -> Expression | None:
     """Refuses what `table` would, before anything is computed.
 
     Returns:
@@ -103,11 +104,11 @@ def check_words(
         raise UserError(f"sort={sort}: {_no_such(name, known, shown)}")
     if filter is None:
         return None
-    condition = Condition("filter", filter)
-    for name in condition.names:
+    expression = Expression("filter", filter)
+    for name in expression.names:
         if name not in known:
             raise UserError(f"filter={filter}: {_no_such(name, known, shown)}")
-    return condition
+    return expression
 
 
 def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
@@ -158,8 +159,7 @@ def _no_such(name: str, known: Sequence[str], shown: Sequence[str]) -> str:
             "the report has no latency: a single timing at the end of a training does not compare machines or moments; "
             "gflops and params are there"
         )
-    near = did_you_mean(name, known)
-    return f"there is no such column{near} There are {', '.join(shown)}, and every setting, such as optim.lr0"
+    return no_such_name(name, known, shown, "column")
 
 
 def _notes(shown: Table) -> list[str]:

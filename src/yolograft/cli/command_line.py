@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from yolograft.cli.commands import COMMANDS
 from yolograft.cli.flags import Flags, parse_flags
 from yolograft.cli.from_run import expand
 from yolograft.common.errors import UserError
@@ -21,7 +22,7 @@ from yolograft.config.habits import quoted
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
 from yolograft.runs.links import refuse_links
-from yolograft.runs.spec import RunSpec, check_folders, grid, run_spec, sweep_folder, where_it_was
+from yolograft.runs.spec import RunSpec, check_folders, choices_of, grid, run_spec, sweep_folder, where_it_was
 from yolograft.runs.writable import refuse_unwritable
 from yolograft.sweep.launchers.settings import launcher_model
 from yolograft.sweep.search_space import (
@@ -43,6 +44,8 @@ class CommandLine:
 
     Attributes:
         arguments: For Hydra: the settings as given, and for a sweep also its folder.
+        config: The resolved config of a command other than `train`, with the options chosen in the groups under
+            `choices`.
         sweep: Whether it asks for several runs.
         jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
@@ -51,6 +54,7 @@ class CommandLine:
     """
 
     arguments: list[str]
+    config: dict[str, Any] = field(default_factory=dict)
     sweep: bool = False
     jobs: list[RunSpec] = field(default_factory=list)
     shown: str | None = None
@@ -62,7 +66,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     """Check the arguments of a command and complete them for Hydra.
 
     Args:
-        command: A name of `schema.COMMANDS`.
+        command: A name of `COMMANDS`.
         arguments: What follows it on the command line.
 
     Raises:
@@ -89,10 +93,12 @@ def _checked(command: str, flags: Flags) -> CommandLine:
         if not multirun and not seeds:
             _refuse_sweep(command, overrides)
             config = container_of(composed)
-            validate(command, config)
+            validate(COMMANDS[command].load_schema(), config)
             if flags.cfg:
                 return CommandLine(list(arguments), shown=_shown(composed, flags))
-            single = [run_spec(composed, config)] if command == "train" else []
+            if command != "train":
+                return CommandLine(list(arguments), {**config, "choices": choices_of(composed.hydra)})
+            single = [run_spec(composed, config)]
             refuse_unwritable(single)
             check_folders(single, None)
             refuse_links(job.folder for job in single)
@@ -109,7 +115,7 @@ def _checked(command: str, flags: Flags) -> CommandLine:
         for number, job in enumerate(probes(every) if search else grid(every)):
             composed = compose(command, parse(job))
             config = container_of(composed)
-            validate(command, config)
+            validate(COMMANDS[command].load_schema(), config)
             jobs.append(run_spec(composed, config, folder, number))
             if flags.cfg:  # of several runs the first
                 return CommandLine(list(arguments), shown=_shown(composed, flags))

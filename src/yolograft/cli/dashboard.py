@@ -2,15 +2,28 @@
 
 from importlib.util import find_spec
 
-from yolograft.cli.app import config_of
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write, user_path
+from yolograft.common.metrics import Metric
 from yolograft.common.parsing import json_document
+from yolograft.config.schema import Strict, Text
 
 
-def main(arguments: list[str]) -> int:
+class DashboardConfig(Strict):
+    """The config of `yolograft dashboard`."""
+
+    runs: str | list[str] | None
+    metric: Metric
+    project: Text
+    entity: str | None
+    name: Text | None
+    file: Text | None
+
+
+def main(line: CommandLine) -> int:
     """Save the dashboard in W&B, or write what would be saved into a file."""
-    config = config_of("dashboard", arguments)
+    config = line.config
     given = config["runs"] if isinstance(config["runs"], list) else [config["runs"]]
     folders = [user_path(folder) for folder in given if folder]
     if find_spec("wandb_workspaces") is None:

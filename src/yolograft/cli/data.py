@@ -1,19 +1,29 @@
 """`yolograft data`: what is in a data set, and what is wrong with it."""
 
 import sys
+from typing import Any, Literal
 
-from yolograft.cli.app import config_of
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.files import user_path
 from yolograft.common.text import plain
+from yolograft.config.schema import Imgsz, Text
 
 
-def main(arguments: list[str]) -> int:
+class DataConfig(Imgsz):
+    """The config of `yolograft data`."""
+
+    dataset: dict[str, Any]
+    format: Literal["table", "json"]
+    out: Text
+
+
+def main(line: CommandLine) -> int:
     """Read the data set, write its page and print the numbers.
 
     Returns:
         1 where `dataset.check` is strict and a fault would falsify results; else 0.
     """
-    config = config_of("data", arguments)
+    config = line.config
     from rich.console import Console
 
     from yolograft.data.from_config import data_spec

@@ -3,10 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from yolograft.cli.commands import COMMANDS
 from yolograft.common.errors import UserError
-
-#: The key that folders stand for, by command.
-_KEYS = {"report": "runs", "dashboard": "runs", "sweeps": "root", "val": "run", "data": "dataset.path"}
 
 _ALONE = ("-m", "--multirun", "--resolve")
 """Flags that take no value; the word after another one, also after one that does not exist, is no folder."""
@@ -16,27 +14,28 @@ def with_keys(command: str, arguments: Sequence[str]) -> list[str]:
     """Return the arguments with folders under their key, quoted for Hydra; those of other commands as they are.
 
     Args:
-        command: A name of `schema.COMMANDS`.
+        command: A name of `COMMANDS`.
         arguments: What follows it on the command line.
 
     Raises:
         UserError: Folders stand beside the key that they stand for, or are several where one is looked at.
     """
-    key = _KEYS.get(command)
+    meaning = COMMANDS[command].folders
     folders = [
         word
         for place, word in enumerate(arguments)
         if _is_folder(word) and not (place and _takes_a_word(arguments[place - 1]))
     ]
-    if key is None or not folders:
+    if meaning is None or not folders:
         return list(arguments)
     rest = [word for word in arguments if word not in folders]
+    key = meaning.key
     if any(word.startswith(f"{key}=") for word in rest):
         raise UserError(f"{folders[0]}: write all folders alike, without {key}= or all in it")
-    if key != "runs" and len(folders) > 1:
+    if len(folders) > 1 and not meaning.several:
         raise UserError(f"{' '.join(folders)}: {command} takes one folder")
-    if command == "data" and not any(word.startswith("dataset=") for word in rest):
-        rest = ["dataset=auto", *rest]
+    if meaning.needs and not any(word.startswith(meaning.needs.partition("=")[0] + "=") for word in rest):
+        rest = [meaning.needs, *rest]
     quoted = ",".join("'{}'".format(folder.replace("'", "\\'")) for folder in folders)
     return [f"{key}={quoted}" if len(folders) == 1 else f"{key}=[{quoted}]", *rest]
 

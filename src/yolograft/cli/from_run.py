@@ -19,8 +19,8 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.locations import conf_dir
-from yolograft.config.suggestions import did_you_mean
 from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 
@@ -37,7 +37,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     """Replace `from=FOLDER` by the overrides that make that run's settings; the person's own come after and win.
 
     Args:
-        command: A name of `schema.COMMANDS`; `train` alone takes `from`.
+        command: A name of `COMMANDS`; `train` alone takes `from`.
         arguments: What follows it on the command line.
 
     Raises:

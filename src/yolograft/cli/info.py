@@ -1,47 +1,38 @@
 """`yolograft info`: what a variant is made of."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
+from pydantic import PositiveInt
 
-from yolograft.cli.app import config_of
-from yolograft.common.parts import PARTS
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.text import gflops_text, markup
+from yolograft.config.schema import Imgsz, Parts
 
 
-def main(arguments: list[str]) -> int:
+class InfoConfig(Parts, Imgsz):
+    """The config of `yolograft info`."""
+
+    nc: PositiveInt
+    format: Literal["table", "json"]
+
+
+def main(line: CommandLine) -> int:
     """Build the variant and describe it."""
-    config = config_of("info", arguments)
-    answer = describe(config)
-    if config["format"] == "json":
+    from yolograft.model.describe import describe
+
+    answer = describe(line.config)
+    if line.config["format"] == "json":
         print(json.dumps(answer))
     else:
         _print(answer)
     return 0
 
 
-def describe(config: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters, GFLOPs, pyramid and parts of the variant that a config chooses."""
-    from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
-
-    parts = {group: config[group] for group in PARTS}
-    packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
-    model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
-    return {
-        "params": sum(p.numel() for p in model.parameters()),
-        "gradients": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "gflops": float(gflops_text(gflops(model, config["imgsz"]))),
-        "imgsz": config["imgsz"],
-        "nc": config["nc"],
-        "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
-        "parts": parts_params(model),
-        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
-    }
-
-
 def _print(answer: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     title = " ".join(f"{k}={v}" for k, v in answer["choices"].items())
     table = Table()
     table.add_column("part")

@@ -1,7 +1,6 @@
 """The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
 
 import contextlib
-import importlib
 import io
 import os
 import shlex
@@ -9,15 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-COMMANDS = {
-    "train": "train a variant, or with -m a sweep of them",
-    "val": "measure trained weights on a data set",
-    "info": "parameters, GFLOPs and pyramid of a variant",
-    "report": "compare the runs of a sweep",
-    "data": "what is in a data set, and what is wrong with it",
-    "sweeps": "list the sweeps: what is done, what is left, for how long",
-    "dashboard": "a workspace and a report in W&B for a sweep",
-}
+from yolograft.cli.commands import COMMANDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,8 +54,8 @@ def _run(command: str, rest: list[str]) -> int:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
     if command not in COMMANDS:
+        from yolograft.common.suggestions import did_you_mean
         from yolograft.config.habits import TASKS
-        from yolograft.config.suggestions import did_you_mean
 
         if command in TASKS:
             instead = next((word for word in rest if word in COMMANDS), "train")
@@ -75,7 +66,8 @@ def _run(command: str, rest: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         from yolograft.config.help import command_help
 
-        print(command_help(command, [word for word in rest if not word.startswith("-")]), flush=True)
+        overrides = [word for word in rest if not word.startswith("-")]
+        print(command_help(command, overrides, COMMANDS[command].notes), flush=True)
         return 0
     from yolograft.cli.command_line import check_command_line
     from yolograft.cli.folders import with_keys
@@ -84,8 +76,7 @@ def _run(command: str, rest: list[str]) -> int:
     if line.shown is not None:
         print(line.shown, end="", flush=True)
         return 0
-    module = importlib.import_module(f"yolograft.cli.{command}")
-    return int(module.main(line if command == "train" else line.arguments))
+    return COMMANDS[command].load_function()(line)
 
 
 def _note_interrupts() -> list[int]:
@@ -104,7 +95,7 @@ def _note_interrupts() -> list[int]:
 
 def _usage() -> str:
     width = max(map(len, COMMANDS))
-    listed = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    listed = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
     return (
         "yolograft COMMAND [GROUP=OPTION …] [KEY=VALUE …]\n\n"
         f"{listed}\n\n"

@@ -3,17 +3,33 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from yolograft.cli.app import config_of
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
-from yolograft.common.metrics import METRIC
+from yolograft.common.metrics import METRIC, Metric
 from yolograft.common.text import plain
+from yolograft.config.schema import Strict, Text
+from yolograft.render.forms import PRINTED
 
 
-def main(arguments: list[str]) -> int:
+class ReportConfig(Strict):
+    """The config of `yolograft report`."""
+
+    runs: str | list[str]
+    metric: Metric
+    baseline: Text | None
+    columns: str | list[str] | None
+    sort: Text | None
+    filter: Text | None
+    format: Literal[PRINTED]  # type: ignore[valid-type]
+    out: Text | None
+
+
+def main(line: CommandLine) -> int:
     """Read the folders, print the comparison, and write its files: to `out`, or anew into the sweep's folder."""
-    config = config_of("report", arguments)
+    config = line.config
     from yolograft.analysis.collect import collect, is_sweep, not_begun
     from yolograft.analysis.comparison import compare
     from yolograft.analysis.table import check_words, table
@@ -33,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
     from yolograft.render.report import print_form, write
 
-    print_form(shown, config["format"], chosen=bool(columns))
+    print_form(shown, config["format"])
     files = []
     if out is not None:
         files = write(shown, out)

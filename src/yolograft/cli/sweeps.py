@@ -3,22 +3,28 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from typing import Literal
 
-from rich.console import Console
-from rich.table import Table
-
-from yolograft.cli.app import config_of
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.files import user_path
 from yolograft.common.text import markup
 from yolograft.common.times import duration
+from yolograft.config.schema import Strict, Text
 from yolograft.sweep.overview import Overview, overview
 
 _STATES = ("finished", "pruned", "running", "failed", "stopped", "to do", "dropped")
 
 
-def main(arguments: list[str]) -> int:
+class SweepsConfig(Strict):
+    """The config of `yolograft sweeps`."""
+
+    root: Text
+    format: Literal["table", "json"]
+
+
+def main(line: CommandLine) -> int:
     """Look and print."""
-    config = config_of("sweeps", arguments)
+    config = line.config
     found = overview(user_path(config["root"]))
     if config["format"] == "json":
         print(json.dumps([_record(one) for one in found]))
@@ -41,6 +47,9 @@ def _record(one: Overview) -> dict[str, object]:
 
 
 def _print(found: Sequence[Overview]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)

@@ -5,21 +5,36 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from rich.console import Console
-from rich.table import Table
+from pydantic import Field, PositiveInt
 
-from yolograft.cli.app import config_of
+from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup, plain
+from yolograft.config.schema import Imgsz
 
 
-def main(arguments: list[str]) -> int:
+class ValConfig(Imgsz):
+    """The config of `yolograft val`; without a data set or image size, those of the training."""
+
+    imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
+    dataset: dict[str, Any]
+    run: str
+    split: Literal["train", "val", "test"]
+    batch: PositiveInt
+    device: int | str
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    plots: bool
+    trust: list[str]
+    format: Literal["table", "json"]
+
+
+def main(line: CommandLine) -> int:
     """Measure and print."""
-    config = config_of("val", arguments)
+    config = line.config
     weights = find_weights(config["run"])
     answer = validate(weights, config)
     if config["format"] == "json":
@@ -97,6 +112,9 @@ def _plots_folder(weights: Path, measured: str) -> Path:
 
 
 def _print(answer: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     title = f"{answer['weights']} on {answer['dataset']} {answer['split']}, {answer['imgsz']} px"
     table = Table()
     columns = EPOCH_METRICS

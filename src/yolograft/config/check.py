@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from yolograft.common.errors import UserError
 from yolograft.common.parts import MODEL_GROUPS
-from yolograft.config.schema import COMMANDS, DATASET_OPTIONS, DatasetOptions
+from yolograft.common.suggestions import did_you_mean
+from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions, Strict
 from yolograft.config.signature import options
-from yolograft.config.suggestions import did_you_mean
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.
 PART_GROUPS = (*MODEL_GROUPS, "dataset")
@@ -17,17 +17,17 @@ PART_GROUPS = (*MODEL_GROUPS, "dataset")
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
 
-def validate(command: str, config: Mapping[str, Any]) -> None:
-    """Check a composed config against the command's schema and the signatures of the parts it names.
+def validate(schema: type[Strict], config: Mapping[str, Any]) -> None:
+    """Check a composed config against a command's schema and the signatures of the parts it names.
 
     Args:
-        command: A name of `schema.COMMANDS`.
+        schema: The command's.
         config: The resolved config as plain containers, without Hydra's own key.
 
     Raises:
         UserError: For the first key or value that is refused.
     """
-    check_values(COMMANDS[command], config)
+    check_values(schema, config)
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
             check_part(group, part)

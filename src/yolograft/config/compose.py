@@ -9,13 +9,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from yolograft.common.errors import UserError
+from yolograft.common.suggestions import did_you_mean
 from yolograft.config.habits import advice, quoting
-from yolograft.config.help import groups
-from yolograft.config.suggestions import did_you_mean
+from yolograft.config.help import groups, without_hydra
 
 _EXAMPLES = {"runs": "multirun/NAME", "run": "runs/NAME", "dataset.path": "FOLDER"}
 """What a key that must be given may look like."""
@@ -76,11 +76,8 @@ def container_of(config: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: For a value that is missing or cannot be resolved.
     """
-    plain = config.copy()
-    with open_dict(plain):
-        plain.pop("hydra", None)
     try:
-        container = OmegaConf.to_container(plain, resolve=True, throw_on_missing=True)
+        container = OmegaConf.to_container(without_hydra(config), resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as missing:
         example = _EXAMPLES.get(str(missing.full_key), "VALUE")
         raise UserError(f"{missing.full_key}: must be given, as {missing.full_key}={example}") from None
@@ -96,11 +93,11 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     loader = GlobalHydra.instance().config_loader()
     choices = [o.input_line or "" for o in overrides if loader.get_group_options(o.key_or_group)]
     try:
-        config = hydra_compose(command, choices)
+        config = hydra_compose(command, choices, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException):
         return first_line(error)
-    keys = list(_flat_keys(config))
-    known_groups = groups(command)
+    known_groups = groups(config)
+    keys = list(_flat_keys(without_hydra(config)))
     for override in overrides:
         key = override.key_or_group
         if key not in keys and not key.startswith("hydra") and key not in known_groups:

@@ -1,48 +1,53 @@
 """`yolograft COMMAND --help`: the groups with their options, and every key with its value."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.object_type import ObjectType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from yolograft.common.parts import PARTS
 from yolograft.config import search_path
+from yolograft.config.comments import file_keys, key_comments
 from yolograft.config.locations import conf_dir
 
+_EXPERIMENTS = "experiments"
+_COLUMN = 30
+"""Where comments begin, unless the value is longer."""
+_WIDTH = 118
+"""Characters of a line, at most."""
 
-def groups(command: str) -> dict[str, list[str]]:
-    """Return the config groups that a command uses and their options; needs an initialized Hydra."""
+
+def groups(config: DictConfig) -> dict[str, list[str]]:
+    """Return the config groups that a command uses, with their options; needs an initialized Hydra.
+
+    Args:
+        config: The command's composed config, with Hydra's own key.
+    """
     loader = GlobalHydra.instance().config_loader()
-    ours = sorted(path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra")
-    used = {
-        "train": None,
-        "info": {*PARTS, "scale"},
-        "val": {"dataset"},
-        "report": set(),
-        "dashboard": set(),
-        "data": {"dataset"},
-        "sweeps": set(),
-    }
-    wanted = used.get(command)
-    found = {g: loader.get_group_options(g) for g in ours if wanted is None or g in wanted}
-    if command == "train":
-        found["experiments"] = loader.get_group_options("experiments", ObjectType.CONFIG)
-    return found
+    chosen = (key for key in config.hydra.runtime.choices if "/" not in key)
+    return {group: loader.get_group_options(group) for group in sorted(chosen, key=lambda g: (g == _EXPERIMENTS, g))}
 
 
-def command_help(command: str, overrides: Sequence[str]) -> str:
-    """Return the help text of a command, with the config that the overrides given beside `--help` make."""
+def command_help(command: str, overrides: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """Return the help text of a command.
+
+    Args:
+        command: Its name.
+        overrides: Those given beside `--help`: the values shown are what they make.
+        notes: Lines at its end.
+    """
     search_path.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
-        options = groups(command)
+        given = [word for word in overrides if "," not in word]
         try:
-            config = OmegaConf.to_yaml(compose(command, [word for word in overrides if "," not in word]))
+            config = compose(command, given, return_hydra_config=True)
         except HydraException:  # a slip beside --help: it is the help that was asked for
-            config = OmegaConf.to_yaml(compose(command))
+            given = []
+            config = compose(command, return_hydra_config=True)
+        options = groups(config)
+        shown = _commented(OmegaConf.to_yaml(without_hydra(config)), key_comments(command, given))
     lines = [f"yolograft {command} [GROUP=OPTION …] [KEY=VALUE …]", ""]
     if options:
         width = max(map(len, options))
@@ -59,15 +64,25 @@ def command_help(command: str, overrides: Sequence[str]) -> str:
             for group, found in options.items()
         ]
         lines.append("")
-    lines += ["Keys and their values now (optim.lr0=0.02):", "", textwrap.indent(config, "  ")]
-    if command == "train":
-        lines += [
-            "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
-            "A whole experiment:                  yolograft train experiments=smoke",
-            "A run again, or from its settings:   yolograft train from=RUN_FOLDER epochs=50",
-        ]
-    if command == "data":
-        lines += [
-            "Writes <out>/<data set>/data.html. Exit code 1 if results would be falsified, unless dataset.check=warn."
-        ]
+    lines += ["Keys and their values now (optim.lr0=0.02):", "", textwrap.indent(shown, "  ")]
+    lines += notes
     return "\n".join(lines)
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """Return a composed config without Hydra's own key."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _commented(text: str, comments: Mapping[str, str]) -> str:
+    """Return YAML with comments behind its values; it is still YAML."""
+    lines = text.splitlines()
+    for key in file_keys(text):
+        if comment := comments.get(key.key):
+            line = lines[key.line]
+            before = f"{line:<{_COLUMN}}  # " if key.one_line else " " * (len(line) - len(line.lstrip())) + "# "
+            wrapped = textwrap.wrap(comment, max(_WIDTH - len(before), 40), break_on_hyphens=False)
+            following = " " * (len(before) - 2) + "# "
+            told = "\n".join((before if n == 0 else following) + part for n, part in enumerate(wrapped))
+            lines[key.line] = told if key.one_line else f"{told}\n{line}"
+    return "\n".join(lines) + "\n"

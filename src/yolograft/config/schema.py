@@ -1,7 +1,8 @@
-"""The keys of each command's config, with their types and limits.
+"""The keys of a training's config, with their types and limits, and what the other commands' schemas are made of.
 
 The YAML files under `conf/` hold the defaults; these models say what else is allowed. Parts and data sets are not
-listed here: their options are read from their own signatures, so that adding one edits nothing.
+listed here: their options are read from their own signatures, so that adding one edits nothing. The schema of another
+command stands in its own file, `cli/NAME.py`.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,8 +17,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-
-from yolograft.common.metrics import Metric
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -260,75 +259,3 @@ class TrainConfig(Parts, Imgsz):
         if value is not None and (not value.strip(". ") or set(value) & set('<>:"/\\|?*\n')):
             raise ValueError('names a folder: not empty, without / \\ : * ? " < > |')
         return value
-
-
-class InfoConfig(Parts, Imgsz):
-    """`yolograft info`."""
-
-    nc: PositiveInt
-    format: Literal["table", "json"]
-
-
-class ValConfig(Imgsz):
-    """`yolograft val`; without a data set or image size, those of the training."""
-
-    imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
-    dataset: dict[str, Any]
-    run: str
-    split: Literal["train", "val", "test"]
-    batch: PositiveInt
-    device: int | str
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    plots: bool
-    trust: list[str]
-    format: Literal["table", "json"]
-
-
-class ReportConfig(Strict):
-    """`yolograft report`."""
-
-    runs: str | list[str]
-    metric: Metric
-    baseline: Text | None
-    columns: str | list[str] | None
-    sort: Text | None
-    filter: Text | None
-    format: Literal["table", "json", "markdown", "csv", "latex"]
-    out: Text | None
-
-
-class DashboardConfig(Strict):
-    """`yolograft dashboard`."""
-
-    runs: str | list[str] | None
-    metric: Metric
-    project: Text
-    entity: str | None
-    name: Text | None
-    file: Text | None
-
-
-class DataConfig(Imgsz):
-    """`yolograft data`."""
-
-    dataset: dict[str, Any]
-    format: Literal["table", "json"]
-    out: Text
-
-
-class SweepsConfig(Strict):
-    """`yolograft sweeps`."""
-
-    root: Text
-    format: Literal["table", "json"]
-
-
-COMMANDS: dict[str, type[Strict]] = {
-    "train": TrainConfig,
-    "val": ValConfig,
-    "info": InfoConfig,
-    "report": ReportConfig,
-    "dashboard": DashboardConfig,
-    "data": DataConfig,
-    "sweeps": SweepsConfig,
-}

@@ -1,49 +1,35 @@
-"""The comparison as files: in the sweep's folder, renewed after every run, or wherever they are wanted."""
+"""The comparison of a sweep: printed, and written as files into its folder, which are renewed after every run."""
 
 import io
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
-from yolograft.analysis.collect import collect, not_begun
-from yolograft.analysis.comparison import compare
+from yolograft.analysis.comparison import compare_folders
 from yolograft.analysis.table import Table, table
 from yolograft.common.files import atomic_write
 from yolograft.common.metrics import METRIC
-from yolograft.render.forms.csv import runs_to_csv, to_csv
-from yolograft.render.forms.json import to_json
-from yolograft.render.forms.latex import to_latex
-from yolograft.render.forms.markdown import to_markdown
+from yolograft.render.forms import FORMS
 from yolograft.render.forms.terminal import print_table
 
 log = logging.getLogger(__name__)
 
-_TEXTS: dict[str, Callable[[Table], str]] = {
-    "comparison.md": to_markdown,
-    "comparison.csv": to_csv,
-    "runs.csv": runs_to_csv,
-    "comparison.json": to_json,
-    "comparison.tex": to_latex,
-}
-
-
-_OFTEN = 300.0
-"""Seconds between two pages of a sweep that goes on."""
+_PAGE_INTERVAL = 300.0
+"""Seconds between two pages of a running sweep."""
 
 
 def render(
     folder: Path, baseline: Mapping[str, str] | None = None, metric: str = METRIC, *, page: bool = True
 ) -> list[Path]:
-    """Writes the comparison of a sweep's runs into its folder; may be called again after every run.
+    """Write the comparison of a sweep's runs into its folder; may be called again after every run.
 
     Args:
         folder: The sweep's folder.
         baseline: As for `compare`.
         metric: As for `compare`.
-        page: Renew the page with its pictures too, which takes seconds (see `page_is_due`).
+        page: Write the page with its pictures too, which takes seconds (see `page_is_due`).
 
     Returns:
         The files written, see `write`.
@@ -51,57 +37,53 @@ def render(
     Raises:
         UserError: The folder does not exist or holds no run.
     """
-    runs = collect([folder])
-    return write(table(compare(runs, metric, baseline, not_begun([folder]))), folder, page=page)
+    return write(table(compare_folders(folder, metric, baseline)), folder, page=page)
 
 
 def page_is_due(folder: Path) -> bool:
-    """Whether a sweep that goes on shall have its page renewed.
+    """Return whether the page of a running sweep is to be written again.
 
-    Pictures take seconds, and a sweep may end a run every few: so every five minutes at most, counted from the sweep's
-    start where there is no page yet.
+    Pictures take seconds, and a sweep may finish a run every few seconds; hence at most one page every five minutes,
+    counted from the start of the sweep if there is no page yet.
     """
     for file in (folder / "report.html", folder / "multirun.yaml"):
         try:
-            return not 0 <= time.time() - file.stat().st_mtime < _OFTEN
+            return not 0 <= time.time() - file.stat().st_mtime < _PAGE_INTERVAL
         except OSError:
             continue
     return True
 
 
 def show(folder: Path) -> None:
-    """Prints the comparison of a sweep's runs.
+    """Print the comparison of a sweep's runs.
 
     Raises:
         UserError: The folder does not exist or holds no run.
     """
-    print_table(table(compare(collect([folder]), waiting=not_begun([folder]))))
+    print_table(table(compare_folders(folder)))
 
 
-def print_form(shown: Table, form: str, *, chosen: bool = False) -> None:
-    """Prints a comparison on standard output.
+def print_form(shown: Table, form: str) -> None:
+    """Print a comparison on standard output.
 
     Args:
         shown: What is shown of the comparison.
-        form: `table`, `markdown`, `csv`, `json` or `latex`.
-        chosen: Whether its columns were chosen by name.
+        form: `table`, or the name of a form in `FORMS`.
     """
     if form == "table":
         print_table(shown)
         return
-    texts: dict[str, Callable[[Table], str]] = {"markdown": to_markdown, "csv": to_csv, "json": to_json}
-    texts["latex"] = partial(to_latex, chosen=chosen)
     # Redirected, Windows would write its own encoding, which has no Δ.
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    sys.stdout.write(texts[form](shown))
+    sys.stdout.write(FORMS[form].text(shown))
 
 
 def write(shown: Table, folder: Path, *, page: bool = True) -> list[Path]:
-    """Writes a comparison in all its forms.
+    """Write a comparison in every form that has a file.
 
-    Each file is replaced in one step. One that cannot be written (held open by a spreadsheet on Windows, full disk) is
-    left as it was and named in the log: a report is not worth a training.
+    Each file is replaced in one step. A file that cannot be written (held open by a spreadsheet on Windows, full disk)
+    stays as it was and is named in the log: a failed report must not end a training.
 
     Args:
         shown: What is shown of the comparison.
@@ -109,17 +91,19 @@ def write(shown: Table, folder: Path, *, page: bool = True) -> list[Path]:
         page: Write the page with its pictures too.
 
     Returns:
-        The files written: `comparison.md`, `comparison.csv`, `runs.csv`, `comparison.json`, `comparison.tex`, and those
-        of the page, which comes last (see `page.write_page`).
+        The files written: those of `FORMS`, then those of the page (see `page.write_page`).
     """
     written = []
-    for name, form in _TEXTS.items():
+    for form in FORMS.values():
+        if form.file is None:
+            continue
+        file = folder / form.file
         try:
-            written.append(atomic_write(folder / name, form(shown).encode("utf-8", "backslashreplace")))
+            written.append(atomic_write(file, form.text(shown).encode("utf-8", "backslashreplace")))
         except OSError as error:
-            log.warning("%s not written: %s", folder / name, error.strerror or error)
+            log.warning("%s not written: %s", file, error.strerror or error)
     if page:
-        from yolograft.render.page import write_page  # not for a table alone: matplotlib takes a second
+        from yolograft.render.page import write_page  # imports matplotlib, which takes a second
 
         written += write_page(shown, folder)
     return written

@@ -31,6 +31,7 @@ from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
+from yolograft.config.schema import TrainConfig
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import read_record
@@ -293,7 +294,7 @@ class OptunaSweeper(Sweeper):
         assert self.config is not None
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         config = job_config(composed)
-        validate("train", config)
+        validate(TrainConfig, config)
         job = run_spec(composed, config, self.folder)
         refuse_links([job.folder])
         return job

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pytorch_lightning.loggers import Logger
 
 from yolograft.common.metrics import METRICS, RECORDED_COSTS
+from yolograft.common.nested import dotted
 from yolograft.common.text import plain
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.identity import variant_name
@@ -69,7 +70,7 @@ class Tracked:
     @property
     def settings(self) -> dict[str, Any]:
         """Choices and config under flat names: `choices.backbone`, `optim.lr0`."""
-        return dict(_flat({"choices": dict(self.choices), **self.config}))
+        return dict(dotted({"choices": dict(self.choices), **self.config}))
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,10 +174,3 @@ class RunLogger(Logger):
 def line(error: Exception) -> str:
     """Return an error in one line of at most 300 characters."""
     return plain(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
-
-
-def _flat(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        found += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(prefix + str(key), value)]
-    return found

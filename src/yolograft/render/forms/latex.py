@@ -23,16 +23,15 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def to_latex(shown: Table, *, chosen: bool = False) -> str:
-    r"""The table of the variants that have finished, with its notes and cautions below.
+def to_latex(shown: Table) -> str:
+    r"""Return the table of the variants that have finished, with its notes and cautions below.
 
     It needs `\usepackage{booktabs}` and, for what the notes may quote, `\usepackage[T1]{fontenc}`.
 
     Args:
-        shown: What is shown of the comparison.
-        chosen: Whether the columns were chosen by name, so that none is left out.
+        shown: What is shown of the comparison; no column that was chosen by name is left out.
     """
-    columns = [c for c in shown.columns if chosen or c.key not in _LEFT_OUT]
+    columns = [c for c in shown.columns if shown.chosen or c.key not in _LEFT_OUT]
     places = [shown.places(column) for column in columns]
     body = []
     for place, row in enumerate(shown.rows):
