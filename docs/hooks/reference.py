@@ -17,8 +17,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel, TypeAdapter
 
-from yolograft.cli.main import COMMANDS
-from yolograft.config.schema import COMMANDS as SCHEMAS
+from yolograft.cli.commands import COMMANDS
+from yolograft.config.comments import file_header, file_keys
 from yolograft.config.schema import (
     Augment,
     CSVLogger,
@@ -131,16 +131,16 @@ def commands_page() -> str:
         "",
         "| command | |",
         "|---|---|",
-        *(f"| [`{name}`](#{name}) | {what} |" for name, what in COMMANDS.items()),
+        *(f"| [`{name}`](#{name}) | {command.summary} |" for name, command in COMMANDS.items()),
         "",
     ]
-    for name, what in COMMANDS.items():
+    for name, command in COMMANDS.items():
         document = read(CONF / f"{name}.yaml")
         groups = [f"[`{g}`](groups.md#{anchor(g)})" for g in used_groups(name)]
-        lines += [f"## `{name}` {{ #{name} }}", "", f"{what[0].upper()}{what[1:]}.", ""]
+        lines += [f"## `{name}` {{ #{name} }}", "", f"{command.summary[0].upper()}{command.summary[1:]}.", ""]
         if groups:
             lines += [f"Groups: {', '.join(groups)}.", ""]
-        lines += table(document.keys, schema_types(SCHEMAS[name]))
+        lines += table(document.keys, schema_types(command.load_schema()))
     return "\n".join(lines) + "\n"
 
 
@@ -156,10 +156,11 @@ def groups_page() -> str:
         "| group | options |",
         "|---|---|",
     ]
-    found = {group: options_of(group) for group in GROUPS}
-    lines += [f"| [`{g}`](#{anchor(g)}) | {', '.join(f'`{name}`' for name in found[g])} |" for g in GROUPS]
+    purposes = all_groups()
+    found = {group: options_of(group) for group in purposes}
+    lines += [f"| [`{g}`](#{anchor(g)}) | {', '.join(f'`{name}`' for name in found[g])} |" for g in purposes]
     lines.append("")
-    for group, purpose in GROUPS.items():
+    for group, purpose in purposes.items():
         lines += [f"## `{group}` {{ #{anchor(group)} }}", "", purpose, "", *group_section(group, found[group])]
         if group == "dataset":
             lines += common_options()
@@ -237,6 +238,12 @@ def common_options() -> list[str]:
     return [*heading, *table(keys, schema_types(DatasetOptions))]
 
 
+def all_groups() -> dict[str, str]:
+    """Return every group, those that `GROUPS` does not know last."""
+    others = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+    return {**GROUPS, **{group: "" for group in others if group not in GROUPS}}
+
+
 def options_of(group: str) -> dict[str, Document]:
     """Return a group's options by name; the default comes first."""
     defaults = {
@@ -255,8 +262,8 @@ def options_of(group: str) -> dict[str, Document]:
 
 def used_groups(command: str) -> list[str]:
     """Return the groups that a command's schema has."""
-    fields = SCHEMAS[command].model_fields
-    found = [group for group in GROUPS if group in fields]
+    fields = COMMANDS[command].load_schema().model_fields
+    found = [group for group in all_groups() if group in fields]
     return [*found, "hydra/launcher", "hydra/sweeper"] if command == "train" else found
 
 
@@ -305,31 +312,28 @@ def type_text(schema: Mapping[str, Any]) -> str:
 def read(file: Path) -> Document:
     """Read a YAML file with its comments."""
     text = file.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    header = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        if not line.startswith("# @package"):
-            header.append(line.removeprefix("#").strip())
-    node = yaml.compose(text, yaml.SafeLoader)
-    keys = list(keys_of(node, lines)) if isinstance(node, yaml.MappingNode) else []
-    content = yaml.safe_load(text)
-    return Document(" ".join(header), keys, content if isinstance(content, dict) else {})
+    content = yaml.safe_load(text) or {}
+    keys = [
+        Key(key.key, written(value), key.comment)
+        for key in file_keys(text)
+        if key.key.partition(".")[0] not in ("hydra", "_target_", "_convert_")
+        and (not isinstance(value := value_of(content, key.key), dict) or not value)
+    ]
+    return Document(file_header(text), keys, content)
 
 
-def keys_of(node: yaml.MappingNode, lines: list[str], prefix: str = "") -> Iterator[Key]:
-    """Yield the keys below a node, those of nested mappings with a dot."""
-    for key, value in node.value:
-        if not prefix and key.value in ("defaults", "hydra", "_target_", "_convert_"):
-            continue
-        name = f"{prefix}{key.value}"
-        if isinstance(value, yaml.MappingNode) and value.value:
-            yield from keys_of(value, lines, f"{name}.")
-            continue
-        rest = lines[value.end_mark.line][value.end_mark.column :]
-        written = "".join(lines[value.start_mark.line][value.start_mark.column : value.end_mark.column])
-        yield Key(name, written, rest.partition("#")[2].strip())
+def value_of(content: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key."""
+    value: Any = content
+    for name in key.split("."):
+        value = value[name]
+    return value
+
+
+def written(value: Any) -> str:
+    """Return a value as it is written on a command line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.strip().removesuffix("\n...").strip()
 
 
 def table(keys: list[Key], types: Mapping[str, str], *, several: bool = False) -> list[str]:

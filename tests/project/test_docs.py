@@ -9,8 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from yolograft.cli.main import COMMANDS
-from yolograft.config.schema import COMMANDS as SCHEMAS
+from yolograft.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -43,8 +42,8 @@ def test_every_command_and_key_is_in_the_reference(hook: ModuleType) -> None:
     page = hook.commands_page()
     sections = {part.split("`")[0]: part for part in page.split("## `")[1:]}
     assert list(sections) == list(COMMANDS)
-    for command, schema in SCHEMAS.items():
-        for key in schema.model_fields:
+    for command, entry in COMMANDS.items():
+        for key in entry.load_schema().model_fields:
             assert f"| `{key}` |" in sections[command] or f"[`{key}`]" in sections[command] or key == "dataset"
 
 
