@@ -35,6 +35,7 @@ from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
 from yolograft.training.module import LOSSES, DetectionTraining
 from yolograft.training.recipe import Recipe
+from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, quiet
 
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
@@ -180,16 +181,15 @@ class Note(pl.Callback):
         self.trace.add(module.items, module.optimizer, norm, flat(to_stock(module.ema.ema)))
 
 
-def train_ours(
-    model: Detector, data: DetectionData, val: Any, recipe: Recipe, optim: dict[str, Any], options: Any
-) -> Trace:
+def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, options: Any) -> Trace:
     """Train with our LightningModule on the same batches."""
     trace = Trace()
     precision = "fp16" if options.amp else "fp32"
     computing = {"precision": precision, "channels_last": options.device != "cpu", "threads": "auto"}
     compute = resolve(options.device, options.workers, computing)
     with tempfile.TemporaryDirectory() as folder:
-        module = DetectionTraining(model, recipe, optim, compute, Evaluator(val, Path(folder)))
+        evaluator = Evaluator(val, Path(folder))
+        module = DetectionTraining(model, recipe, Schedule(options.epochs, options.imgsz), compute, evaluator)
         trainer = pl.Trainer(
             accelerator=compute.accelerator,
             devices=compute.devices,
@@ -259,7 +259,7 @@ def parity(options: Any) -> dict[str, float]:
         data, val = loaders()
         images = len(data.train)
         recipe = Recipe(options.epochs, -(-images // options.batch), options.batch, images, optim)
-        ours = train_ours(model, data, val, recipe, optim, options)
+        ours = train_ours(model, data, val, recipe, options)
     with reproducible(0, threads, deterministic=True):
         data, val = loaders()
         stock = train_stock(spec, data, val, start, options)

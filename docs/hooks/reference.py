@@ -49,7 +49,8 @@ GROUPS = {
     "augment": "Augmentation, with ultralytics' names.",
     "optim": "Optimizer and learning-rate schedule, with ultralytics' names.",
     "trainer": "How the computation is done.",
-    "callbacks": "Progressive learning, and any Lightning callback by `_target_`.",
+    "progressive": "Progressive learning: image size and augmentation grow in stages.",
+    "callbacks": "Lightning callbacks by name and `_target_`.",
     "logger": "Where metrics go beside `metrics.csv`. See [loggers](../how-to/loggers.md).",
     "hydra/launcher": "Where the runs of a sweep are executed. See [parallel runs](../how-to/parallel.md).",
     "hydra/sweeper": "Which runs a sweep has. See [search](../how-to/search.md).",
@@ -61,6 +62,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "augment": Augment,
     "optim": Optim,
     "trainer": Trainer,
+    "progressive/default": Progressive,
     "logger/csv": CSVLogger,
     "logger/tensorboard": TensorBoardLogger,
     "logger/wandb": WandbLogger,
@@ -269,8 +271,6 @@ def used_groups(command: str) -> list[str]:
 
 def types_of(group: str, name: str, document: Document) -> dict[str, str]:
     """Return the types of an option's keys, from the schema or from the signature of what it names."""
-    if group == "callbacks":
-        return {f"progressive.{key}": type_ for key, type_ in schema_types(Progressive).items()}
     if model := MODELS.get(f"{group}/{name}") or MODELS.get(group):
         return schema_types(model)
     target = str(document.content.get("_target_", ""))
@@ -319,6 +319,8 @@ def read(file: Path) -> Document:
         if key.key.partition(".")[0] not in ("hydra", "_target_", "_convert_")
         and (not isinstance(value := value_of(content, key.key), dict) or not value)
     ]
+    if text.startswith("# @package _global_"):  # it sets keys of the whole config: what it says of them describes it
+        return Document(file_header(text) or keys[0].comment, [], content)
     return Document(file_header(text), keys, content)
 
 

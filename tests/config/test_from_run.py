@@ -18,8 +18,8 @@ RUN = [
     "freeze=[neck,3]",
     "optim=sgd",
     "optim.lr0=1e-05",
-    "callbacks=progressive",
-    "callbacks.progressive.stages=2",
+    "progressive=default",
+    "progressive.stages=2",
     "name='it is (a) 100%, run'",
     "logger=tensorboard",
     "time=0.5",
@@ -46,6 +46,19 @@ def test_the_same_run_has_the_same_identity_and_name(tmp_path: Path) -> None:
     assert again.identity == made.identity
     assert again.folder == made.folder
     assert again.config["logger"] == {"kind": "csv"}  # where it is told is not the run's matter
+
+
+def test_a_run_made_before_progressive_was_a_group_is_repeated(tmp_path: Path) -> None:
+    made = job(*RUN)
+    staged = made.config["progressive"]
+    folder = kept(tmp_path, made)
+    first = {key: value for key, value in made.config.items() if key != "progressive"}
+    (folder / "config.yaml").write_text(yaml.safe_dump({**first, "callbacks": {"progressive": staged}}))
+    choices = {group: choice for group, choice in made.choices.items() if group != "progressive"}
+    (folder / "run.json").write_text(json.dumps({"choices": {**choices, "callbacks": "progressive"}}))
+    again = job(f"from={folder}")
+    assert again.identity == made.identity
+    assert again.config["progressive"] == {"stages": 2, "smallest": 0.5, "weakest": 0.3}
 
 
 def test_overrides_win_and_a_swapped_group_keeps_nothing_of_the_old_option(tmp_path: Path) -> None:

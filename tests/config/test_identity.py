@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from yolograft.cli.command_line import check_command_line
 from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
@@ -58,6 +59,22 @@ def test_what_cannot_change_the_result_does_not_count(config: dict, key: str, va
 )
 def test_what_can_change_it_counts(config: dict, key: str, value: object) -> None:
     assert identity(changed(config, key, value)) != identity(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "recorded"),
+    [
+        ((), "9af94f9597a1"),
+        (("backbone=effv1", "neck=gsconv", "scale=s", "seed=3"), "4ed41017be42"),
+        (("dataset=coco8", "optim=sgd", "optim.lr0=0.02", "epochs=5"), "d88ab859463b"),
+        (("progressive=default",), "6fd95633e3d2"),  # then: callbacks=progressive
+        (("progressive=default", "progressive.stages=2", "epochs=3"), "2113ee5991d3"),
+        (("+callbacks.x={_target_:yolograft.training.callbacks.journal.TimeBudget,hours:1}",), "6b164da5fbec"),
+    ],
+)
+def test_runs_of_the_first_version_keep_their_identity(overrides: tuple[str, ...], recorded: str) -> None:
+    (spec,) = check_command_line("train", overrides).jobs
+    assert spec.identity == recorded
 
 
 def test_gpus_of_one_kind_are_alike_and_their_number_is_not(config: dict) -> None:

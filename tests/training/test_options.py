@@ -47,7 +47,7 @@ CHANGES = {
     "single_cls": "true",
     "rect": "true",
     "freeze": "neck",
-    "callbacks": "progressive",
+    "progressive": "default",
     "seed": 1,
     "batch": 6,
 }
@@ -141,12 +141,14 @@ def test_a_time_budget_ends_a_training(run: Train) -> None:
 
 
 def test_progressive_learning_grows_image_size_and_augmentation() -> None:
-    from yolograft.training.stages import plan, stage_of
+    from yolograft.training.progressive import plan
+    from yolograft.training.schedule import Schedule
 
     stages = plan(epochs=20, imgsz=320, stages=4, smallest=0.5, weakest=0.3)
     assert [(s.first, s.imgsz) for s in stages] == [(0, 160), (5, 224), (10, 256), (15, 320)]
     assert [round(s.strength, 2) for s in stages] == [0.3, 0.53, 0.77, 1.0]
-    assert [stage_of(epoch, stages) for epoch in (0, 4, 5, 19)] == [0, 0, 1, 3]
+    schedule = Schedule(20, 320, stages=stages)
+    assert [schedule.stage(epoch) for epoch in (0, 4, 5, 19)] == [0, 0, 1, 3]
     assert stages[0].augment({"mosaic": 1.0, "fliplr": 0.5}) == {"mosaic": 0.3, "fliplr": 0.5}
     assert [s.imgsz for s in plan(2, 64, 4, 0.5, 0.3)] == [32, 64]
 

@@ -13,6 +13,7 @@ from yolograft.common.nested import dotted
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
 from yolograft.common.typed import entries, items, mapping, number, share, text, whole, written
+from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import MAX_RECORD, status_of
 from yolograft.runs.weights_file import lacks_weights
@@ -214,7 +215,9 @@ def read_run(record: Path) -> Run:
         name=text(content.get("name")) or written(record.parent.name),
         status=_status(record.parent, content),
         identity=text(content.get("identity")),
-        choices={k: written(v) for k, v in mapping(content.get("choices"), _FEW).items() if v is not None},
+        choices={
+            k: written(v) for k, v in update_choices(mapping(content.get("choices"), _FEW)).items() if v is not None
+        },
         overrides=tuple(written(item) for item in items(content.get("overrides"), _MANY)),
         config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
         seed=whole(content.get("seed")),
@@ -262,7 +265,7 @@ def _config(file: Path) -> dict[str, Any]:
         content = parse_yaml(read_text(file, _MAX_CONFIG))
     except (OSError, ValueError):
         return {}
-    return dict(islice(dotted(content, written), _MANY)) if isinstance(content, dict) else {}
+    return dict(islice(dotted(update_config(content), written), _MANY)) if isinstance(content, dict) else {}
 
 
 def _size(file: Path) -> int | None:

@@ -20,6 +20,7 @@ from yolograft.common.files import read_text, user_path
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.suggestions import did_you_mean
+from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
 from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
@@ -87,16 +88,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if not isinstance(content, dict):
             raise UserError(f"from={folder}: {file} holds no settings of a run")
         found.append(content)
-    return found[0], found[1]
+    return found[0], update_config(found[1])
 
 
 def _choices(folder: Path, record: Mapping[str, Any], keys: set[str]) -> list[str]:
     """Return the options that a run has chosen, as overrides, but for the groups that the person chooses."""
     loader = GlobalHydra.instance().config_loader()
     told = record.get("choices")
+    told = update_choices(told) if isinstance(told, dict) else {}
     chosen = []
     for group in (path.name for path in sorted(conf_dir().iterdir()) if path.is_dir() and path.name != "hydra"):
-        option = told.get(group) if isinstance(told, dict) else None
+        option = told.get(group)
         if option is None or group in keys or group in _LEFT_OUT:
             continue
         known = loader.get_group_options(group)

@@ -14,6 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from yolograft.common.errors import UserError
 from yolograft.common.suggestions import did_you_mean
+from yolograft.config.former import PROGRESSIVE
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups, without_hydra
 
@@ -95,7 +96,8 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     try:
         config = hydra_compose(command, choices, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException):
-        return first_line(error)
+        said = first_line(error)
+        return f"{said}{PROGRESSIVE}" if "callbacks/progressive" in said else said  # an experiment of before
     known_groups = groups(config)
     keys = list(_flat_keys(without_hydra(config)))
     for override in overrides:

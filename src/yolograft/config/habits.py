@@ -8,7 +8,11 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
+from yolograft.config.former import PROGRESSIVE
+
 _WEIGHTS = "; say backbone=yolo11 scale=n, and weights=FILE to start from weights."
+
+_STAGED = "; it belongs to progressive=default."
 
 _KEYS = {
     "model": _WEIGHTS,
@@ -25,6 +29,8 @@ _KEYS = {
     "save_dir": "; say project=FOLDER name=NAME.",
     "output_dir": "; say project=FOLDER name=NAME.",
     "backbone.pretrained": "; it belongs to backbone=effv1, effv2, mbv3 and timm; YOLO11's own: weights=yolo11n.pt.",
+    **dict.fromkeys(("progressive.stages", "progressive.smallest", "progressive.weakest"), _STAGED),
+    **dict.fromkeys((f"callbacks.progressive.{key}" for key in ("stages", "smallest", "weakest")), f"{PROGRESSIVE}."),
     "conf": "; for yolograft val it is fixed, as in ultralytics' own.",
 }
 """Answers to keys that do not exist, by key."""
@@ -72,6 +78,8 @@ def advice(key: str, value: str | None = None, known: Sequence[str] = ()) -> str
     """
     if value is None:
         return _KEYS.get(key) or (f"; did you mean {_BY_HABIT[key]}?" if key in _BY_HABIT else "")
+    if key == "callbacks" and value == "progressive":
+        return f"{PROGRESSIVE}."
     if key == "backbone" and _is_timm(value):
         return f"; a model of timm is written backbone=timm backbone.model={value}."
     if key == "dataset" and (name := value.removesuffix(".yaml")) in known:

@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from yolograft.config.former import PROGRESSIVE
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Text = Annotated[str, BeforeValidator(str)]  # name=2 is a name too
@@ -88,7 +90,7 @@ class Trainer(Strict):
 
 
 class Progressive(Strict):
-    """Progressive learning; see `yolograft.training.stages`."""
+    """Progressive learning; see `yolograft.training.schedule`."""
 
     stages: PositiveInt
     smallest: Annotated[float, Field(gt=0, le=1)]
@@ -96,14 +98,15 @@ class Progressive(Strict):
 
 
 class Callbacks(BaseModel):
-    """Progressive learning, and any Lightning callbacks by name and `_target_`."""
+    """Lightning callbacks, by name and `_target_`."""
 
     model_config = ConfigDict(extra="allow")
-    progressive: Progressive | None = None
 
     @model_validator(mode="after")
     def _targets(self) -> "Callbacks":
         for name, settings in (self.model_extra or {}).items():
+            if name == "progressive":
+                raise ValueError(f"has no {name} any more{PROGRESSIVE}")
             if not isinstance(settings, dict) or "_target_" not in settings:
                 raise ValueError(f"{name} must say its _target_, the class of a Lightning callback")
         return self
@@ -213,6 +216,7 @@ class TrainConfig(Parts, Imgsz):
     optim: Optim
     trainer: Trainer
     logger: Logger
+    progressive: Progressive | None
     callbacks: Callbacks
     epochs: PositiveInt
     time: PositiveFloat | None

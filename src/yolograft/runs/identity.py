@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
+from yolograft.config.former import first_form
 from yolograft.config.signature import source_file
 
 SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
@@ -42,7 +43,7 @@ def identity(config: Mapping[str, Any]) -> str:
     Args:
         config: The resolved config as plain containers, with or without Hydra's own `hydra` key.
     """
-    kept = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT and k != "hydra"}
+    kept = {k: v for k, v in first_form(config).items() if k not in _WITHOUT_EFFECT and k != "hydra"}
     if "trainer" in kept:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
     if "device" in kept:

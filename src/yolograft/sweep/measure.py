@@ -21,6 +21,7 @@ from yolograft.model.from_config import own_packages
 from yolograft.model.probe import probe
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
+from yolograft.training.schedule import Schedule
 
 _BYTES_PER_PARAMETER = {"SGD": 16, "MuSGD": 16, "RMSprop": 16}
 """Weight, gradient, average (EMA) and the optimizer's own, in float32; of the last, Adam and its kin have two."""
@@ -165,7 +166,7 @@ def step_seconds(config: Mapping[str, Any], nc: int, patience: float = 2.0) -> f
     with reproducible(0, compute.threads, deterministic=False):
         model = build(config, nc).to(compute.device)
         recipe = Recipe(epochs=1, batches=1, batch=images, images=images, optim=optimizer)
-        module = DetectionTraining(model, recipe, optimizer, compute, None)  # type: ignore[arg-type]  # nothing is validated
+        module = DetectionTraining(model, recipe, Schedule(1, config["imgsz"]), compute, None)  # type: ignore[arg-type]  # no validation
         batch = {
             "img": torch.randint(0, 256, (images, 3, config["imgsz"], config["imgsz"]), dtype=torch.uint8),
             "cls": torch.zeros(images, 1),

@@ -16,10 +16,10 @@ from yolograft.model.detector import Detector
 from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
+from yolograft.training.schedule import STRIDE, Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
-STRIDE = 32  # image sides are multiples of the coarsest stride
 LOSSES = ("box_loss", "cls_loss", "dfl_loss")
 
 
@@ -30,30 +30,21 @@ class DetectionTraining(pl.LightningModule):
 
     Args:
         model: The detector.
-        recipe: The schedule.
-        optim: The `optim` group.
+        recipe: Learning rates, momenta, accumulation.
+        schedule: Image size, and what is frozen.
         compute: Precision and memory layout.
         evaluator: Counts validation batches.
         start_epoch: Epochs that an earlier start of the same run has finished.
-        close_mosaic: Epochs at the end without augmentations that combine images.
-        sizes: Image size of an iteration (of the whole run) in an epoch; None leaves images as they are loaded.
-        frozen: Paths of the modules that are not trained, from `freezing.frozen_modules`.
-        seed: The run's seed.
     """
 
     def __init__(
         self,
         model: Detector,
         recipe: Recipe,
-        optim: Mapping[str, Any],
+        schedule: Schedule,
         compute: Compute,
         evaluator: Evaluator,
         start_epoch: int = 0,
-        *,
-        close_mosaic: int = 0,
-        sizes: Callable[[int, int], int | None] = lambda iteration, epoch: None,
-        frozen: Sequence[str] = (),
-        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -64,10 +55,11 @@ class DetectionTraining(pl.LightningModule):
         self.compute = compute
         self.evaluator = evaluator
         self.start_epoch = start_epoch
-        self.close_mosaic = close_mosaic
-        self.sizes, self.seed = sizes, seed
-        self.frozen = freeze_modules(model, frozen)
-        self.optimizer, self.optim = build_optimizer(model, optim, model.nc, recipe.weight_decay, recipe.iterations)
+        self.schedule = schedule
+        self.frozen = freeze_modules(model, schedule.frozen)
+        self.optimizer, self.optim = build_optimizer(
+            model, recipe.optim, model.nc, recipe.weight_decay, recipe.iterations
+        )
         scale_backbone(self.optimizer, model.model[0], self.optim.get("backbone_lr", 1.0))
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
@@ -92,10 +84,7 @@ class DetectionTraining(pl.LightningModule):
     def set_epochs(self, epochs: int) -> None:
         """Stretch the schedule to another number of epochs."""
         self.recipe = replace(self.recipe, epochs=epochs)
-
-    def mosaic_is_closed(self, epoch: int) -> bool:
-        """Whether an epoch (from 0) is one of the last, without augmentations that combine images."""
-        return self.close_mosaic > 0 and epoch >= self.recipe.epochs - self.close_mosaic
+        self.schedule.epochs = epochs
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the optimizer that ultralytics' code built."""
@@ -135,13 +124,8 @@ class DetectionTraining(pl.LightningModule):
         if self.current_epoch > 0:
             self.train_losses = {}
         hold_statistics(self.frozen)
-        if self.backbone_waits:
+        if self.schedule.backbone_is_frozen(self.epoch):
             hold_statistics([self.model.model[0]])
-
-    @property
-    def backbone_waits(self) -> bool:
-        """Whether this is one of the first epochs, in which the backbone is not trained yet."""
-        return self.epoch < int(self.optim.get("backbone_freeze_epochs", 0))
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
         """Forward, backward, and where enough batches have been accumulated, an optimizer step.
@@ -154,10 +138,13 @@ class DetectionTraining(pl.LightningModule):
             return
         self.iteration = index + self.recipe.batches * self.epoch
         self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
-        torch.manual_seed(self.seed + self.iteration)  # a dropout's draws too depend on where the training is
-        loss, items = self.losses(self.model, self.to_input(batch, self.sizes(self.iteration, self.epoch)))
+        torch.manual_seed(self.schedule.seed + self.iteration)  # a dropout's draws too depend on where the training is
+        size = self.schedule.image_size(self.iteration, self.epoch)
+        loss, items = self.losses(self.model, self.to_input(batch, size))
         self.manual_backward(self.scaler.scale(loss))
-        if self.backbone_waits:  # without a gradient an optimizer leaves parameter and state alone
+        if self.schedule.backbone_is_frozen(
+            self.epoch
+        ):  # without a gradient an optimizer leaves parameter and state alone
             for parameter in self.model.model[0].parameters():
                 parameter.grad = None
         self.items = items

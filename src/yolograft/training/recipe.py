@@ -123,20 +123,3 @@ def scale_backbone(optimizer: torch.optim.Optimizer, backbone: torch.nn.Module, 
         group["params"] = [parameter for parameter in group["params"] if id(parameter) not in own]
         options = {key: value for key, value in group.items() if key != "params"}
         optimizer.add_param_group({**options, "params": chosen, "lr": group["lr"] * factor, "lr_factor": factor})
-
-
-def multi_scale_size(seed: int, iteration: int, imgsz: int, range_: float, stride: int = 32) -> int | None:
-    """Return the image size of one iteration: drawn from imgsz ± range, a multiple of the stride, as ultralytics does.
-
-    Args:
-        seed: The run's seed.
-        iteration: Of the whole run; the size depends on nothing else.
-        imgsz: The image size, pixels.
-        range_: Share of it; 0 changes nothing.
-        stride: The model's largest stride.
-    """
-    if not range_:
-        return None
-    generator = np.random.default_rng([seed, iteration, 1])
-    low, high = max(stride, int(imgsz * (1.0 - range_))), int(imgsz * (1.0 + range_) + stride)
-    return int(generator.integers(low, high)) // stride * stride

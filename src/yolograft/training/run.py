@@ -20,7 +20,7 @@ from yolograft.config.instantiate import instantiate
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed, val_loader
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.evaluation.pictures import Album
 from yolograft.evaluation.predictions import Predictions
@@ -48,9 +48,10 @@ from yolograft.training.data_sets import (
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
 from yolograft.training.module import DetectionTraining, evaluate
-from yolograft.training.recipe import Recipe, multi_scale_size
+from yolograft.training.progressive import say_stages
+from yolograft.training.recipe import Recipe
+from yolograft.training.schedule import Schedule
 from yolograft.training.short_schedule import say_steps
-from yolograft.training.stages import Stage, plan, stage_of
 from yolograft.training.stopping import StoppedError, StopRequest
 from yolograft.training.trial import Pruned, Trial
 from yolograft.upstream.data import full_hyp
@@ -181,13 +182,14 @@ class Run:
             within = f" and {start_batch} batch{'es' * (start_batch != 1)}" if start_batch else ""
             log.info("Going on after %s of %s epochs%s.", start, epochs, within)
         attempt = max(attempt, state["attempt"] if state else 0)
-        stages = self._stages()
-        augments = [stage.augment(config["augment"]) for stage in stages]
+        schedule = Schedule.of(config, epochs, frozen_modules(model, config["freeze"]))
+        if config["progressive"]:
+            say_stages(schedule.stages)
         batches = EpochBatches(
             len(train_set),
             size,
             config["seed"],
-            mode=lambda epoch: stage_of(epoch, stages) + len(stages) * int(module.mosaic_is_closed(epoch)),
+            mode=schedule.mode,
             start_epoch=start,
             start_batch=start_batch,
             attempt=attempt,
@@ -198,34 +200,21 @@ class Run:
         self._say_what_auto_ignores()
         recipe = Recipe(epochs, len(batches), size, len(train_set), config["optim"])
         data = DetectionData(
-            DrawnDataset(train_set, [*augments, *map(closed, augments)]),
+            DrawnDataset(train_set, schedule.augmentations(config["augment"])),
             val_set,
             batches,
             val_batch=min(size * 2, -(-len(val_set) // compute.processes)),
             workers=compute.workers,
             pin=compute.accelerator == "gpu",
         )
-
-        def image_size(iteration: int, epoch: int) -> int | None:
-            imgsz = stages[stage_of(epoch, stages)].imgsz
-            drawn = multi_scale_size(config["seed"], iteration, imgsz, config["augment"]["multi_scale"])
-            return drawn or (imgsz if imgsz != config["imgsz"] else None)
-
-        frozen = frozen_modules(model, config["freeze"])
-        refuse_single_image(
-            model, frozen, len(train_set), size, min(stage.imgsz for stage in stages), compute.processes
-        )
+        refuse_single_image(model, schedule.frozen, len(train_set), size, schedule.smallest_imgsz, compute.processes)
         module = DetectionTraining(
             model,
             recipe,
-            config["optim"],
+            schedule,
             compute,
             Evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
             start,
-            close_mosaic=config["augment"]["close_mosaic"],
-            sizes=image_size,
-            frozen=frozen,
-            seed=config["seed"],
         )
         extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
         resume = {"batch_size": size, "attempt": attempt}
@@ -277,18 +266,6 @@ class Run:
         imgsz = self.config["imgsz"]
         return fitting_batch(model, self.compute.device, imgsz, batch, mixed, objects, len(train_set))
 
-    def _stages(self) -> list[Stage]:
-        """Return the stages of progressive learning; one, at full size and strength, without it."""
-        config = self.config
-        settings = config["callbacks"].get("progressive")
-        if settings is None:
-            return [Stage(0, config["imgsz"], 1.0)]
-        stages = plan(config["epochs"], config["imgsz"], **settings)
-        log.info("Progressive learning:  first epoch   image size   augmentation")
-        for stage in stages:
-            log.info("%33s %9s px %13.0f%%", stage.first + 1, stage.imgsz, stage.strength * 100)
-        return stages
-
     def _describe(
         self, model: Detector, spec: DataSpec, train_set: DetectionDataset, val_set: DetectionDataset, batch: int
     ) -> None:
@@ -323,11 +300,7 @@ class Run:
 
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
         config, compute = self.config, self.compute
-        extra = [
-            instantiate(settings, f"callbacks.{name}")
-            for name, settings in config["callbacks"].items()
-            if name != "progressive"
-        ]
+        extra = [instantiate(settings, f"callbacks.{name}") for name, settings in config["callbacks"].items()]
         with warnings.catch_warnings():
             # Lightning's advice on worker numbers and logging intervals concerns choices that are made here.
             warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*|lightning_fabric\..*")

@@ -3,9 +3,12 @@
 Source: Tan and Le, EfficientNetV2, 2021, section 4: small images need little regularisation, large ones more.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 #: Augmentation values that are strengths or probabilities, and so can be scaled; the rest stay.
 SCALED = (
@@ -61,6 +64,8 @@ def plan(epochs: int, imgsz: int, stages: int, smallest: float, weakest: float) 
     return made
 
 
-def stage_of(epoch: int, stages: Sequence[Stage]) -> int:
-    """Return the number of the stage that an epoch belongs to."""
-    return max(number for number, stage in enumerate(stages) if stage.first <= epoch)
+def say_stages(stages: Sequence[Stage]) -> None:
+    """Log the table of stages."""
+    log.info("Progressive learning:  first epoch   image size   augmentation")
+    for stage in stages:
+        log.info("%33s %9s px %13.0f%%", stage.first + 1, stage.imgsz, stage.strength * 100)
