@@ -33,7 +33,8 @@ from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_stock
-from yolograft.training.module import LOSSES, DetectionTraining
+from yolograft.tasks.detect import DETECT
+from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, quiet
@@ -55,7 +56,7 @@ class Trace:
 
     def add(self, items: Any, optimizer: torch.optim.Optimizer, norm: float, ema: torch.Tensor) -> None:
         """Note a step; `items` are its losses by name."""
-        self.losses.append([float(items[name]) for name in LOSSES])
+        self.losses.append([float(items[loss.key]) for loss in DETECT.losses])
         self.rates.append([group["lr"] for group in optimizer.param_groups])
         self.momenta.append([group.get("momentum", group.get("betas", (0,))[0]) for group in optimizer.param_groups])
         self.norms.append(norm)

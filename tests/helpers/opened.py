@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from yolograft.cli.val import find_weights, validate
+from yolograft.cli.val import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.text import plain
+from yolograft.evaluation.validate import validate
 from yolograft.model.weights import load_weights
 
 LOADED = (
     "yolograft.data.dataset",
-    "yolograft.training.module",
-    "yolograft.evaluation.stored",
+    "yolograft.evaluation.validate",
     "yolograft.cli.command_line",
 )
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from ultralytics.nn.tasks import DetectionModel
 
-from yolograft.model.weights import ROLES, from_stock, to_stock, transfer
+from yolograft.model.bases import DEFAULT_BASE
+from yolograft.model.weights import from_stock, to_stock, transfer
 from yolograft.upstream.model import Conv, Detect, stock_yolo11
 
 
@@ -86,7 +87,7 @@ def test_gsconv_leaves_exactly_two_layers_unmatched(build, scale):
 def test_swapped_parts_are_not_matched(build, choices, parts):
     report = from_stock(build(**choices), stock_yolo11("n").state_dict())
     assert {path.split(".")[0] for path in report.unmatched_layers} >= parts - {"backbone"}
-    swapped = {role.path for role in ROLES if role.path.split(".")[0] in parts & set(choices)}
+    swapped = {role.path for role in DEFAULT_BASE.roles if role.path.split(".")[0] in parts & set(choices)}
     kept = {"context.sppf"} if choices.get("context") else set()
     assert swapped - kept <= set(report.unmatched_layers)
     assert "head" not in report.unmatched_layers

@@ -13,11 +13,11 @@ from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import agreement, compare_images, saved
 from yolograft.render.photograph import SIDE, read_photograph
 from yolograft.render.pictures.photographs import photographs_png
-from yolograft.runs.predictions import Found, read_predictions
+from yolograft.runs.predictions import Box, read_predictions
 
 
-def box(label: int, left: float, right: float) -> Found:
-    return Found(label, (left, 0.0, right, 1.0))
+def box(label: int, left: float, right: float) -> Box:
+    return Box(label, (left, 0.0, right, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,7 @@ def box(label: int, left: float, right: float) -> Found:
         ([box(0, 0, 0.5), box(1, 0.5, 1)], [box(1, 0.5, 1), box(0, 0.6, 0.9)], 0.5),
     ],
 )
-def test_agreement_is_the_share_of_boxes_with_a_counterpart(
-    first: list[Found], second: list[Found], share: float
-) -> None:
+def test_agreement_is_the_share_of_boxes_with_a_counterpart(first: list[Box], second: list[Box], share: float) -> None:
     assert agreement(first, second) == pytest.approx(share)
     assert agreement(second, first) == pytest.approx(share)
 

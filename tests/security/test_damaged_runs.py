@@ -18,7 +18,7 @@ from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import table
 from yolograft.render.forms.terminal import print_table
 from yolograft.render.report import write
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.sweep.overview import overview
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no FIFOs, no /dev/zero")
@@ -61,7 +61,7 @@ def test_no_damaged_run_costs_the_report_of_the_others(made: Path, tmp_path: Pat
             runs = collect([sweep])
             found = {run.path.name: run for run in runs}
             for one in runs:
-                read_record(one.path / "run.json")
+                RunRecord.read(one.path)
             metrics = json.loads((sources[0] / "run.json").read_text())["metrics"]
             assert found[sound].metrics["mAP50-95"] == metrics["mAP50-95"]
             shown = table(compare(runs))

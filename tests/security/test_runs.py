@@ -28,12 +28,14 @@ from yolograft.render.report import write
 from yolograft.runs import lock as claim
 from yolograft.runs.lock import RunLock, owner
 from yolograft.runs.predictions import read_predictions
-from yolograft.runs.record import Record, read_record
+from yolograft.runs.record import Metrics, RunRecord
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.writer import RecordWriter
 from yolograft.sweep import ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
+from yolograft.tasks.detect import DETECT
 from yolograft.training.curves import draw_curves
 from yolograft.training.trial import Trial, open_storage
 
@@ -124,7 +126,7 @@ def spec(folder: Path, override: str = "") -> RunSpec:
 def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     with at_most(30), pytest.raises(UserError, match=r"run\.json cannot be read: is not a regular file"):
-        Record(spec(tmp_path))
+        RecordWriter(spec(tmp_path))
     assert not (tmp_path / "run.json").is_file()
 
 
@@ -132,7 +134,7 @@ def test_a_record_that_is_no_file_is_refused_and_left(tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_not_overwritten(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match="cannot be read") as refused:
-        Record(spec(tmp_path))
+        RecordWriter(spec(tmp_path))
     assert "\n" not in str(refused.value)
     assert (tmp_path / "run.json").read_text() == content
 
@@ -286,7 +288,7 @@ def test_an_image_of_an_impossible_name_is_gone(sweep: Path) -> None:
 def test_curves_of_nothing_sound_are_none(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "metrics.csv").write_text(text)
     assert read_curves(tmp_path / "metrics.csv", "mAP50-95") == {}
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", DETECT)
     assert ("hence not drawn" in caplog.text) != (text == "\0")  # a table without rows
 
 
@@ -305,10 +307,10 @@ def test_a_finished_record_without_a_result_is_not_taken_for_one(
 ) -> None:
     run = spec(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"status": "finished", "identity": run.identity, **fields}))
-    record = Record(run)
+    record = RecordWriter(run)
     assert (record.flaw, record.finished) == (flaw, flaw is None)
     assert record.seconds < 60
-    assert record.fields["attempts"] == 0
+    assert record.now.attempts == 0
 
 
 def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
@@ -381,9 +383,9 @@ def test_names_that_act_are_harmless_in_every_form(tmp_path: Path, capsys: pytes
 
 
 def test_a_lone_surrogate_is_written_and_read_back(tmp_path: Path) -> None:
-    record = Record(spec(tmp_path, "\ud800"))
-    record.update(command="\udcff", metrics={"mAP50-95": 0.5, "per_class": {"\ud800": {}}})
-    assert (read_record(tmp_path / "run.json") or {})["command"] == "\udcff"
+    record = RecordWriter(spec(tmp_path, "\ud800"))
+    record.update(command="\udcff", metrics=Metrics.of({"mAP50-95": 0.5, "per_class": {"\ud800": {}}}))
+    assert (RunRecord.read(tmp_path) or RunRecord()).command == "\udcff"
     atomic_write(tmp_path / "a.json", json_document({"\udfff": "é"}))
     assert parse_json((tmp_path / "a.json").read_bytes()) == {"\udfff": "é"}
     assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")

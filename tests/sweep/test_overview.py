@@ -13,8 +13,9 @@ from safetensors.numpy import save_file
 from helpers.program import Program
 from yolograft.cli.command_line import check_command_line
 from yolograft.runs import lock as claim
+from yolograft.runs.states import state_of
 from yolograft.sweep import ledger
-from yolograft.sweep.ledger import Ledger, renew, state_of
+from yolograft.sweep.ledger import Ledger, renew
 
 
 def write_run(folder: Path, **fields: Any) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from yolograft.sweep.overview import place
+from yolograft.tasks.detect import DETECT
 from yolograft.training.callbacks import console
 from yolograft.training.callbacks.console import Console
 
@@ -57,7 +58,7 @@ def test_where_nobody_sees_a_bar_a_line_comes_every_half_minute(
     caplog.set_level(logging.INFO, "yolograft")
     module: Any = SimpleNamespace(epoch=1, recipe=SimpleNamespace(epochs=3, batches=100))
     trainer: Any = SimpleNamespace(num_training_batches=100, num_val_batches=[40], world_size=1)
-    watch = Console(images=1600)
+    watch = Console(1600, DETECT)
     watch.on_train_start(trainer, module)
     watch.on_train_epoch_start(trainer, module)
     caplog.clear()

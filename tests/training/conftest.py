@@ -54,6 +54,6 @@ def run(tmp_path: Path) -> Train:
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
         validate(TrainConfig, config)
-        return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")), tmp_path / folder
+        return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")).to_json(), tmp_path / folder
 
     return _run

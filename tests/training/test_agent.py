@@ -11,6 +11,7 @@ import yaml
 
 from helpers.standin_wandb import StandIn
 from helpers.tiny import TINY, record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.tracking.agent import tell_agent
 
@@ -66,7 +67,7 @@ def test_the_agents_own_run_gets_the_metrics_and_the_end(
 ) -> None:
     for name, value in agents(server, tmp_path, "agents1").items():
         monkeypatch.setenv(name, value)
-    tell_agent(spec(tmp_path, CONFIG), RECORD)
+    tell_agent(spec(tmp_path, CONFIG), RunRecord.from_json(RECORD))
     assert list(server.runs) == ["agents1"]
     told = server.runs["agents1"]
     assert told["displayName"].endswith(" (finished already)")
@@ -87,7 +88,7 @@ def test_without_an_agent_or_without_wandb_nobody_is_told(
     given = agents(server, tmp_path, "agents1") if logger["kind"] == "csv" else server.env
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    tell_agent(spec(tmp_path, {**CONFIG, "logger": logger}), RECORD)
+    tell_agent(spec(tmp_path, {**CONFIG, "logger": logger}), RunRecord.from_json(RECORD))
     assert server.operations == []
 
 

@@ -7,15 +7,15 @@ import pytest
 from helpers.tiny import record
 from helpers.training import Train
 from yolograft.analysis.collect import read_run
+from yolograft.runs.states import state_of
 from yolograft.runs.weights_file import lacks_weights
-from yolograft.sweep.ledger import state_of
 
 
 def test_lost_weights_are_trained_again(run: Train, caplog: pytest.LogCaptureFixture) -> None:
     told, folder = run("epochs=1")
     best = folder / "checkpoints" / "best.safetensors"
     first = best.read_bytes()
-    assert lacks_weights(folder, told) is None
+    assert lacks_weights(folder, told["weights_sha256"]) is None
     assert run("epochs=1")[0]["finished"] == told["finished"]  # found finished: nothing was done
 
     torn = bytearray(first)
@@ -54,8 +54,8 @@ def test_a_run_of_the_version_before_has_no_digest(tmp_path: Path, content: byte
     file = tmp_path / "checkpoints" / "best.safetensors"
     file.parent.mkdir()
     save_file({"w": torch.arange(4)}, file)
-    assert lacks_weights(tmp_path, {}) is None
+    assert lacks_weights(tmp_path, None) is None
     file.write_bytes(file.read_bytes()[:-1])
-    assert "another size" in (lacks_weights(tmp_path, {}) or "")
+    assert "another size" in (lacks_weights(tmp_path, None) or "")
     file.write_bytes(content)
-    assert fault in (lacks_weights(tmp_path, {}) or "")
+    assert fault in (lacks_weights(tmp_path, None) or "")

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.sources.shapes import shapes
+from yolograft.evaluation.validate import evaluate
 from yolograft.model.detector import Detector, ModelSpec, build_detector
-from yolograft.training.module import evaluate
 from yolograft.upstream.confusion import labelled_boxes
 
 BATCH, SIZE = 8, 96

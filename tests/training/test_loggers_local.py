@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from helpers.standin_wandb import StandIn
-from yolograft.evaluation.pictures import Box, Picture
+from yolograft.evaluation.pictures import Picture
+from yolograft.runs.predictions import Box
+from yolograft.runs.record import RunRecord
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import Tracked, summary
 
@@ -34,7 +36,7 @@ def log_all(settings: dict[str, Any], run: Tracked, epochs: range = range(1, 4),
         logger.log_metrics({"epoch": epoch, "metrics/mAP50-95": epoch / 10, "train/box_loss": 1.0}, epoch)
     box = Box(0, (0.1, 0.2, 0.5, 0.6), 0.75)
     logger.log_pictures([Picture("a.png", np.zeros((32, 32, 3), np.uint8), [box], [box])], {0: "cat"}, 3)
-    logger.close(status, RECORD)
+    logger.close(status, RunRecord.from_json(RECORD))
 
 
 def mlflow_run(uri: Path, monkeypatch: pytest.MonkeyPatch, project: str = "lab") -> Any:
@@ -49,7 +51,7 @@ def mlflow_run(uri: Path, monkeypatch: pytest.MonkeyPatch, project: str = "lab")
 
 
 def test_a_summary_has_the_names_that_every_logger_uses() -> None:
-    assert summary(RECORD) == SUMMED
+    assert summary(RunRecord.from_json(RECORD)) == SUMMED
 
 
 def test_tensorboard_has_curves_pictures_settings_and_results(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from helpers.standin_wandb import KEY, StandIn
 from helpers.tiny import TINY, record
-from yolograft.evaluation.pictures import Box, Picture
+from yolograft.evaluation.pictures import Picture
+from yolograft.runs.predictions import Box
+from yolograft.runs.record import RunError, RunRecord
 from yolograft.tracking import check_logger
 from yolograft.tracking.base import Tracked
 from yolograft.tracking.wandb import WandbLogger
@@ -105,7 +107,7 @@ def test_a_run_tells_the_server_all_of_itself(server: StandIn, tmp_path: Path) -
     box = Box(1, (0.1, 0.2, 0.5, 0.6), 0.75)
     logger.log_pictures([Picture("a.png", np.zeros((32, 32, 3), np.uint8), [box], [box])], {0: "cat", 1: "dog"}, 2)
     summed = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "metrics": {"mAP50-95": 0.4}}
-    logger.close("finished", summed)
+    logger.close("finished", RunRecord.from_json(summed))
 
     said, name = server.runs[logger.id], logger.id
     assert (said["project"], said["groupName"], said["jobType"]) == ("lab", "backbones", "train")
@@ -132,7 +134,7 @@ def test_a_run_tells_the_server_all_of_itself(server: StandIn, tmp_path: Path) -
 def test_curves_are_over_epochs_and_their_best_is_the_maximum(tmp_path: Path, server: StandIn) -> None:
     logger = WandbLogger(tracked(tmp_path), {**SETTINGS, "mode": "offline"})
     log_epochs(logger)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     defined = {
         m["glob_name"]: m for entry in inspected(the_record(tmp_path)) if "glob_name" in (m := entry.get("metric", {}))
     }
@@ -149,7 +151,7 @@ def test_weights_are_an_artifact_when_asked(tmp_path: Path, server: StandIn, ask
     weights = tmp_path / "best.safetensors"
     weights.write_bytes(b"weights")
     logger.log_weights(weights)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     artifacts = [entry["artifact"] for entry in inspected(the_record(tmp_path)) if entry["type"] == "artifact"]
     files = [file for artifact in artifacts for file in artifact["manifest"]["contents"]]
     # Where they lie: W&B would copy them into the home folder.
@@ -162,10 +164,12 @@ def test_runs_of_one_process_are_runs_of_their_own_and_end_as_they_ended(
 ) -> None:
     first = WandbLogger(tracked(tmp_path / "first"), {**SETTINGS, "mode": "offline"})
     log_epochs(first)
-    first.close(status, {"error": {"type": "ValueError", "message": "no"}} if status == "failed" else {})
+    first.close(
+        status, RunRecord.from_json({"error": {"type": "ValueError", "message": "no"}} if status == "failed" else {})
+    )
     second = WandbLogger(tracked(tmp_path / "second", name="second"), {**SETTINGS, "mode": "offline"})
     log_epochs(second, last=1)
-    second.close("finished", {})
+    second.close("finished", RunRecord())
     ends = [told(the_record(tmp_path / name)) for name in ("first", "second")]
     assert [end["exit_code"] for end in ends] == [code, 0]
     assert [end["summary"]["status"] for end in ends] == [status, "finished"]
@@ -181,12 +185,12 @@ def test_a_run_that_goes_on_is_the_same_run(server: StandIn, tmp_path: Path, mod
     settings = {**SETTINGS, "mode": mode}
     first = WandbLogger(tracked(tmp_path, remember=remembered.append), settings)
     log_epochs(first, last=2)
-    first.close("stopped", {"error": {"type": "StoppedError", "message": "stopped by SIGTERM"}})
+    first.close("stopped", RunRecord(error=RunError("StoppedError", "stopped by SIGTERM")))
     (tmp_path / "metrics.csv").write_text("epoch,metrics/mAP50-95\n1,0.4\n2,0.3\n", encoding="utf-8")
     time.sleep(1)  # W&B's folders are named by the second
     second = WandbLogger(tracked(tmp_path, memory=remembered[-1]), settings)
     log_epochs(second, first=3)
-    second.close("finished", {})
+    second.close("finished", RunRecord())
     if mode == "offline":
         folders = sorted(map(str, (tmp_path / "wandb").glob("offline-run-*")))
         subprocess.run([sys.executable, "-m", "wandb", "sync", *folders], capture_output=True, timeout=60, check=True)
@@ -205,7 +209,7 @@ def test_without_a_key_it_records_on_disk_and_asks_nobody(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     logger = WandbLogger(tracked(tmp_path), SETTINGS)
     log_epochs(logger)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     assert not server.operations
     assert told(the_record(tmp_path))["state"] == "finished"
     with pytest.raises(Exception, match="no W&B key is set"):
@@ -231,7 +235,7 @@ def test_a_server_that_does_not_let_us_in_costs_seconds_and_no_record(
     began = time.monotonic()
     logger = WandbLogger(tracked(tmp_path), SETTINGS)
     log_epochs(logger)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     assert time.monotonic() - began < MOST
     assert not logger.online
     record = the_record(tmp_path)
@@ -248,7 +252,7 @@ def test_a_server_that_falls_silent_while_the_run_begins_costs_seconds_and_no_re
     logger = WandbLogger(tracked(tmp_path), SETTINGS)
     assert not logger.online
     log_epochs(logger)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     assert time.monotonic() - began < MOST + 2  # W&B's service is started twice
     offline = next((tmp_path / "wandb").glob("offline-run-*"))
     assert [row["epoch"] for row in rows(offline)] == [1, 2, 3]
@@ -268,7 +272,7 @@ def test_a_server_that_ends_in_mid_run_costs_seconds_and_what_it_has_not_got_is_
     began = time.monotonic()
     log_epochs(logger, first=4, last=6)
     logged = time.monotonic()
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     assert logged - began < 1
     assert time.monotonic() - began < MOST
     record = the_record(tmp_path)
@@ -302,7 +306,7 @@ logger = WandbLogger(tracked(Path(sys.argv[2])), SETTINGS)
 log_epochs(logger)
 print("logged", flush=True)
 sys.stdin.readline()
-logger.close("finished", {})
+logger.close("finished", RunRecord())
 """
 
     def seconds_to_end(folder: Path, silent: bool) -> float:
@@ -372,7 +376,7 @@ def test_a_broken_logger_does_not_stop_a_training(
     logger = WandbLogger(tracked(tmp_path), {**SETTINGS, "mode": "offline"})
     logger._run.finish()
     log_epochs(logger)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
     assert [line for line in caplog.messages if "the training goes on without it" in line] == caplog.messages[-1:]
 
 
@@ -433,6 +437,7 @@ import sys, time
 import wandb  # loading it takes seconds on a busy machine, and is no server's fault
 from yolograft.cli.main import main
 from yolograft.training import run
+from yolograft.runs.record import RunRecord
 from yolograft.tracking.base import RunLogger
 
 spent = 0.0

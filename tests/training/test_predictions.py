@@ -11,7 +11,8 @@ from PIL import Image
 
 from helpers.program import Program
 from helpers.tiny import TINY
-from yolograft.evaluation.predictions import BOXES, IMAGES, Predictions
+from yolograft.evaluation.predictions import BOXES, IMAGES, PredictionCollector
+from yolograft.runs.predictions import write_predictions
 from yolograft.upstream.confusion import Confusion, labelled_boxes, shares_of_original
 
 
@@ -93,7 +94,7 @@ def test_confusions_have_what_was_found_in_rows_and_what_is_labelled_in_columns(
 
 
 def test_unsure_boxes_are_left_out_and_of_very_many_the_surest_are_kept(tmp_path: Path) -> None:
-    kept = Predictions(["a.png", "b.png"], {0: "cat"})
+    kept = PredictionCollector(["a.png", "b.png"], {0: "cat"})
     count = BOXES + 20
     found = {
         "bboxes": torch.tensor([[32.0, 48.0, 64.0, 64.0]]).repeat(count, 1),
@@ -103,7 +104,7 @@ def test_unsure_boxes_are_left_out_and_of_very_many_the_surest_are_kept(tmp_path
     }
     found["conf"][1] = 0.1
     kept(batch_of([], []), [found])
-    kept.save(tmp_path)
+    write_predictions(tmp_path, kept.result())
     content = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
     (image,) = content["images"]  # b.png has not come
     assert len(image["found"]) == BOXES

@@ -12,13 +12,13 @@ from yolograft.common.files import read_text
 from yolograft.common.nested import dotted
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
-from yolograft.common.typed import entries, items, mapping, number, share, text, whole, written
+from yolograft.common.typed import entries, items, mapping, share, text, whole, written
 from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
-from yolograft.runs.record import MAX_RECORD, status_of
+from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
+from yolograft.runs.states import status_of
 from yolograft.runs.weights_file import lacks_weights
 
-RECORD = "run.json"
 LEDGER = "sweep.json"
 
 _MAX_CONFIG = 4 * 2**20
@@ -150,7 +150,7 @@ def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting
             continue
         planned = items(mapping(content).get("runs"), _MANY)
         names = {name for run in planned if (name := text(mapping(run).get("name"))) and _is_name(name)}
-        if waiting := [name for name in names if not (folder / name / RECORD).exists()]:
+        if waiting := [name for name in names if not (folder / name / RUN_FILE).exists()]:
             found[folder.resolve()] = Waiting(folder, len(waiting), len(names))
     return list(found.values())
 
@@ -185,59 +185,56 @@ def collect(folders: Sequence[Path]) -> list[Run]:
         if not records and (waiting := not_begun([folder])):
             raise UserError(f"{waiting[0]} not begun: there is nothing to report yet")
         if not records:
-            raise UserError(f"{folder}: no run in it (no {RECORD} below); name a sweep's folder or a run's")
+            raise UserError(f"{folder}: no run in it (no {RUN_FILE} below); name a sweep's folder or a run's")
         for record in records:
             found.setdefault(record.parent.resolve(), read_run(record))
     return [found[path] for path in sorted(found)]
 
 
-def _status(folder: Path, content: Mapping[str, Any]) -> str:
+def _status(folder: Path, record: RunRecord) -> str:
     """Return how a run is going; one that has finished and lost its best weights since is `damaged`."""
-    status = text(status_of(folder, content)) or "unknown"
-    lost = status == "finished" and "weights_sha256" in content and lacks_weights(folder, content, by_digest=False)
-    return "damaged" if lost else status
+    status = text(status_of(folder, record)) or "unknown"
+    has_kept = record.weights_sha256 is not None or "weights_sha256" in record.damaged
+    return "damaged" if status == "finished" and has_kept and lacks_weights(folder, None) else status
 
 
-def read_run(record: Path) -> Run:
+def read_run(file: Path) -> Run:
     """Reads one `run.json`; never raises for what stands in it."""
     try:
-        content = parse_json(read_text(record, MAX_RECORD))
+        record = RunRecord.load(file)
     except (OSError, ValueError) as error:
         # str(OSError) repeats the path, which the run has already
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return _damaged(record, reason or type(error).__name__)
-    if not isinstance(content, dict):
-        return _damaged(record, "not a JSON object")
-    config = _config(record.with_name("config.yaml"))
-    metrics = mapping(content.get("metrics"))
+        return _damaged(file, reason or type(error).__name__)
+    config = _config(file.with_name("config.yaml"))
+    metrics = record.metrics or Metrics()
+    computed = {"device": record.device, "precision": record.precision, "batch": record.batch}
     return Run(
-        path=record.parent,
-        name=text(content.get("name")) or written(record.parent.name),
-        status=_status(record.parent, content),
-        identity=text(content.get("identity")),
-        choices={
-            k: written(v) for k, v in update_choices(mapping(content.get("choices"), _FEW)).items() if v is not None
-        },
-        overrides=tuple(written(item) for item in items(content.get("overrides"), _MANY)),
+        path=file.parent,
+        name=text(record.name) or written(file.parent.name),
+        status=_status(file.parent, record),
+        identity=text(record.identity),
+        choices={key: written(value) for key, value in mapping(update_choices(record.choices), _FEW).items()},
+        overrides=tuple(map(written, record.overrides[:_MANY])),
         config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
-        seed=whole(content.get("seed")),
+        seed=record.seed,
         fold=whole(config.get("dataset.fold")),
-        params=whole(content.get("params")),
-        parts=entries(content.get("parts"), whole, _FEW),
-        gflops=number(content.get("gflops")),
-        metrics=entries(metrics, share),
-        per_class={name: entries(values, share) for name, values in mapping(metrics.get("per_class")).items()},
-        size=_size(record.parent / "checkpoints" / "best.safetensors"),
-        images_per_second=number(content.get("images_per_second")),
-        seconds=number(content.get("seconds")),
-        best_epoch=whole(content.get("best_epoch")),
-        epochs_done=whole(content.get("epochs_done")),
-        epochs=whole(content.get("epochs")),
-        fingerprint=text(mapping(content.get("data")).get("fingerprint")),
-        versions={name: written(value) for name, value in mapping(content.get("versions"), _FEW).items()},
-        conditions={name: written(content[name]) for name in _CONDITIONS if content.get(name) is not None},
-        error=_error(content.get("error")),
-        traceback=_traceback(mapping(content.get("error")).get("traceback")),
+        params=whole(record.costs.get("params")),
+        parts=entries(record.parts, whole, _FEW),
+        gflops=record.costs.get("gflops"),
+        metrics=entries(metrics.overall, share),
+        per_class={name: entries(values, share) for name, values in mapping(metrics.per_class).items()},
+        size=_size(file.parent / "checkpoints" / "best.safetensors"),
+        images_per_second=record.costs.get("images_per_second"),
+        seconds=record.costs.get("seconds"),
+        best_epoch=record.best_epoch,
+        epochs_done=record.epochs_done,
+        epochs=record.epochs,
+        fingerprint=text(record.fingerprint),
+        versions={name: written(value) for name, value in mapping(record.versions, _FEW).items()},
+        conditions={name: written(value) for name, value in computed.items() if value is not None},
+        error=_error(record.error),
+        traceback=_traceback(record.error),
     )
 
 
@@ -245,8 +242,8 @@ def _records(folder: Path) -> Iterator[str]:
     """Yields the records below a folder; looks into no hidden folder and no run's own folders."""
     above = len(folder.parts)
     for parent, below, files in os.walk(folder):  # follows no link
-        if RECORD in files:
-            yield os.path.join(parent, RECORD)  # noqa: PTH118 (os.walk speaks in strings)
+        if RUN_FILE in files:
+            yield os.path.join(parent, RUN_FILE)  # noqa: PTH118 (os.walk speaks in strings)
             below.clear()
         below[:] = [name for name in below if not name.startswith(".")]
         if len(Path(parent).parts) - above >= _DEEPEST:
@@ -254,7 +251,6 @@ def _records(folder: Path) -> Iterator[str]:
 
 
 _BLOCK = ("seed", "dataset.fold")
-_CONDITIONS = ("device", "precision", "batch")
 _FEW, _MANY = 100, 1000
 """Choices, parts and packages that are read of a run, and settings and overrides."""
 
@@ -275,19 +271,17 @@ def _size(file: Path) -> int | None:
         return None
 
 
-def _damaged(record: Path, reason: str) -> Run:
-    name = written(record.parent.name)
-    return Run(path=record.parent, name=name, status="damaged", error=f"{RECORD}: {written(reason)}")
+def _damaged(file: Path, reason: str) -> Run:
+    name = written(file.parent.name)
+    return Run(path=file.parent, name=name, status="damaged", error=f"{RUN_FILE}: {written(reason)}")
 
 
-def _error(value: Any) -> str | None:
-    """`Type: first line of the message` of an error as `run.json` holds it."""
-    if isinstance(value, dict):
-        kind, message = value.get("type"), value.get("message")
-        value = ": ".join(part for part in (kind, message) if isinstance(part, str) and part)
-    lines = value.strip().splitlines() if isinstance(value, str) else []
+def _error(error: RunError | None) -> str | None:
+    """`Type: first line of the message`."""
+    said = ": ".join(part for part in (error.type, error.message) if part) if error else ""
+    lines = said.strip().splitlines()
     return text(lines[0]) if lines else None
 
 
-def _traceback(value: Any) -> str | None:
-    return plain_lines(value[-_MAX_TRACEBACK:]) if isinstance(value, str) and value else None
+def _traceback(error: RunError | None) -> str | None:
+    return plain_lines(error.traceback[-_MAX_TRACEBACK:]) if error and error.traceback else None

@@ -14,8 +14,9 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import COSTS, METRIC, METRICS
 from yolograft.common.suggestions import did_you_mean
+from yolograft.model.bases import DEFAULT_BASE
 
-STOCK = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
+STOCK = DEFAULT_BASE.choices
 """Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
-from yolograft.runs.predictions import Found, Predictions, read_predictions
+from yolograft.runs.predictions import Box, Predictions, read_predictions
 
 VARIANTS, IMAGES = 5, 6
 """Variants side by side, and images under each other, at most."""
@@ -34,8 +34,8 @@ class Sample:
     """
 
     file: Path
-    labelled: tuple[Found, ...]
-    found: dict[str, tuple[Found, ...]]
+    labelled: tuple[Box, ...]
+    found: dict[str, tuple[Box, ...]]
     agreement: float
 
 
@@ -103,7 +103,7 @@ def compare_images(shown: Sequence[Shown]) -> Samples | None:
     return Samples(names, tuple(by_variant), tuple(samples[:IMAGES]), tuple(gone), confidence)
 
 
-def agreement(first: Sequence[Found], second: Sequence[Found]) -> float:
+def agreement(first: Sequence[Box], second: Sequence[Box]) -> float:
     """Share of the boxes of two sets that have a counterpart in the other: same class, IoU of 0.5 or more.
 
     Each box has at most one counterpart; the closest pairs come first. Two empty sets agree.

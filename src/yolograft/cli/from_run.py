@@ -17,13 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
-from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.common.parsing import parse_yaml
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.suggestions import did_you_mean
 from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
 from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
+from yolograft.runs.record import RUN_FILE, RunRecord
 
 _COMMAND = "train"
 _MODEL = (*MODEL_GROUPS, "scale")
@@ -73,29 +74,31 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     return [*chosen, *values, *own]
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
     """Return a run's record and its resolved config."""
-    found = []
-    for file, parse in ((folder / "run.json", parse_json), (folder / "config.yaml", parse_yaml)):
+    found: list[Any] = []
+    for file, parse in (
+        (folder / RUN_FILE, RunRecord.load),
+        (folder / "config.yaml", lambda file: parse_yaml(read_text(file, 2**22))),
+    ):
         try:
-            content = parse(read_text(file, 2**22))
+            content = parse(file)
         except FileNotFoundError:
             raise UserError(f"from={folder}: there is no {file}; give the folder of a run") from None
         except OSError as error:
             raise UserError(f"from={folder}: {file}: {error.strerror or error}") from None
         except ValueError as error:
             raise UserError(f"from={folder}: {file} {error}") from None
-        if not isinstance(content, dict):
+        if not isinstance(content, RunRecord | dict):
             raise UserError(f"from={folder}: {file} holds no settings of a run")
         found.append(content)
     return found[0], update_config(found[1])
 
 
-def _choices(folder: Path, record: Mapping[str, Any], keys: set[str]) -> list[str]:
+def _choices(folder: Path, record: RunRecord, keys: set[str]) -> list[str]:
     """Return the options that a run has chosen, as overrides, but for the groups that the person chooses."""
     loader = GlobalHydra.instance().config_loader()
-    told = record.get("choices")
-    told = update_choices(told) if isinstance(told, dict) else {}
+    told = update_choices(record.choices)
     chosen = []
     for group in (path.name for path in sorted(conf_dir().iterdir()) if path.is_dir() and path.name != "hydra"):
         option = told.get(group)
@@ -104,8 +107,8 @@ def _choices(folder: Path, record: Mapping[str, Any], keys: set[str]) -> list[st
         known = loader.get_group_options(group)
         if option not in known:
             raise UserError(
-                f"from={folder}: its {group}={option!s:.60} is not here{did_you_mean(str(option), known)} "
-                f"Bring {group}/{option!s:.60}.yaml, or say {group}="
+                f"from={folder}: its {group}={option:.60} is not here{did_you_mean(option, known)} "
+                f"Bring {group}/{option:.60}.yaml, or say {group}="
             )
         chosen.append(f"{group}={option}")
     return chosen

@@ -13,11 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import METRIC
 from yolograft.common.processes import own_names, remove_leftovers
 from yolograft.config import search_path
 from yolograft.config.locations import conf_dir
 from yolograft.runs import resolvers
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec, choices_of
 from yolograft.sweep.callback import SweepCallback
 from yolograft.sweep.constraint import Dropped, select
@@ -120,5 +121,6 @@ def _task(config: DictConfig) -> float:
         finally:
             if not sweep:
                 say_what_waits(folder)
-    metrics = (read_record(folder / "run.json") or {}).get("metrics") or {}
-    return math.nan if _exit_code else float(metrics.get("mAP50-95", math.nan))
+    record = RunRecord.read(folder)
+    found = record.measured(METRIC) if record is not None and not _exit_code else None
+    return math.nan if found is None else found

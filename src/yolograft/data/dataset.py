@@ -45,7 +45,6 @@ class DetectionDataset(StockDataset):
         super().__init__(
             img_path=list(getattr(spec, split)),
             data=spec.as_ultralytics(),
-            task="detect",
             prefix=f"{split}: ",
             **options,
         )

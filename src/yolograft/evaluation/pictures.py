@@ -8,23 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-#: Boxes below this confidence are left out of pictures, as ultralytics does in its own.
-CONFIDENCE = 0.25
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box in a picture.
-
-    Attributes:
-        label: Number of its class.
-        corners: Left, top, right, bottom as shares of the picture, 0…1.
-        confidence: How sure the detector is, 0…1; None for a box of the labels.
-    """
-
-    label: int
-    corners: tuple[float, float, float, float]
-    confidence: float | None = None
+from yolograft.evaluation.boxes import plain_boxes
+from yolograft.runs.predictions import CONFIDENCE, Box
 
 
 @dataclass(frozen=True)
@@ -74,16 +59,9 @@ class Album:
                 Picture(
                     name=Path(batch["im_file"][index]).name,
                     image=(image * 255).round().byte().permute(1, 2, 0).cpu().numpy(),
-                    truth=_boxes(batch["cls"][own].view(-1), torch.cat([middle - sides / 2, middle + sides / 2], 1)),
-                    found=_boxes(found["cls"][shown], found["bboxes"][shown].cpu() / size, found["conf"][shown]),
+                    truth=plain_boxes(
+                        batch["cls"][own].view(-1), torch.cat([middle - sides / 2, middle + sides / 2], 1)
+                    ),
+                    found=plain_boxes(found["cls"][shown], found["bboxes"][shown].cpu() / size, found["conf"][shown]),
                 )
             )
-
-
-def _boxes(classes: torch.Tensor, corners: torch.Tensor, confidences: torch.Tensor | None = None) -> list[Box]:
-    sure = [None] * len(classes) if confidences is None else confidences.tolist()
-    places = corners.clamp(0, 1).tolist()
-    return [
-        Box(int(label), (left, top, right, bottom), confidence)
-        for label, (left, top, right, bottom), confidence in zip(classes.tolist(), places, sure, strict=True)
-    ]

@@ -11,7 +11,7 @@ from yolograft.common.parts import PARTS
 from yolograft.config.instantiate import call, describe_error, locate, one_line
 from yolograft.model.features import Feature, Scale, describe
 from yolograft.model.probe import probe
-from yolograft.model.spec import DEFAULT_LOSS, ModelSpec
+from yolograft.model.spec import ModelSpec
 from yolograft.upstream.model import (
     DetectionModel,
     default_args,
@@ -21,7 +21,7 @@ from yolograft.upstream.model import (
     v8DetectionLoss,
 )
 
-__all__ = ["DEFAULT_LOSS", "Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
+__all__ = ["Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
 
 
 class Detector(DetectionModel):
@@ -61,8 +61,8 @@ class Detector(DetectionModel):
         self.names = dict(spec.names) or {index: str(index) for index in range(spec.nc)}
         self.yaml = {"nc": spec.nc, "channels": 3, "scale": spec.scale["name"], "yaml_file": "yolograft.yaml"}
         self.inplace = True
-        self.task = "detect"
         self.args = default_args()
+        self.task = str(self.args.task)
         head: Any = self.model[-1]
         self.stride = head.stride
         head.bias_init()

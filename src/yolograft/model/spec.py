@@ -7,8 +7,7 @@ from typing import Any
 
 from yolograft.common.parsing import parse_json
 from yolograft.common.parts import MODEL_GROUPS
-
-DEFAULT_LOSS = "yolograft.model.losses.ciou.CIoULoss"
+from yolograft.model.bases import DEFAULT_BASE
 
 # Far above what any model has; a description beyond them only means to fill memory.
 _MAX_CLASSES = 65_536
@@ -33,7 +32,7 @@ class ModelSpec:
     scale: dict[str, Any]
     nc: int
     names: dict[int, str] = field(default_factory=dict)
-    loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_LOSS})
+    loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_BASE.loss})
 
     def label(self, group: str) -> str:
         """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""

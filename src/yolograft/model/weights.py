@@ -7,60 +7,24 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write, user_path
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
+from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
 from yolograft.upstream.downloads import published_weights
-from yolograft.upstream.model import C2PSA, SPPF, C3k2, Conv, Detect
+from yolograft.upstream.model import is_upstream
 
 FORMAT = "yolograft-detector-1"
-
-
-class Role(NamedTuple):
-    """What a layer of ultralytics' `yolo11.yaml` is here.
-
-    Attributes:
-        layer: Its index there.
-        path: The module's path below `Detector.model`.
-        kind: Its class in both. A part of another class was swapped and takes no stock weights.
-    """
-
-    layer: int
-    path: str
-    kind: type[nn.Module]
-
-
-# Layers 11, 12, 14, 15, 18 and 21 up-sample or concatenate and hold nothing.
-ROLES = (
-    Role(0, "backbone.stem", Conv),
-    Role(1, "backbone.down2", Conv),
-    Role(2, "backbone.stage2", C3k2),
-    Role(3, "backbone.down3", Conv),
-    Role(4, "backbone.stage3", C3k2),
-    Role(5, "backbone.down4", Conv),
-    Role(6, "backbone.stage4", C3k2),
-    Role(7, "backbone.down5", Conv),
-    Role(8, "backbone.stage5", C3k2),
-    Role(9, "context.sppf", SPPF),
-    Role(10, "context.psa", C2PSA),
-    Role(13, "neck.top_p4", C3k2),
-    Role(16, "neck.out_p3", C3k2),
-    Role(17, "neck.down_p4", Conv),
-    Role(19, "neck.out_p4", C3k2),
-    Role(20, "neck.down_p5", Conv),
-    Role(22, "neck.out_p5", C3k2),
-    Role(23, "head", Detect),
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +45,7 @@ class TransferReport:
     def unmatched_layers(self) -> tuple[str, ...]:
         """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
         layers = {name.split(".")[1] for name in self.unmatched_stock if name.startswith("model.")}
-        return tuple(role.path for role in ROLES if str(role.layer) in layers)
+        return tuple(role.path for role in DEFAULT_BASE.roles if str(role.layer) in layers)
 
     def __str__(self) -> str:
         total = len(self.matched) + len(self.unmatched_ours)
@@ -246,12 +210,12 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
 
 def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
     """Yield the names, stock's and ours, of every tensor of a layer that is stock's own."""
-    for role in ROLES:
+    for role in DEFAULT_BASE.roles:
         try:
             module = model.model.get_submodule(role.path)
         except AttributeError:  # another part stands here
             continue
-        if type(module) is role.kind:
+        if is_upstream(module, role.kind):
             for name in module.state_dict():
                 yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
 

@@ -8,6 +8,7 @@ from yolograft.analysis.collect import Run
 from yolograft.analysis.variants import variants
 from yolograft.common.errors import UserError
 from yolograft.common.metrics import BUILT, RECORDED_COSTS
+from yolograft.tasks.detect import DETECT
 
 COSTS = tuple(key for key in RECORDED_COSTS if key in BUILT)
 """What a variant costs, under its names in W&B's summary."""
@@ -188,7 +189,7 @@ def _variants(made: Plan) -> list[Any]:
 def _curves(made: Plan) -> list[Any]:
     import wandb_workspaces.reports.v2 as wr
 
-    curves = (f"metrics/{made.metric}", "train/box_loss", "train/cls_loss", "val/box_loss")
+    curves = (f"metrics/{made.metric}", *DETECT.watched)
     return [
         wr.LinePlot(
             title=curve,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
+from yolograft.config.defaults import default_choices
 from yolograft.config.former import first_form
 from yolograft.config.signature import source_file
 
@@ -101,10 +102,11 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
     backbone = config["backbone"]
     detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
     words = [choices["backbone"] + (f"-{detail}" if detail else "")]
-    if choices.get("context", "sppf_c2psa") != "sppf_c2psa":
+    usual = default_choices()
+    if choices.get("context", usual["context"]) != usual["context"]:
         words.append(choices["context"])
     words += [choices["neck"], choices["scale"]]
-    if choices.get("loss", "ciou") != "ciou":
+    if choices.get("loss", usual["loss"]) != usual["loss"]:
         words.append(choices["loss"])
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -127,7 +129,7 @@ def data_word(choice: str, dataset: Mapping[str, Any]) -> str:
     """
     path = Path(str(dataset.get("path") or choice))
     folder = path.parent if path.suffix in (".yaml", ".yml") else path
-    return "" if choice == "shapes" else "_" + _as_file_name(folder.resolve().name)
+    return "" if choice == default_choices()["dataset"] else "_" + _as_file_name(folder.resolve().name)
 
 
 def _as_file_name(text: str) -> str:

@@ -1,16 +1,19 @@
-"""What a run found in a few validation images, as it kept it at its end."""
+"""predictions.json: what a run's best weights find in a few validation images, and what they take for what."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from yolograft.common.files import read_text
+from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.typed import number, share, whole, written
 
 T = TypeVar("T")
 
 PREDICTIONS = "predictions.json"
+CONFIDENCE = 0.25
+"""Boxes below this confidence are left out, as ultralytics does in its own pictures."""
 
 _MAX_FILE = 32 * 2**20
 """Bytes of a file that are read: the counts of 4,000 classes."""
@@ -18,16 +21,18 @@ _MOST_IMAGES, _MOST_BOXES = 100, 1000
 """Images, and boxes of one, that are taken from a file; a run keeps a dozen images and 100 found boxes of each."""
 _LONGEST_NAME = 200
 """Letters of a class name that are shown."""
+_DIGITS = 4
+"""Digits after the point: a ten-thousandth of an image's side."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A box.
+class Box:
+    """A box in an image.
 
     Attributes:
         label: Number of its class.
         corners: Left, top, right, bottom as shares of the image, 0…1.
-        confidence: 0…1; None for a box of the labels.
+        confidence: How sure the detector is, 0…1; None for a box of the labels.
     """
 
     label: int
@@ -36,7 +41,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Image:
+class PredictedImage:
     """A validation image.
 
     Attributes:
@@ -46,13 +51,13 @@ class Image:
     """
 
     file: str
-    labelled: tuple[Found, ...]
-    found: tuple[Found, ...]
+    labelled: tuple[Box, ...]
+    found: tuple[Box, ...]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run kept.
+    """What a run keeps.
 
     Attributes:
         names: Class names.
@@ -63,13 +68,40 @@ class Predictions:
     """
 
     names: tuple[str, ...]
-    images: tuple[Image, ...]
+    images: tuple[PredictedImage, ...]
     confidence: float
     confusion: tuple[tuple[float, ...], ...] = ()
 
 
+def write_predictions(folder: Path, kept: Predictions) -> None:
+    """Write a run's `predictions.json`; a box is a row of class, left, top, right, bottom and (if found) confidence.
+
+    Args:
+        folder: The run's folder.
+        kept: What is written.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    images = [
+        {"file": one.file, "labelled": list(map(_row, one.labelled)), "found": list(map(_row, one.found))}
+        for one in kept.images
+    ]
+    content = {
+        "names": kept.names,
+        "confidence": kept.confidence,
+        "confusion": kept.confusion,
+        "images": images,
+    }
+    atomic_write(folder / PREDICTIONS, json.dumps(content, separators=(",", ":")).encode())
+
+
 def read_predictions(folder: Path) -> Predictions | None:
-    """Reads a run's `predictions.json`; None where there is none that can be read and is sound."""
+    """Read a run's `predictions.json`; None where there is none that can be read and is sound.
+
+    Args:
+        folder: The run's folder.
+    """
     try:
         content = parse_json(read_text(folder / PREDICTIONS, _MAX_FILE))
         names = tuple(written(name, _LONGEST_NAME) for name in content["names"])
@@ -82,20 +114,24 @@ def read_predictions(folder: Path) -> Predictions | None:
     return Predictions(names, images, confidence, confusion if square else ())
 
 
-def _image(one: Any, classes: int) -> Image:
+def _row(box: Box) -> list[float]:
+    values = (*box.corners, *([] if box.confidence is None else [box.confidence]))
+    return [box.label, *(round(value, _DIGITS) for value in values)]
+
+
+def _image(one: Any, classes: int) -> PredictedImage:
     file, labelled, found = one["file"], one["labelled"], one["found"]
     if not isinstance(file, str) or "\0" in file:
         raise TypeError
-    return Image(file, _boxes(labelled, classes), _boxes(found, classes))
+    return PredictedImage(file, _boxes(labelled, classes), _boxes(found, classes))
 
 
-def _boxes(rows: Any, classes: int) -> tuple[Found, ...]:
-    """Boxes from `[class, left, top, right, bottom]`, and the confidence where they were found."""
+def _boxes(rows: Any, classes: int) -> tuple[Box, ...]:
     boxes = []
     for label, left, top, right, bottom, *confidence in rows[:_MOST_BOXES]:
         corners = (_known(share(left)), _known(share(top)), _known(share(right)), _known(share(bottom)))
         known = _known(share(confidence[0])) if confidence else None
-        boxes.append(Found(_known(whole(label, 0, classes - 1)), corners, known))
+        boxes.append(Box(_known(whole(label, 0, classes - 1)), corners, known))
     return tuple(boxes)
 
 

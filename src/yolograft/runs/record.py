@@ -1,292 +1,318 @@
-"""run.json: what a run is, how it is going and how it ended; and which folder may hold it."""
+"""run.json as a type: what a run is, how it is going and how it ended.
 
-import logging
-import os
-import platform
-import shlex
-import subprocess
-import sys
-import time
-import traceback
+`RunRecord` is the only reader of the file and `writer.RecordWriter` its only writer. The file may be a stranger's,
+damaged, or written by another version of this program:
+
+- A field of the wrong type or range is None (or empty), and named in `damaged`.
+- A field that this version does not know is kept in `extra` and written back, so that going on with a run of a newer
+  version loses nothing.
+- A field that is not there has its default: records of version 0.1 have no `format`.
+"""
+
+import dataclasses
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-from yolograft.common.errors import UserError
-from yolograft.common.files import atomic_write, read_text
-from yolograft.common.parsing import json_document, parse_json
-from yolograft.common.typed import number, share, whole
-from yolograft.runs.lock import RunLock, owner
-from yolograft.runs.spec import RunSpec
+from yolograft.common.files import read_text
+from yolograft.common.metrics import METRICS, RECORDED_COSTS
+from yolograft.common.parsing import parse_json
+from yolograft.common.typed import number, share, whole, written
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_PACKAGES = ("yolograft", "ultralytics", "torch", "torchvision", "pytorch-lightning", "timm", "hydra-core", "numpy")
-
+RUN_FILE = "run.json"
+"""The record's name in a run's folder; a folder that holds it is a run's."""
+FORMAT = 1
+"""The version of the file's format that is written. It is raised when a field changes its meaning."""
 MAX_RECORD = 32 * 2**20
 """Bytes of a run.json that are read: a hundred times those of a run with a thousand classes."""
 
-Status = Literal["finished", "running", "failed", "stopped"]
 
-
-class Record:
-    """The record of one run, rewritten atomically whenever something is known.
-
-    Args:
-        spec: The run.
-        writes: Of several processes that train together only one writes.
+@dataclass(frozen=True)
+class RunError:
+    """Why a run has failed or was stopped.
 
     Attributes:
-        previous: What run.json said before; empty for a new run.
-        began: Whether this start has come as far as its first step.
-
-    Raises:
-        UserError: If the folder holds another run, or a record that cannot be read: it may be another run's.
+        type: The exception's class.
+        message: Its text.
+        traceback: Where it was raised; None where nobody knows.
     """
 
-    def __init__(self, spec: RunSpec, *, writes: bool = True) -> None:
-        folder, identity = spec.folder, spec.identity
-        self.file, self.writes = folder / "run.json", writes
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the best weights reach on the validation images.
+
+    Attributes:
+        overall: Each metric over all classes, 0…1, by its key in `common.metrics`.
+        per_class: The same by class name.
+        extra: What this version does not know.
+    """
+
+    overall: Mapping[str, float] = field(default_factory=dict)
+    per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> "Metrics":
+        """Return the metrics in a mapping such as `evaluation.evaluate` returns; what is no share of 1 is left out."""
+        overall = {key: share(value) for key, value in found.items()}
+        known = {key: value for key, value in overall.items() if value is not None}
+        classes = _mapping(found.get("per_class")) or {}
+        return cls(
+            overall=known,
+            per_class={name: _shares(values) or {} for name, values in classes.items()},
+            extra={key: value for key, value in found.items() if key not in (*known, *METRICS, "per_class")},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as they stand in run.json."""
+        return {**self.overall, "per_class": {name: dict(each) for name, each in self.per_class.items()}, **self.extra}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of a run.json.
+
+    Attributes:
+        format: Version of the file's format; None in records of version 0.1.
+        status: `running`, `finished`, `failed` or `stopped`, as the run said last; see `states` for how it is now.
+        identity: Hash of what decides the result; see `identity`.
+        name: The folder's own name.
+        choices: The option chosen in each config group.
+        overrides: What Hydra makes the config from.
+        seed: The run's seed.
+        epochs: Epochs asked for.
+        metrics: Of the best weights; None before the first epoch is over.
+        data: What was found of the data: `fingerprint` (a hash of images and labels), `train`, `val`, `across`.
+        best_epoch: Epoch of the best weights, from 1.
+        epochs_done: Epochs done so far.
+        attempts: How many starts have ended `failed`.
+        costs: What the run has cost so far, by the keys of `RECORDED_COSTS`, which stand in run.json one by one.
+        parts: Parameters by part.
+        batch: Images in a training batch.
+        first_batch: The same before it was halved for want of memory.
+        threads: Threads of the computation.
+        device: Such as `cuda:0`.
+        precision: Such as `float16`.
+        weights_sha256: Of best.safetensors once the run has ended.
+        loggers: What each logger asked to be remembered, such as its run's id.
+        error: Why it has failed or was stopped; None otherwise.
+        started: When it was started first, ISO 8601.
+        ended: When it ended last (`finished` in run.json).
+        versions: Version by package.
+        git_commit: Of the folder that the command was given in.
+        host: Name of the machine.
+        command: The command line.
+        extra: Fields that this version does not know, as they stand in the file.
+        damaged: Fields that were of the wrong type or range; not written.
+    """
+
+    format: int | None = None
+    status: str | None = None
+    identity: str | None = None
+    name: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    seed: int | None = None
+    epochs: int | None = None
+    metrics: Metrics | None = None
+    data: Mapping[str, Any] | None = None
+    best_epoch: int | None = None
+    epochs_done: int | None = None
+    attempts: int = 0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    batch: int | None = None
+    first_batch: int | None = None
+    threads: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    weights_sha256: str | None = None
+    loggers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    error: RunError | None = None
+    started: str | None = None
+    ended: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    host: str | None = None
+    command: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    damaged: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunRecord | None":
+        """Return a run's record, or None where there is none that can be read.
+
+        Args:
+            folder: The run's folder.
+        """
         try:
-            previous = _read(self.file)
-        except FileNotFoundError:
-            previous = {}
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or error
-            raise UserError(
-                f"{self.file} cannot be read: {reason}; choose another folder with name=… or remove that one"
-            ) from error
-        if previous and previous.get("identity") != identity:
-            raise UserError(
-                f"{folder} holds another run (identity {previous.get('identity')}, this one is {identity}); "
-                "choose another folder with name=… or remove that one"
-            )
-        self.previous = previous
-        self.began = False
-        self._seconds_before = float(self.previous.get("seconds") or 0.0)
-        self._began = time.monotonic()
-        self.fields: dict[str, Any] = {
-            "status": "running",
-            "identity": identity,
-            **first_fields(spec),
-            "metrics": self.previous.get("metrics"),
-            "data": self.previous.get("data"),
-            "best_epoch": self.previous.get("best_epoch"),
-            "epochs_done": self.previous.get("epochs_done") or 0,
-            "attempts": attempts(self.previous),
-            "images_per_second": self.previous.get("images_per_second"),
-            "loggers": self.previous.get("loggers") or {},
-            "error": None,
-            "started": self.previous.get("started") or _now(),
-            "finished": None,
-            **_circumstances(),
-        }
-
-    @property
-    def finished(self) -> bool:
-        """Whether this very run was finished before, and its result is there."""
-        return self.previous.get("status") == "finished" and not self.flaw
-
-    @property
-    def flaw(self) -> str | None:
-        """What a record that says `finished` lacks of a result; None for a sound one."""
-        if self.previous.get("status") != "finished":
+            return cls.load(folder / RUN_FILE)
+        except (OSError, ValueError):
             return None
-        if (self.previous.get("metrics") or {}).get("mAP50-95") is None:
-            return "it holds no mAP50-95"
-        return None if self.previous.get("epochs_done", 1) else "no epoch was done"
+
+    @classmethod
+    def load(cls, file: Path) -> "RunRecord":
+        """Return the record in a file.
+
+        Raises:
+            OSError: It cannot be opened, is no regular file or is too large.
+            ValueError: It is no JSON object.
+        """
+        content = parse_json(read_text(file, MAX_RECORD))
+        if not isinstance(content, dict):
+            raise ValueError("is not a JSON object")
+        return cls.from_json(content)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "RunRecord":
+        """Return the record that a JSON object describes."""
+        found: dict[str, Any] = {}
+        damaged = set()
+        for key, read in _READERS.items():
+            if (value := content.get(key)) is None:
+                continue
+            found[_ATTRIBUTES.get(key, key)] = read(value)
+            if found[_ATTRIBUTES.get(key, key)] is None or (key == "metrics" and not _are_sound(value)):
+                damaged.add(key)
+        found = {name: value for name, value in found.items() if value is not None}
+        costs = {key: _number(content[key]) for key in RECORDED_COSTS if content.get(key) is not None}
+        damaged |= {key for key, value in costs.items() if value is None}
+        if "attempts" not in content and found.get("status") == "failed":
+            found["attempts"] = 1  # attempts were counted later than records were written
+        return cls(
+            **found,
+            costs={key: value for key, value in costs.items() if value is not None},
+            extra={key: value for key, value in content.items() if key not in _READERS and key not in RECORDED_COSTS},
+            damaged=frozenset(damaged),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object: all fields, null where unknown."""
+        content: dict[str, Any] = {}
+        for name in (each.name for each in dataclasses.fields(self)):
+            value = getattr(self, name)
+            if name == "costs":
+                content |= {key: value.get(key) for key in RECORDED_COSTS}
+            elif name == "metrics":
+                content[name] = None if value is None else value.to_json()
+            elif name == "error":
+                content[name] = None if value is None else dataclasses.asdict(value)
+            elif name not in ("extra", "damaged"):
+                content[_KEYS.get(name, name)] = _plain(value)
+        return {**content, **self.extra}
+
+    def changed(self, **changes: Any) -> "RunRecord":
+        """Return the record with other values of some fields; costs go by their own keys, as in run.json."""
+        costs = {key: changes.pop(key) for key in RECORDED_COSTS if key in changes}
+        return dataclasses.replace(self, costs={**self.costs, **changes.pop("costs", {}), **costs}, **changes)
+
+    def measured(self, key: str) -> float | None:
+        """Return a metric or cost by its key in `common.metrics`; None where the record does not tell."""
+        if key in METRICS:
+            return None if self.metrics is None else self.metrics.overall.get(key)
+        return self.costs.get(key)
 
     @property
     def seconds(self) -> float:
-        """Seconds of work on this run, over all the times it was started."""
-        return self._seconds_before + time.monotonic() - self._began
+        """Seconds of work on this run so far, over all its starts."""
+        return float(self.costs.get("seconds", 0.0))
 
-    def check_there(self) -> None:
-        """Raise where somebody has removed the run's folder in the middle of the training.
+    @property
+    def fingerprint(self) -> str | None:
+        """Hash of the images and labels that the run began with."""
+        found = (self.data or {}).get("fingerprint")
+        return found if isinstance(found, str) else None
 
-        Raises:
-            UserError: It is gone; what would be written now would lack its config and its first epochs.
-        """
-        if not self.file.exists():
-            raise UserError(
-                f"{self.file.parent} was removed while this run was training: nothing more is written; "
-                "the same command trains it anew"
-            )
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a search has ended the run early."""
+        return self.status == "stopped" and self.error is not None and self.error.type == "Pruned"
 
-    def update(self, **fields: Any) -> None:
-        """Add or replace fields and write the file."""
-        self.fields.update(fields, seconds=round(self.seconds, 3))
-        if not self.writes:
-            return
-        atomic_write(self.file, json_document(self.fields))
 
-    def end(self, status: str, error: BaseException | None = None) -> None:
-        """Write how the run ended: `finished`, `failed` or `stopped`.
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
-        Raises:
-            UserError: It has finished and somebody has removed its folder.
-        """
-        if status == "finished":
-            self.check_there()
-        details = None if error is None else _details(error)
-        if not self.file.parent.is_dir():  # removed, and said
-            return
-        if status == "failed":
-            self.fields["attempts"] += 1
-        try:
-            self.update(status=status, error=details, finished=_now())
-        except OSError as problem:  # the disk is full: the reason of the end must not be hidden by this
-            log.error("%s: cannot be written: %s", self.file, problem)
+
+def _number(value: Any) -> float | None:
+    """Return a number as it is: a whole one stays whole."""
+    return value if number(value) is not None else None
+
+
+def _entries(read: Callable[[Any], T | None]) -> Callable[[Any], dict[str, T] | None]:
+    def entries(value: Any) -> dict[str, T] | None:
+        if not isinstance(value, Mapping):
+            return None
+        found = {key: read(each) for key, each in value.items()}
+        return {key: each for key, each in found.items() if each is not None}
+
+    return entries
+
+
+_shares = _entries(share)
+
+
+def _words(value: Any) -> str | None:
+    return value if isinstance(value, str) else None if value is None else written(value)
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(each for item in value if (each := _words(item)) is not None) if isinstance(value, list) else None
+
+
+def _mapping(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _mappings(value: Any) -> dict[str, dict[str, Any]] | None:
+    return value if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()) else None
+
+
+def _error(value: Any) -> RunError | None:
+    if isinstance(value, str):
+        return RunError("", value)
+    if not isinstance(value, dict):
+        return None
+    return RunError(_text(value.get("type")) or "", _text(value.get("message")) or "", _text(value.get("traceback")))
+
+
+def _are_sound(value: Any) -> bool:
+    """Whether each of the metrics that a file names is a share of 1."""
+    return all(share(value[name]) is not None for name in METRICS if name in value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("format", "seed", "epochs", "best_epoch", "epochs_done", "attempts"), whole),
+    **dict.fromkeys(("batch", "first_batch", "threads"), whole),
+    **dict.fromkeys(("status", "identity", "name", "started", "finished", "git_commit", "host", "command"), _text),
+    **dict.fromkeys(("device", "precision", "weights_sha256"), _text),
+    "choices": _entries(_words),
+    "overrides": _texts,
+    "metrics": lambda value: Metrics.of(value) if isinstance(value, dict) else None,
+    "data": _mapping,
+    "parts": _entries(whole),
+    "loggers": _mappings,
+    "error": _error,
+    "versions": _entries(_words),
+}
+"""How the value of each field in the file is read; None for one of the wrong type or range."""
+
+_ATTRIBUTES = {"finished": "ended"}
+_KEYS = {attribute: key for key, attribute in _ATTRIBUTES.items()}
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
 
 
 def read_record(file: Path) -> dict[str, Any] | None:
-    """Return the content of a run.json, or None where there is none that can be read.
-
-    Fields that the program computes with (`_SOUND`) are of the right type and range, or None.
-    """
-    try:
-        return _read(file)
-    except (OSError, ValueError):
-        return None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    content = parse_json(read_text(file, MAX_RECORD))
-    if not isinstance(content, dict):
-        raise ValueError("is not a JSON object")
-    return content | {key: None for key, sound in _SOUND.items() if key in content and not sound(content[key])}
-
-
-def status_of(folder: Path, record: Mapping[str, Any]) -> Status | Any:
-    """Return how a run is going: `stopped` also where its process is gone, `running` where it has been taken up again.
-
-    Args:
-        folder: The run's folder.
-        record: What its run.json says; another status than ours is returned as it stands there.
-    """
-    status = record.get("status")
-    if status == "finished":
-        return status
-    if owner(folder) is not None:
-        return "running"
-    return "stopped" if status == "running" else status
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_number(value: Any) -> bool:
-    return number(value) is not None
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and whole(value) is not None
-
-
-def _are_metrics(value: Any) -> bool:
-    names = ("mAP50-95", "mAP50", "precision", "recall")
-    return isinstance(value, dict) and all(share(value[name]) is not None for name in names if name in value)
-
-
-def _is_error(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("type", "message"))
-
-
-def _are_memories(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
-
-
-_SOUND: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("status", "identity", "name", "started"), _is_text),
-    **dict.fromkeys(("seconds", "images_per_second", "gflops", "latency"), _is_number),
-    **dict.fromkeys(("epochs", "epochs_done", "best_epoch", "attempts", "params"), _is_whole),
-    "metrics": _are_metrics,
-    "error": _is_error,
-    "data": lambda value: isinstance(value, dict),
-    "loggers": _are_memories,
-}
-
-
-def first_fields(spec: RunSpec) -> dict[str, Any]:
-    """Return what is known of a run before anything is computed."""
-    return {
-        "name": spec.name,
-        "choices": dict(spec.choices),
-        "overrides": spec.overrides,
-        "seed": spec.config["seed"],
-        "epochs": spec.config["epochs"],
-    }
-
-
-def attempts(record: Mapping[str, Any]) -> int:
-    """Return how many starts of a run have ended `failed`."""
-    counted = record.get("attempts")
-    return counted if isinstance(counted, int) else int(record.get("status") == "failed")
-
-
-def record_death(spec: RunSpec, error: BaseException) -> bool:
-    """Write into run.json that the run's process died, for it.
-
-    Args:
-        spec: The run, whose process may not even have begun its record.
-        error: What became of the process.
-
-    Returns:
-        Whether it was written: the run may be finished, or another process may have taken it up.
-    """
-    folder, identity = spec.folder, spec.identity
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with RunLock(folder):
-            told = read_record(folder / "run.json")
-            if told and (told.get("identity") != identity or told.get("status") == "finished"):
-                return False
-            known = told or {
-                "identity": identity,
-                **first_fields(spec),
-                "epochs_done": 0,
-                "metrics": None,
-                "started": _now(),
-            }
-            end = {"status": "failed", "error": _details(error), "attempts": attempts(known) + 1, "finished": _now()}
-            atomic_write(folder / "run.json", json_document({**known, **end}))
-    except (UserError, OSError) as problem:
-        log.error("%s: %s", folder.name, problem)
-        return False
-    return True
-
-
-def _details(error: BaseException) -> dict[str, str]:
-    text = "".join(traceback.format_exception(error))
-    return {"type": type(error).__name__, "message": str(error), "traceback": text}
-
-
-def _circumstances() -> dict[str, Any]:
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "versions": versions,
-        "git_commit": _git_commit(),
-        "host": platform.node(),
-        "command": os.environ.get("YOLOGRAFT_COMMAND") or shlex.join(sys.argv),  # as typed; Hydra is given another
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of the folder that the person works in, if it is a git checkout."""
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    """Return the content of a run.json as plain values, or None where there is none that can be read."""
+    record = RunRecord.read(file.parent)
+    return None if record is None else record.to_json()

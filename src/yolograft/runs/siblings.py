@@ -9,7 +9,7 @@ from typing import Any
 from yolograft.common.files import read_text
 from yolograft.common.parsing import parse_yaml
 from yolograft.runs.identity import shapes_result
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ def say_trained_shorter(folder: Path, config: Mapping[str, Any]) -> None:
     name = folder.name.rpartition("-")[0]
     settings = _shaping(config)
     for other in sorted(folder.parent.glob(f"{name}-*")) if name and not set(name) & set("[*?") else []:
-        epochs = (read_record(other / "run.json") or {}).get("epochs")
-        finished = (read_record(other / "run.json") or {}).get("status") == "finished"
-        if other == folder or not finished or not isinstance(epochs, int) or epochs >= config["epochs"]:
+        record = RunRecord.read(other) or RunRecord()
+        epochs, finished = record.epochs, record.status == "finished"
+        if other == folder or not finished or epochs is None or epochs >= config["epochs"]:
             continue
         try:
             theirs = parse_yaml(read_text(other / "config.yaml", 2**22))

@@ -1,10 +1,8 @@
 """Whether a run's best.safetensors is there and whole; without torch, since whole sweeps are asked about."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from yolograft.common.files import open_regular
 from yolograft.common.parsing import parse_json
@@ -36,19 +34,17 @@ def _digest(file: Path, modified: int, size: int) -> str:
     return sha.hexdigest()
 
 
-def lacks_weights(folder: Path, record: Mapping[str, Any], *, by_digest: bool = True) -> str | None:
+def lacks_weights(folder: Path, sha256: str | None) -> str | None:
     """Return why a run that says `finished` is not: what is wrong with its best weights; None where nothing is.
 
     Args:
         folder: The run's folder.
-        record: Its run.json. Where an earlier version has kept no digest in it, only the file's description and the
-            sizes of its tensors are looked at.
-        by_digest: Read all of the file; without, only what an earlier version's file is asked for (a report of many
-            runs need not read all their weights).
+        sha256: The digest that its record holds, for which all of the file is read. None where there is none, or where
+            many runs are asked about: then only the file's header is read, and the sizes that it tells compared.
     """
     file = best_weights(folder)
     try:
-        if by_digest and isinstance(sha256 := record.get("weights_sha256"), str):
+        if sha256 is not None:
             return None if digest(file) == sha256 else f"{file} is damaged: not as it was written"
         return f"{file} is damaged: {fault}" if (fault := fault_of_header(file)) else None
     except FileNotFoundError:

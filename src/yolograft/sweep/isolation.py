@@ -16,8 +16,8 @@ from typing import Any
 
 import psutil
 
-from yolograft.runs.record import record_death
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.writer import record_death
 from yolograft.training.start import start
 from yolograft.training.stopping import StoppedError, StopRequest, held_back, let_through, stoppable
 

@@ -9,49 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from yolograft.common.files import atomic_write, read_text, remove_abandoned
 from yolograft.common.parsing import json_document, parse_json
-from yolograft.common.typed import items, mapping, text
-from yolograft.runs.lock import owner
-from yolograft.runs.record import attempts, read_record, status_of
+from yolograft.common.typed import items, text
 from yolograft.runs.spec import LEDGER, RunSpec
-from yolograft.runs.weights_file import lacks_weights
+from yolograft.runs.states import State, state_of
 
 log = logging.getLogger(__name__)
 
 FILE = LEDGER
 _MOST = 100_000
 """Runs that are read of a ledger."""
-
-State = Literal["finished", "pruned", "running", "failed", "stopped", "to do"]
-
-
-def state_of(folder: Path, identity: str | None = None) -> State:
-    """Return how a run is going: `stopped` also where its process is gone, so that it will go on.
-
-    `pruned` is over too: a search has ended it.
-
-    Args:
-        folder: The run's folder.
-        identity: A record of another run does not count.
-    """
-    record = read_record(folder / "run.json") or {}
-    if identity and record.get("identity") != identity:
-        record = {}
-    status = status_of(folder, record)
-    if status == "finished" and lacks_weights(folder, record):
-        return "stopped" if owner(folder) is None else "running"
-    if status == "stopped" and mapping(record.get("error")).get("type") == "Pruned":
-        return "pruned"
-    return status if status in ("finished", "running", "failed", "stopped") else "to do"
-
-
-def cut_off(folder: Path, identity: str) -> bool:
-    """Whether a run's process is gone without having said how the run ended."""
-    record = read_record(folder / "run.json") or {}
-    return record.get("status") == "running" and record.get("identity") == identity and owner(folder) is None
 
 
 @dataclass
@@ -145,13 +115,6 @@ def renew(folder: Path) -> None:
     for run in runs.values():
         run["status"] = state_of(folder / run["name"], run["identity"])
     _write(folder, {**content, "runs": list(runs.values())})
-
-
-def exhausted(job: RunSpec) -> bool:
-    """Whether a run has failed as often as it may."""
-    record = read_record(job.folder / "run.json") or {}
-    limit = job.config["attempts"]
-    return bool(limit) and record.get("identity") == job.identity and attempts(record) >= limit
 
 
 def _write(folder: Path, content: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from yolograft.data.sources import named
 from yolograft.model.detector import Detector, ModelSpec, build_detector, gflops, parts_params
 from yolograft.model.from_config import own_packages
 from yolograft.model.probe import probe
+from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
@@ -169,9 +170,7 @@ def step_seconds(config: Mapping[str, Any], nc: int, patience: float = 2.0) -> f
         module = DetectionTraining(model, recipe, Schedule(1, config["imgsz"]), compute, None)  # type: ignore[arg-type]  # no validation
         batch = {
             "img": torch.randint(0, 256, (images, 3, config["imgsz"], config["imgsz"]), dtype=torch.uint8),
-            "cls": torch.zeros(images, 1),
-            "bboxes": torch.full((images, 4), 0.5),
-            "batch_idx": torch.arange(float(images)),
+            **DETECT.noise_labels(images),
         }
         batch = {key: value.to(compute.device) for key, value in batch.items()}
         times: list[float] = []

@@ -37,7 +37,8 @@ from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import read_record
 from yolograft.runs.resolvers import job_config
 from yolograft.runs.spec import RunSpec, run_spec
-from yolograft.sweep.ledger import Ledger, exhausted, state_of
+from yolograft.runs.states import exhausted, state_of
+from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.search_space import DIRECTIONS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage

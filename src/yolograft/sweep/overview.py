@@ -15,6 +15,7 @@ from yolograft.common.files import read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.times import duration
 from yolograft.runs.record import read_record
+from yolograft.runs.states import state_of
 from yolograft.sweep import ledger
 from yolograft.sweep.search_space import RESULT
 
@@ -25,7 +26,7 @@ class Overview:
 
     Attributes:
         path: Its folder.
-        counts: Runs by state, as `ledger.state_of` names them; `dropped` ones too.
+        counts: Runs by state, as `state_of` names them; `dropped` ones too.
         seconds_left: Estimate for what is left, as many side by side as now; None where nothing tells.
         changed: When a run's record was written last.
         command: What it was started with.
@@ -84,7 +85,7 @@ def _trials(sweep: Path) -> int:
 
 
 def _is_left(run: Path) -> bool:
-    return ledger.state_of(run) in ("running", "stopped", "to do")
+    return state_of(run) in ("running", "stopped", "to do")
 
 
 def _sweeps(root: Path) -> Iterator[Path]:
@@ -116,7 +117,7 @@ def _look(folder: Path, starting: str | None = None) -> Overview:
     left = 0.0  # in runs
     written: list[float] = []
     for name, identity in planned.items():
-        state = "running" if name == starting else ledger.state_of(folder / name, identity)
+        state = "running" if name == starting else state_of(folder / name, identity)
         counts[state] += 1
         record = read_record(folder / name / "run.json") or {}
         with suppress(OSError, ValueError):

@@ -15,8 +15,8 @@ from yolograft.common.text import gflops_text, markup
 from yolograft.common.times import duration
 from yolograft.runs.record import read_record
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.constraint import Dropped
-from yolograft.sweep.ledger import exhausted, state_of
 from yolograft.sweep.measure import Data, Measurer, Variant, measurer, step_seconds
 
 #: A validation's share of the work that a training step does on an image: it goes forward only.

@@ -13,9 +13,9 @@ from yolograft.data.checks import enforce
 from yolograft.data.from_config import data_spec
 from yolograft.model.state import read_state
 from yolograft.model.weights import load_weights
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
-from yolograft.sweep.ledger import state_of
+from yolograft.runs.states import state_of
 from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.upstream.training import quiet
 
@@ -52,8 +52,8 @@ def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:
             else:
                 now[_key(config, *_DATA)] = _check_data(config)
     for job in jobs:
-        record = read_record(job.folder / "run.json") or {}
-        if record.get("status") == "finished" and record.get("identity") == job.identity:
+        record = RunRecord.read(job.folder)
+        if record is not None and record.status == "finished" and record.identity == job.identity:
             key = _key(job.config, *_DATA)
             if key not in now:
                 now[key] = fingerprint_now(job.config)

@@ -14,10 +14,12 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.runs.record import read_record, record_death
+from yolograft.runs.record import read_record
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.states import cut_off, exhausted, state_of
+from yolograft.runs.writer import record_death
 from yolograft.sweep.constraint import Dropped
-from yolograft.sweep.ledger import Ledger, cut_off, exhausted, state_of
+from yolograft.sweep.ledger import Ledger
 from yolograft.training.stopping import StoppedError, asked
 
 log = logging.getLogger(__name__)

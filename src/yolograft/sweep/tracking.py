@@ -23,6 +23,7 @@ def log_tables(folder: Path, files: Iterable[Path]) -> None:
     tables = [file for file in files if file.suffix == ".csv"]
     if settings is None or not tables:
         return
+    from yolograft.runs.record import RunRecord
     from yolograft.tracking.base import Tracked
     from yolograft.tracking.wandb import WandbLogger
 
@@ -44,7 +45,7 @@ def log_tables(folder: Path, files: Iterable[Path]) -> None:
         numeric = [all(_number(row[i]) is not None or not row[i] for row in rows) for i in range(len(columns))]
         values = [[_number(cell) if numeric[i] else cell for i, cell in enumerate(row)] for row in rows]
         logger.log_table(table.stem, columns, values)
-    logger.close("finished", {})
+    logger.close("finished", RunRecord())
 
 
 def say_what_waits(folder: Path) -> None:

@@ -9,24 +9,17 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import Logger
 
-from yolograft.common.metrics import METRICS, RECORDED_COSTS
+from yolograft.common.metrics import OBJECTIVES
 from yolograft.common.nested import dotted
 from yolograft.common.text import plain
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.identity import variant_name
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 
 Status = Literal["finished", "failed", "stopped"]
-
-#: Fields of run.json that are summed up beside the curves, under the same names everywhere.
-_SUMMARY = (
-    "status",
-    "best_epoch",
-    "epochs_done",
-    *RECORDED_COSTS,
-)
 
 
 @dataclass(frozen=True)
@@ -73,18 +66,17 @@ class Tracked:
         return dict(dotted({"choices": dict(self.choices), **self.config}))
 
 
-def summary(record: Mapping[str, Any]) -> dict[str, Any]:
+def summary(record: RunRecord) -> dict[str, Any]:
     """Return a run in single values: `mAP50-95`, …, `params`, `parts/backbone`, …, `gflops`, `status`.
 
     Args:
-        record: The content of run.json.
+        record: The run's record.
     """
-    metrics, parts = record.get("metrics") or {}, record.get("parts") or {}
-    found = {name: metrics.get(name) for name in METRICS}
-    found |= {name: record.get(name) for name in _SUMMARY}
-    found |= {f"parts/{part}": params for part, params in parts.items()}
-    if error := record.get("error"):
-        found["error"] = f"{error['type']}: {error['message']}"
+    found: dict[str, Any] = {key: record.measured(key) for key in OBJECTIVES}
+    found |= {"status": record.status, "best_epoch": record.best_epoch, "epochs_done": record.epochs_done}
+    found |= {f"parts/{part}": params for part, params in record.parts.items()}
+    if record.error is not None:
+        found["error"] = f"{record.error.type}: {record.error.message}"
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -136,12 +128,12 @@ class RunLogger(Logger):
         """Log the best weights, where the settings ask for it."""
         self._try(self._weights, file)
 
-    def close(self, status: Status, record: Mapping[str, Any]) -> None:
+    def close(self, status: Status, record: RunRecord) -> None:
         """End the logger's run.
 
         Args:
             status: How the run ended.
-            record: The content of run.json.
+            record: The run's record.
         """
         known = {**summary(record), "status": status}
         if self.run.memory:  # an earlier start may have left its error there

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolograft.evaluation.pictures import Box, Picture
+from yolograft.evaluation.pictures import Picture
+from yolograft.runs.predictions import Box
 from yolograft.tracking.base import RunLogger, Status, Tracked
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import read_text
-from yolograft.evaluation.pictures import Box, Picture
+from yolograft.evaluation.pictures import Picture
+from yolograft.runs.predictions import Box
 from yolograft.tracking.base import RunLogger, Status, Tracked, line
 from yolograft.tracking.wandb_server import CUT, global_settings, key, server_problem
 

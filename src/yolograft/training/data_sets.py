@@ -15,6 +15,7 @@ from yolograft.data.image_cache import image_cache
 from yolograft.data.listing import list_images, list_notes, stray_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
+from yolograft.runs.record import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -128,18 +129,18 @@ def fingerprint(train: DetectionDataset, val: DetectionDataset) -> str:
     return f"{train.fingerprint}-{val.fingerprint}"
 
 
-def refuse_other_data(folder: Path, record: Mapping[str, Any], now: str | None) -> None:
+def refuse_other_data(folder: Path, record: RunRecord, now: str | None) -> None:
     """Refuse to go on with, or to return, a run whose images, labels or split have changed since it began.
 
     Args:
         folder: The run's folder.
-        record: Its run.json.
+        record: Its record.
         now: The fingerprint of its data set as it is now; None where that is not known.
 
     Raises:
         UserError: If they are not those that the run was started with.
     """
-    before = (record.get("data") or {}).get("fingerprint")
+    before = record.fingerprint
     if before and now and before != now:
         raise UserError(
             f"{folder}: images, labels or their split have changed since this run began; name=… trains on them "

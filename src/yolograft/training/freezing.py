@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from yolograft.common.errors import UserError
+from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.detector import Detector
-from yolograft.model.weights import ROLES
 
 #: ultralytics always freezes the fixed weights that turn a distribution into a distance.
 ALWAYS = ".dfl."
@@ -26,10 +26,10 @@ def frozen_modules(model: Detector, freeze: int | str | Sequence[int | str] | No
     if freeze is None:
         return []
     if isinstance(freeze, int):
-        named: list[int | str] = [role.layer for role in ROLES if role.layer < freeze]
+        named: list[int | str] = [role.layer for role in DEFAULT_BASE.roles if role.layer < freeze]
     else:
         named = [freeze] if isinstance(freeze, str) else list(freeze)
-    paths = {role.layer: role.path for role in ROLES}
+    paths = {role.layer: role.path for role in DEFAULT_BASE.roles}
     modules = dict(model.model.named_modules())
     found = []
     for name in named:

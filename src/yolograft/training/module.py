@@ -1,9 +1,8 @@
 """The training itself: ultralytics' loss, recipe, EMA and validation as a LightningModule."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,7 +19,6 @@ from yolograft.training.schedule import STRIDE, Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
-LOSSES = ("box_loss", "cls_loss", "dfl_loss")
 
 
 class DetectionTraining(pl.LightningModule):
@@ -281,39 +279,3 @@ def _float(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _float(item) for key, item in value.items()}
     return type(value)(_float(item) for item in value) if isinstance(value, list | tuple) else value
-
-
-def evaluate(
-    model: Detector,
-    loader: Any,
-    folder: Path,
-    device: torch.device,
-    *,
-    plots: bool = False,
-    single_cls: bool = False,
-    watch: Sequence[Callable[[dict[str, Any], list[dict[str, torch.Tensor]]], None]] = (),
-) -> dict[str, Any]:
-    """Measure a detector: ultralytics' post-processing and metrics over a loader, in fp32.
-
-    Args:
-        model: The detector.
-        loader: Batches of a data set's split.
-        folder: Where plots go.
-        device: Where to compute.
-        plots: Draw confusion matrix, curves and sample predictions into `folder`.
-        single_cls: Take all classes for one.
-        watch: Are shown every batch with the boxes found in it, as `Evaluator.update` returns them.
-
-    Returns:
-        mAP50, mAP50-95, precision, recall and `per_class`.
-    """
-    evaluator = Evaluator(loader, folder, plots=plots, single_cls=single_cls)
-    model = model.to(device).eval()
-    evaluator.begin(model, device)
-    with torch.inference_mode():
-        for batch in loader:
-            batch = evaluator.preprocess(batch)
-            boxes = evaluator.update(model(batch["img"]), {**batch})  # drawing it, ultralytics puts arrays into it
-            for look in watch:
-                look(batch, boxes)
-    return evaluator.result()

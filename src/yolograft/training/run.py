@@ -20,16 +20,18 @@ from yolograft.config.instantiate import instantiate
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, val_loader
+from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
 from yolograft.data.spec import DataSpec
-from yolograft.evaluation.pictures import Album
-from yolograft.evaluation.predictions import Predictions
+from yolograft.evaluation.run_results import measure_run
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
-from yolograft.model.weights import load_detector, load_weights, transfer
-from yolograft.runs.record import Record
+from yolograft.model.weights import load_weights, transfer
+from yolograft.runs.predictions import write_predictions
+from yolograft.runs.record import Metrics, RunError
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import digest
+from yolograft.runs.writer import RecordWriter
+from yolograft.tasks.detect import DETECT
 from yolograft.tracking import open_logger
 from yolograft.tracking.base import RunLogger, Tracked
 from yolograft.training.callbacks.console import Console
@@ -47,7 +49,7 @@ from yolograft.training.data_sets import (
 )
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import SINGLE_VALUE, refuse_single_image
-from yolograft.training.module import DetectionTraining, evaluate
+from yolograft.training.module import DetectionTraining
 from yolograft.training.progressive import say_stages
 from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
@@ -55,7 +57,7 @@ from yolograft.training.short_schedule import say_steps
 from yolograft.training.stopping import StoppedError, StopRequest
 from yolograft.training.trial import Pruned, Trial
 from yolograft.upstream.data import full_hyp
-from yolograft.upstream.training import Evaluator, draw_batch, draw_labels, fitting_batch
+from yolograft.upstream.training import draw_batch, draw_labels, fitting_batch
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ class Run:
     """
 
     spec: RunSpec
-    record: Record
+    record: RecordWriter
     compute: Compute
     stop: StopRequest
     rank: int = 0
@@ -101,20 +103,20 @@ class Run:
             self._until_done()
         except BaseException as error:
             if self.logger is not None:
-                ended = {"type": type(error).__name__, "message": str(error)}
+                ended = RunError(type(error).__name__, str(error))
                 stopped = isinstance(error, StoppedError | Pruned)
-                self.logger.close("stopped" if stopped else "failed", {**self.record.fields, "error": ended})
+                self.logger.close("stopped" if stopped else "failed", self.record.now.changed(error=ended))
             raise
         if self.logger is not None:
-            self.logger.close("finished", self.record.fields)
+            self.logger.close("finished", self.record.now)
 
     def _tracked(self) -> Tracked:
         """Return this run as its logger sees it."""
-        fields, kind = self.record.fields, self.config["logger"]["kind"]
+        kind = self.config["logger"]["kind"]
         return replace(
             Tracked.of(self.spec),
-            memory=fields["loggers"].get(kind, {}),
-            remember=lambda memory: self.record.update(loggers={**fields["loggers"], kind: memory}),
+            memory=self.record.now.loggers.get(kind, {}),
+            remember=lambda memory: self.record.update(loggers={**self.record.now.loggers, kind: memory}),
         )
 
     def _until_done(self) -> None:
@@ -132,8 +134,8 @@ class Run:
                 return
             except NotFiniteError as error:
                 attempt = max(attempt, state["attempt"] if state else 0) + 1
-                failures = failures + 1 if self.record.fields["epochs_done"] == failed_after else 1
-                failed_after = self.record.fields["epochs_done"]
+                failures = failures + 1 if self.record.now.epochs_done == failed_after else 1
+                failed_after = self.record.now.epochs_done or 0
                 if failures > RETRIES:
                     raise UserError(
                         f"{error}, {RETRIES} repetitions did not help; try a lower optim.lr0 or trainer.precision=fp32"
@@ -149,8 +151,8 @@ class Run:
                     "take another batch or a larger imgsz"
                 ) from error
             except torch.OutOfMemoryError as error:
-                used = batch or self.record.fields.get("batch", 1)  # none yet: no batch at all fits
-                first_batch = self.record.fields.get("first_batch", used)
+                used = batch or self.record.now.batch or 1  # none yet: no batch at all fits
+                first_batch = self.record.now.first_batch or used
                 # Later epochs need no more memory than the first: there it is something else that has taken it.
                 if checkpoints.last.exists() or used < 2 or used * 2**RETRIES <= first_batch:
                     raise UserError(
@@ -213,10 +215,10 @@ class Run:
             recipe,
             schedule,
             compute,
-            Evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
+            DETECT.evaluator(data.val_dataloader(), plots, single_cls=config["single_cls"]),
             start,
         )
-        extra = {"config": config, "choices": self.record.fields["choices"], "imgsz": config["imgsz"]}
+        extra = {"config": config, "choices": dict(self.record.now.choices), "imgsz": config["imgsz"]}
         resume = {"batch_size": size, "attempt": attempt}
         journal = Journal(
             self.folder, self.record, checkpoints, len(train_set), config["patience"], extra, self.stop, resume
@@ -233,7 +235,7 @@ class Run:
             if self.rank == 0:
                 say_steps(module.recipe, module.optim)
             budget = [TimeBudget(config["time"], self.record)] if config["time"] is not None else []
-            console = [Console(len(train_set))] if self.rank == 0 else []
+            console = [Console(len(train_set), DETECT)] if self.rank == 0 else []
             pruning = [Pruning(trial, journal)] if (trial := Trial.of_run(self.folder)) else []
             self._fit(module, data, [*budget, journal, *console, *pruning])
         if self.rank == 0:
@@ -271,31 +273,32 @@ class Run:
     ) -> None:
         """Put what is known before the first step into run.json and onto the screen."""
         record, imgsz = self.record, self.config["imgsz"]
+        params = sum(p.numel() for p in model.parameters())
         record.update(
-            params=sum(p.numel() for p in model.parameters()),
+            params=params,
             parts=parts_params(model),
             gflops=round(gflops(model, imgsz), 6),
             batch=batch,
             threads=self.compute.threads,
-            first_batch=record.fields.get("first_batch", batch),
+            first_batch=record.now.first_batch or batch,
             device=str(self.compute.device),
             precision=str(self.compute.autocast or "fp32").removeprefix("torch."),
             data=checked(self.config, train_set, val_set),
         )
-        preset = preset_line(record.fields["choices"], self.config, record.fields["overrides"])
+        preset = preset_line(record.now.choices, self.config, record.now.overrides)
         for line in [*([preset] if preset else []), *origin(train_set, val_set)]:
             log.info("%s", line)
         log.info(
             "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
             self.folder.name,
-            f"{record.fields['params']:,}",
-            gflops_text(record.fields["gflops"]),
+            f"{params:,}",
+            gflops_text(record.now.costs["gflops"]),
             imgsz,
             len(train_set),
             len(val_set),
             spec.nc,
-            record.fields["device"],
-            record.fields["precision"],
+            record.now.device,
+            record.now.precision,
         )
 
     def _fit(self, module: DetectionTraining, data: DetectionData, callbacks: list[pl.Callback]) -> None:
@@ -332,25 +335,22 @@ class Run:
         """Measure the best weights as they lie on disk, and draw."""
         self.record.check_there()
         config = self.config
-        best, _ = load_detector(checkpoints.best, trust=own_packages(config))
-        loader = val_loader(val_set, batch, self.compute.workers)
         drawing = config["trainer"]["plots"]
-        album = Album(config["logger"].get("pictures", 0))
-        kept = Predictions(val_set.im_files, best.names)
-        metrics = evaluate(
-            best,
-            loader,
-            plots,
-            self.compute.device,
-            plots=drawing,
+        found = measure_run(
+            checkpoints.best,
+            val_set,
+            self.compute,
+            batch=batch,
+            plots=plots if drawing else None,
+            pictures=config["logger"].get("pictures", 0),
             single_cls=config["single_cls"],
-            watch=[album, kept],
+            trust=own_packages(config),
         )
-        kept.save(self.folder)
+        write_predictions(self.folder, found.predictions)
         if drawing:
-            draw_curves(self.folder / "metrics.csv", plots / "curves.png")
-        self.record.update(metrics=metrics, weights_sha256=digest(checkpoints.best))
+            draw_curves(self.folder / "metrics.csv", plots / "curves.png", DETECT)
+        self.record.update(metrics=Metrics.of(found.metrics), weights_sha256=digest(checkpoints.best))
         if self.logger is not None:
-            self.logger.log_pictures(album.pictures, best.names, self.record.fields["best_epoch"])
+            self.logger.log_pictures(found.pictures, found.names, self.record.now.best_epoch or 0)
             self.logger.log_weights(checkpoints.best)
         checkpoints.clean()

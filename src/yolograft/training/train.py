@@ -3,21 +3,22 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from yolograft.common.errors import RefusedError, UserError
 from yolograft.common.files import atomic_write, remove_abandoned
+from yolograft.common.metrics import METRIC
 from yolograft.common.text import PlainFormatter
 from yolograft.common.times import duration
 from yolograft.compute.devices import Compute, resolve
 from yolograft.data.from_config import with_absolute_path
 from yolograft.runs.lock import RunLock, RunLockedError
-from yolograft.runs.record import Record, read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.siblings import say_trained_shorter
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import lacks_weights
+from yolograft.runs.writer import RecordWriter
 from yolograft.tracking import check_logger
 from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
@@ -31,14 +32,14 @@ from yolograft.upstream.training import quiet
 log = logging.getLogger(__name__)
 
 
-def train(spec: RunSpec) -> dict[str, Any]:
+def train(spec: RunSpec) -> RunRecord:
     """Train one variant into its folder; a finished run returns at once, one that was cut off goes on.
 
     Args:
         spec: The run.
 
     Returns:
-        The content of run.json.
+        The run's record.
 
     Raises:
         UserError: For a mistake in data or settings; run.json says `failed` and why. A RefusedError where it was found
@@ -55,22 +56,22 @@ def train(spec: RunSpec) -> dict[str, Any]:
         return _train_locked(lock, replace(spec, config=with_absolute_path(spec.config)))
 
 
-def _train_locked(lock: RunLock, spec: RunSpec) -> dict[str, Any]:
+def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
     config, folder = spec.config, spec.folder
-    record = Record(spec)
-    if record.previous.get("best_epoch") and (fault := _lost(folder, record)):
+    record = RecordWriter(spec)
+    if record.previous.best_epoch and (fault := _lost(folder, record)):
         log.warning("%s, and no checkpoint has those weights: the run is trained anew.", fault)
         Checkpoints(folder / "checkpoints").clear()
     elif record.finished:
         refuse_other_data(folder, record.previous, fingerprint_now(config))
-        log.info("%s is finished already: mAP50-95 %.4f", folder, record.previous["metrics"]["mAP50-95"])
+        log.info("%s is finished already: %s %.4f", folder, METRIC, record.previous.measured(METRIC))
         tell_agent(spec, record.previous)
         return record.previous
     if record.flaw:
         log.warning("%s says `finished`, but %s: damaged, hence trained again.", record.file, record.flaw)
     record.update()
     atomic_write(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
-    if not record.previous.get("epochs_done"):
+    if not record.previous.epochs_done:
         say_trained_shorter(folder, config)
     quiet()
     try:
@@ -92,7 +93,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> dict[str, Any]:
                 raise
             finally:
                 if compute.processes > 1:  # the first process has kept the record, however it ended
-                    record.fields = read_record(record.file) or record.fields
+                    record.reload()
     except RunLockedError:
         raise  # the record is another process's now
     except StoppedError as stopped:
@@ -103,35 +104,33 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> dict[str, Any]:
     except Pruned as pruned:
         record.end("stopped", pruned)
         log.info("Pruned: %s.", pruned)
-        return record.fields
+        return record.now
     except BaseException as error:
         record.end("failed", error)
-        if isinstance(error, UserError) and not record.began and not record.previous:
+        if isinstance(error, UserError) and not record.began and record.is_new:
             raise RefusedError(str(error)) from error
         raise
     record.end("finished")
     _say_result(record, folder)
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
-    return record.fields
+    return record.now
 
 
-def _lost(folder: Path, record: Record) -> str | None:
+def _lost(folder: Path, record: RecordWriter) -> str | None:
     """Return what has become of a run's best weights so far; None where nothing has."""
     if record.finished:
-        return lacks_weights(folder, record.previous)
+        return lacks_weights(folder, record.previous.weights_sha256)
     # A kill between two writes leaves better weights than run.json knows of: their content proves nothing.
-    told = {key: value for key, value in record.previous.items() if key != "weights_sha256"}
-    return lacks_weights(folder, told) if Checkpoints(folder / "checkpoints").last.exists() else None
+    return lacks_weights(folder, None) if Checkpoints(folder / "checkpoints").last.exists() else None
 
 
-def _say_result(record: Record, folder: Path) -> None:
-    metrics = record.fields["metrics"]
+def _say_result(record: RecordWriter, folder: Path) -> None:
     log.info(
         "mAP50 %.4f  mAP50-95 %.4f  (best epoch %s, %s)  %s",
-        metrics["mAP50"],
-        metrics["mAP50-95"],
-        record.fields["best_epoch"],
+        record.now.measured("mAP50"),
+        record.now.measured("mAP50-95"),
+        record.now.best_epoch,
         duration(record.seconds),
         folder,
     )
@@ -143,6 +142,6 @@ def _train_rank(rank: int, spec: RunSpec, compute: Compute) -> None:
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])
     quiet()
-    record = Record(spec, writes=rank == 0)
+    record = RecordWriter(spec, writes=rank == 0)
     with stoppable() as stop:
         Run(spec, record, compute, stop, rank).train()

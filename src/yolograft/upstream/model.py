@@ -23,6 +23,7 @@ __all__ = [
     "default_args",
     "get_flops",
     "initialize_weights",
+    "is_upstream",
     "make_divisible",
     "new_detect",
     "new_sppf",
@@ -30,6 +31,11 @@ __all__ = [
     "stock_yolo11",
     "v8DetectionLoss",
 ]
+
+
+def is_upstream(module: torch.nn.Module, kind: str) -> bool:
+    """Return whether a module is of ultralytics' own class of a name, not of one that is derived from it."""
+    return type(module).__name__ == kind and type(module).__module__.startswith("ultralytics.nn.")
 
 
 def stock_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:

@@ -104,7 +104,7 @@ class Evaluator:
     """
 
     def __init__(self, loader: Any, folder: Path, *, plots: bool = False, single_cls: bool = False) -> None:
-        args = {"plots": plots, "task": "detect", "single_cls": single_cls}
+        args = {"plots": plots, "single_cls": single_cls}
         self.validator = DetectionValidator(loader, save_dir=folder, args=args)
         self.validator._check_max_det(self.validator.args, {"val": loader.dataset})
         self._seen_batches = 0

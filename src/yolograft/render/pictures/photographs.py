@@ -11,7 +11,7 @@ from yolograft.render.pages.colours import palette
 from yolograft.render.pages.fonts import font_for, own_font
 from yolograft.render.photograph import SIDE, read_photograph
 from yolograft.render.pictures.style import shortened
-from yolograft.runs.predictions import Found
+from yolograft.runs.predictions import Box
 
 _MARGIN, _LINE, _LETTERS = 10, 22, 15
 _MOST_ENTRIES = 24
@@ -46,7 +46,7 @@ def photographs_png(samples: Samples) -> bytes | None:
     return content.getvalue()
 
 
-def _with_boxes(image: Image.Image, boxes: Sequence[Found], colours: Sequence[str]) -> Image.Image:
+def _with_boxes(image: Image.Image, boxes: Sequence[Box], colours: Sequence[str]) -> Image.Image:
     drawn = image.copy()
     pen = ImageDraw.Draw(drawn)
     places = [

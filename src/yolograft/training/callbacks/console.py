@@ -8,16 +8,17 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from yolograft.common.metrics import BY_KEY, EPOCH_METRICS
+from yolograft.common.metrics import BY_KEY
 from yolograft.common.times import duration
-from yolograft.training.module import LOSSES, DetectionTraining
+from yolograft.tasks.task import Task
+from yolograft.training.module import DetectionTraining
 
 log = logging.getLogger(__name__)
 
-_HEADER = ("epoch", "box", "cls", "dfl", *(BY_KEY[key].short for key in EPOCH_METRICS), "img/s", "left")
 _HEARTBEAT = 30.0
 """Seconds without a line after which one says how far it is, where nobody sees a bar."""
-_WIDTHS = "%8s%7s%7s%7s%7s%7s%7s%9s%7s%8s"  # fits 80 columns
+_WIDTH = 7
+"""Characters of a column, where its heading needs no more."""
 
 
 class Console(pl.Callback):
@@ -25,12 +26,17 @@ class Console(pl.Callback):
 
     Args:
         images: Images in an epoch.
+        task: Names the columns of losses and metrics.
     """
 
-    def __init__(self, images: int) -> None:
-        self.images = images
+    def __init__(self, images: int, task: Task) -> None:
+        self.images, self.task = images, task
+        shown = [*(loss.short for loss in task.losses), *(BY_KEY[key].short for key in task.metrics), "img/s"]
+        self._header = ("epoch", *shown, "left")
+        widths = [8, *(max(_WIDTH, len(word) + 1) for word in shown), 8]  # detection's fit 80 columns
+        self._line = "".join(f"%{width}s" for width in widths)
         self.bar: Progress | None = None
-        self.task: Any = None
+        self._bar_task: Any = None
         self._began = 0.0
         self._speed: float | None = None  # None: an earlier start has trained all of this epoch
         self._epoch_began = 0.0
@@ -41,7 +47,7 @@ class Console(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the head of the table and start the bar."""
         self._began = self._said = time.monotonic()
-        log.info(_WIDTHS, *_HEADER)
+        log.info(self._line, *self._header)
         if sys.stderr.isatty():
             from rich.console import Console as Terminal
 
@@ -53,7 +59,7 @@ class Console(pl.Callback):
                 TextColumn("{task.fields[losses]}"),
             )
             self.bar = Progress(*columns, console=Terminal(stderr=True), transient=True)
-            self.task = self.bar.add_task("", total=int(trainer.num_training_batches), losses="")
+            self._bar_task = self.bar.add_task("", total=int(trainer.num_training_batches), losses="")
             self.bar.start()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -61,7 +67,7 @@ class Console(pl.Callback):
         assert isinstance(pl_module, DetectionTraining)
         self._epoch_began, self._seen = time.monotonic(), 0
         if self.bar:
-            self.bar.reset(self.task, description=f"epoch {pl_module.epoch + 1}/{pl_module.recipe.epochs}")
+            self.bar.reset(self._bar_task, description=f"epoch {pl_module.epoch + 1}/{pl_module.recipe.epochs}")
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -73,13 +79,13 @@ class Console(pl.Callback):
             self._beat(pl_module, batch_idx + 1, pl_module.recipe.batches)
         if self.bar:
             losses = "  ".join(f"{k.removesuffix('_loss')} {float(v):.3f}" for k, v in pl_module.train_losses.items())
-            self.bar.update(self.task, advance=1, losses=losses)
+            self.bar.update(self._bar_task, advance=1, losses=losses)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the training's speed before validation takes its time."""
         self._speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9) if self._seen else None
         if self.bar:
-            self.bar.update(self.task, description="validating")
+            self.bar.update(self._bar_task, description="validating")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the epoch's line."""
@@ -88,10 +94,10 @@ class Console(pl.Callback):
         row, epoch, epochs = pl_module.row(), pl_module.epoch + 1, pl_module.recipe.epochs
         seconds = time.monotonic() - self._began
         left = seconds * self.images / self._seen_here * (epochs - epoch) if self._seen_here else None
-        line = _WIDTHS % (
+        line = self._line % (
             f"{epoch}/{epochs}",
-            *(f"{row[f'train/{name}']:.3f}" for name in LOSSES),
-            *(f"{row[f'metrics/{name}']:.3f}" for name in EPOCH_METRICS),
+            *(f"{row[f'train/{loss.key}']:.3f}" for loss in self.task.losses),
+            *(f"{row[f'metrics/{name}']:.3f}" for name in self.task.metrics),
             "-" if self._speed is None else f"{self._speed:.1f}",
             "-" if left is None else duration(left),
         )

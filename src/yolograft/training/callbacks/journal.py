@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write
 from yolograft.model.weights import save_detector
-from yolograft.runs.record import Record
+from yolograft.runs.record import Metrics
+from yolograft.runs.writer import RecordWriter
 from yolograft.training.callbacks.console import images_in
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
@@ -50,7 +51,7 @@ class Journal(pl.Callback):
     def __init__(
         self,
         folder: Path,
-        record: Record,
+        record: RecordWriter,
         checkpoints: Checkpoints,
         images: int,
         patience: int,
@@ -153,7 +154,7 @@ class Journal(pl.Callback):
         self.record.update(
             epochs_done=epoch,
             best_epoch=self.best_epoch,
-            metrics=module.metrics if self.best_epoch == epoch else self.record.fields["metrics"],
+            metrics=Metrics.of(module.metrics) if self.best_epoch == epoch else self.record.now.metrics,
             images_per_second=round(self.images_per_second, 2),
         )
 
@@ -211,7 +212,7 @@ class TimeBudget(pl.Callback):
         record: Knows how long the run has taken.
     """
 
-    def __init__(self, hours: float, record: Record) -> None:
+    def __init__(self, hours: float, record: RecordWriter) -> None:
         self.seconds, self.record = hours * 3600, record
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a file of weights says of its training: a stranger may have written it."""
+"""What a file of weights says of its own training; the file may be a stranger's."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _MAX_DRAWN = 10**10
 
 
 @dataclass(frozen=True)
-class Trained:
+class Provenance:
     """How weights were trained.
 
     Attributes:
@@ -34,7 +34,7 @@ class Trained:
     imgsz: int | None
 
     @classmethod
-    def from_extra(cls, weights: Path, extra: Mapping[str, Any]) -> "Trained":
+    def from_extra(cls, weights: Path, extra: Mapping[str, Any]) -> "Provenance":
         """Return what `save_detector` was given of it.
 
         Args:
