@@ -6,6 +6,7 @@ files in `conf/` with their comments, and the signatures and docstrings of the p
 """
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from mkdocs.structure.files import File, Files
 from pydantic import BaseModel, TypeAdapter
 
 from yolograft.cli.commands import COMMANDS
+from yolograft.common.metrics import BY_KEY, METRICS, RECORDED_COSTS
 from yolograft.config.comments import file_header, file_keys
 from yolograft.config.schema import (
     Augment,
@@ -32,6 +34,7 @@ from yolograft.config.schema import (
     WandbLogger,
 )
 from yolograft.config.signature import options, source_file
+from yolograft.runs.record import FORMAT, RUN_FILE, RunError, RunRecord
 from yolograft.sweep.launchers.settings import Joblib, Ray, SubmititLocal, SubmititSlurm
 from yolograft.sweep.search_space import Search
 
@@ -114,7 +117,11 @@ class Document:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
-    pages = {"reference/commands.md": commands_page(), "reference/groups.md": groups_page()}
+    pages = {
+        "reference/commands.md": commands_page(),
+        "reference/groups.md": groups_page(),
+        "reference/record.md": record_page(),
+    }
     pages |= {page: copied(ROOT / name, page) for name, page in COPIED.items()}
     for page, text in pages.items():
         files.append(File.generated(config, page, content=text))
@@ -244,6 +251,43 @@ def all_groups() -> dict[str, str]:
     """Return every group, those that `GROUPS` does not know last."""
     others = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
     return {**GROUPS, **{group: "" for group in others if group not in GROUPS}}
+
+
+def record_page() -> str:
+    """Return the page of run.json: its keys with what the attributes of `RunRecord` are documented as."""
+    empty = RunRecord().to_json()
+    lines = [
+        f"# {RUN_FILE}",
+        "",
+        "The record of a run: written when it starts, and replaced atomically while it runs. Keys that are unknown are",
+        "`null`. This page is generated from the docstring of `yolograft.runs.record.RunRecord`; the format described",
+        f"is version {FORMAT}.",
+        "",
+        "| key | |",
+        "|---|---|",
+    ]
+    said = attributes(RunRecord) | {"finished": attributes(RunRecord)["ended"].replace(" (`finished` in run.json)", "")}
+    for key in empty:
+        if key in RECORDED_COSTS:
+            measure = BY_KEY[key]
+            said[key] = f"Cost of the run: {measure.title}."
+        lines.append(f"| `{key}` | {cell(said[key])} |")
+    lines += ["", "`error` has", "", "| key | |", "|---|---|"]
+    lines += [f"| `{key}` | {cell(text)} |" for key, text in attributes(RunError).items()]
+    lines += [
+        "",
+        f"`metrics` has {', '.join(f'`{key}`' for key in METRICS)}, and in `per_class` the same by class name.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def attributes(described: type) -> dict[str, str]:
+    """Return what a class's docstring says of each attribute."""
+    text = inspect.getdoc(described) or ""
+    _, _, section = text.partition("Attributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in found}
 
 
 def options_of(group: str) -> dict[str, Document]:

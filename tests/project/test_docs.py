@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from yolograft.cli.commands import COMMANDS
+from yolograft.runs.record import RunRecord
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -75,6 +76,11 @@ def test_every_key_has_a_comment(hook: ModuleType) -> None:
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
+def test_every_key_of_a_record_is_explained(hook: ModuleType) -> None:
+    page = hook.record_page()
+    assert [key for key in RunRecord().to_json() if not re.search(rf"^\| `{key}` \| [`\w]", page, re.MULTILINE)] == []
+
+
 def test_what_a_part_is_comes_from_its_docstring(hook: ModuleType) -> None:
     assert "Layers 0 to 8 of ultralytics' `yolo11.yaml`" in hook.groups_page()
 
@@ -84,6 +90,7 @@ def test_the_site_has_every_page(site: Path) -> None:
     generated = {
         "reference/commands.html",
         "reference/groups.html",
+        "reference/record.html",
         "project/contributing.html",
         "project/changelog.html",
     }
