@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel, TypeAdapter
 
 from yolograft.cli.commands import COMMANDS
@@ -128,6 +129,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for picture in (ROOT / "experiments/results/bccd/figures").glob("*.png"):
         files.append(File.generated(config, f"results/bccd/{picture.name}", abs_src_path=str(picture)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Add to the page of benchmarks the records that it does not mention."""
+    if page.file.src_uri != "results/benchmarks.md":
+        return markdown
+    for file in sorted((ROOT / "benchmarks/results").glob("*.txt")):
+        if file.name not in markdown:
+            title = file.stem.replace("_", " ")
+            markdown += f"\n## {title[0].upper()}{title[1:]}\n\n```\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
+    return markdown
 
 
 def commands_page() -> str:

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+from helpers.browser import CHROMIUM, open_browser, open_page
 from yolograft.cli.commands import COMMANDS
 from yolograft.runs.record import RunRecord
 
@@ -123,3 +124,19 @@ def test_python_names_are_in_the_reference(site: Path) -> None:
     page = (site / "reference" / "python.html").read_text(encoding="utf-8")
     assert 'id="yolograft.model.features.Scale"' in page
     assert "Depth and width of a model" in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_search_finds_and_pages_fit_when_opened_from_disk_without_a_network(site: Path) -> None:
+    with open_browser() as browser, open_page(browser) as watched:
+        watched.page.context.set_offline(True)
+        for name in ("index", "reference/groups", "explanation/survival"):
+            for width, dark in ((1280, False), (390, True)):
+                watched.look(width, dark=dark)
+                watched.open(site / f"{name}.html")
+                assert watched.run("document.documentElement.scrollWidth") <= width, name
+        watched.look(1280)
+        watched.page.locator(".md-search__input").press_sequentially("gsconv")
+        watched.page.locator(".md-search-result__item").first.wait_for(timeout=30_000)
+        assert watched.complaints == []
+        assert [address for address in watched.requests if not address.startswith(("file:", "data:"))] == []
