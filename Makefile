@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-cluster parity lint docs wheel format clean
+.PHONY: help setup demo test test-slow test-cluster test-gpu bench-gpu parity lint docs wheel format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,14 +34,20 @@ lint: setup ## style and types
 
 # One thread per worker: workers that each use every core stand in each other's way.
 test: lint ## style, types and the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not cluster" -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not cluster and not gpu" -n $(JOBS) --dist worksteal
 
 test-slow: setup ## the tests that take long
-	$(BIN)/pytest -m "slow and not cluster"
+	$(BIN)/pytest -m "slow and not cluster and not gpu"
 
 test-cluster: setup ## sweeps on a real Slurm (apt-get install slurm-wlm munge; as root) and a real Ray
 	$(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt -e '.[ray]'
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m cluster -v -s tests/cluster
+
+test-gpu: setup ## trainings on a CUDA device, six at a time; skipped where there is none
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m gpu -n 6 tests/gpu
+
+bench-gpu: setup ## tests, parity, throughput, a sweep and a profile on a CUDA device (8 minutes)
+	PYTHON=$(BIN)/python bash benchmarks/gpu.sh
 
 parity: setup ## compare training with stock's, step by step (minutes)
 	$(BIN)/python benchmarks/parity.py

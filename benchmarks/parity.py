@@ -39,6 +39,7 @@ from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, quiet
 
+import ultralytics.engine.trainer as stock_engine  # isort: skip
 from ultralytics.models.yolo.detect.train import DetectionTrainer  # isort: skip
 from ultralytics.nn.tasks import DetectionModel  # isort: skip
 from ultralytics.utils import NUM_THREADS  # isort: skip
@@ -139,6 +140,7 @@ def train_stock(spec: DataSpec, data: DetectionData, val: Any, start: dict[str, 
         yaml = Path(folder) / "data.yaml"
         content = {"path": spec.root, "train": list(spec.train), "val": list(spec.val), "names": dict(spec.names)}
         OmegaConf.save(OmegaConf.create(content), yaml)
+        stock_engine.check_amp = lambda model: True  # it downloads weights, and is no part of the training
         trainer = Trainer(overrides=stock_options(options, yaml, folder, seed=0))
         trainer.add_callback("on_train_batch_end", note)
         trainer.validate = lambda: ({}, 0.0)

@@ -136,7 +136,7 @@ class Waiting:
 
 
 def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting]:
-    """Looks up, in each sweep's `sweep.json`, which of its runs have left nothing yet.
+    """VariantStyle up, in each sweep's `sweep.json`, which of its runs have left nothing yet.
 
     Args:
         folders: Sweep folders.

@@ -24,6 +24,7 @@ from yolograft.runs import resolvers
 from yolograft.runs.links import refuse_links
 from yolograft.runs.spec import RunSpec, check_folders, choices_of, grid, run_spec, sweep_folder, where_it_was
 from yolograft.runs.writable import refuse_unwritable
+from yolograft.sweep.absent import ELSEWHERE, refuse_absent
 from yolograft.sweep.launchers.settings import launcher_model
 from yolograft.sweep.search_space import (
     Search,
@@ -102,6 +103,7 @@ def _checked(command: str, flags: Flags) -> CommandLine:
             refuse_unwritable(single)
             check_folders(single, None)
             refuse_links(job.folder for job in single)
+            refuse_absent(single)
             return CommandLine(list(arguments), jobs=single)
         params = parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
         _check_launcher(composed)
@@ -135,6 +137,8 @@ def _checked(command: str, flags: Flags) -> CommandLine:
         basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
         added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]
         launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
+        if launcher not in ELSEWHERE:
+            refuse_absent(jobs or tried)
         told = ["--multirun", *arguments, *added]
         return CommandLine(told, sweep=True, jobs=jobs, launcher=launcher, probes=tried)
 

@@ -7,6 +7,7 @@ from yolograft.cli.command_line import CommandLine
 from yolograft.common.files import user_path
 from yolograft.common.text import plain
 from yolograft.config.schema import Imgsz, Text
+from yolograft.data.places import refuse_absent_path
 
 
 class DataConfig(Imgsz):
@@ -24,9 +25,12 @@ def main(line: CommandLine) -> int:
         1 where `dataset.check` is strict and a fault would falsify results; else 0.
     """
     config = line.config
+    refuse_absent_path(config["dataset"])
+    from yolograft.data.from_config import data_spec
+
+    spec = data_spec(config)  # before what follows, which loads torch
     from rich.console import Console
 
-    from yolograft.data.from_config import data_spec
     from yolograft.data.inspect.reading import read
     from yolograft.data.inspect.statistics import describe
     from yolograft.render.inspect.page import to_json, write
@@ -34,7 +38,7 @@ def main(line: CommandLine) -> int:
     from yolograft.upstream.training import quiet
 
     quiet()
-    reading = read(data_spec(config), say=lambda line: print(plain(line), file=sys.stderr))
+    reading = read(spec, say=lambda line: print(plain(line), file=sys.stderr))
     numbers = describe(reading, config["imgsz"])
     page, missing = write(reading, numbers, user_path(config["out"]))
     if missing:

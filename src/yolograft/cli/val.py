@@ -13,7 +13,9 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup
+from yolograft.compute.presence import refuse_impossible
 from yolograft.config.schema import Imgsz
+from yolograft.data.places import refuse_absent_path
 
 
 class ValConfig(Imgsz):
@@ -35,6 +37,8 @@ def main(line: CommandLine) -> int:
     """Measure and print."""
     config = line.config
     weights = find_weights(config["run"])
+    refuse_impossible(config["device"])
+    refuse_absent_path(config["dataset"])
     from yolograft.evaluation.validate import validate
 
     answer = validate(weights, config, say=partial(print, file=sys.stderr))

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.compute.presence import no_gpu, no_mps
 from yolograft.compute.sharing import free_gpu, own_cores
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -113,11 +114,10 @@ def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:
         return "cpu", 1
     if device == "mps":
         if not torch.backends.mps.is_available():
-            raise UserError("device=mps: this machine has no Apple GPU; use device=cpu or device=auto")
+            raise no_mps()
         return "mps", 1
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     wanted = [0] if device == "cuda" else [int(word) for word in str(device).removeprefix("cuda:").split(",")]
     if missing := [w for w in wanted if w >= count]:
-        have = f"{count} CUDA device{'s' * (count != 1)}" if count else "no CUDA device"
-        raise UserError(f"device={device}: this machine has {have}, so there is no GPU {missing[0]}; use device=auto")
+        raise no_gpu(str(device), count, missing[0])
     return "gpu", wanted

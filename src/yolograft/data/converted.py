@@ -10,7 +10,6 @@ import numpy as np
 
 from yolograft.common.cache import cache_dir
 from yolograft.data.kept import load_arrays, save_arrays
-from yolograft.upstream.data import content_hash
 
 #: Raise whenever what is kept changes its form, so that older files are not read.
 VERSION = 4
@@ -28,6 +27,8 @@ class Converted:
     """
 
     def __init__(self, kind: str, files: Sequence[str], make: Callable[[], Arrays]) -> None:
+        from yolograft.upstream.data import content_hash
+
         what = hashlib.sha256(json.dumps([VERSION, *files]).encode("utf-8", "surrogateescape")).hexdigest()[:24]
         self._name, self._content = f"{kind}-{what}", content_hash(files)
         self._file = cache_dir() / "converted" / f"{self._name}-{self._content[:16]}.npz"

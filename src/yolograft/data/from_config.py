@@ -9,7 +9,6 @@ from yolograft.common.files import user_path
 from yolograft.config.instantiate import instantiate
 from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions
 from yolograft.data.spec import DataSpec
-from yolograft.data.splitting import SHARE, fold, hold_out
 
 
 def data_spec(config: Mapping[str, Any]) -> DataSpec:
@@ -27,6 +26,8 @@ def data_spec(config: Mapping[str, Any]) -> DataSpec:
     if not isinstance(spec, DataSpec):
         raise UserError(f"dataset: {settings['_target_']} returns no DataSpec")
     spec = replace(spec, range=wish.limits)
+    from yolograft.data.splitting import SHARE, fold, hold_out  # compares images, so it loads torch
+
     if wish.folds is not None and wish.fold is not None:
         spec = fold(spec, wish.folds, wish.fold, group_duplicates=wish.group_duplicates)
     elif wish.split is not None or not spec.val:

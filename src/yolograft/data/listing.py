@@ -7,10 +7,9 @@ from pathlib import Path
 
 from yolograft.common.errors import UserError
 from yolograft.data.checks import Fault
-from yolograft.data.places import exists, files_below, is_file, is_folder, lines_of
+from yolograft.data.places import exists, files_below, image_suffixes, is_file, is_folder, lines_of
 from yolograft.data.spec import DataSpec
 from yolograft.data.tails import AmbiguousPathError, Tails
-from yolograft.upstream.images import IMG_FORMATS
 
 #: Entries of the longest list of images.
 MAX_IMAGES = 3_000_000
@@ -31,9 +30,9 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
         UserError: a folder or list that does not exist, or no images in them.
     """
     paths = getattr(spec, split)
-    files = sorted(file for path in paths for file in _listed(path, spec, split) if suffix(file) in IMG_FORMATS)
+    files = sorted(file for path in paths for file in _listed(path, spec, split) if suffix(file) in image_suffixes())
     if paths and not files:
-        kinds = ", ".join(sorted(IMG_FORMATS))
+        kinds = ", ".join(sorted(image_suffixes()))
         raise UserError(f"{split}: no images in {', '.join(paths)} (looked for {kinds})")
     return files
 
@@ -76,7 +75,7 @@ def suffix(file: str) -> str:
 
 def _listed(path: str, spec: DataSpec, split: str) -> list[str]:
     """Return the files in a folder, the lines of a list, or the file itself."""
-    if suffix(path) in IMG_FORMATS and not is_folder(path):
+    if suffix(path) in image_suffixes() and not is_folder(path):
         return [path]  # whether it can be read is for the scan to say
     place = Path(path)
     if is_folder(place):

@@ -1,11 +1,13 @@
 """Looking at what users or their data name; an odd name is one that is not there, never an exception."""
 
 import os
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text, user_path
-from yolograft.upstream.images import IMG_FORMATS
 
 #: What ends a line for `str.splitlines`.
 _LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
@@ -30,7 +32,18 @@ def is_folder(path: str | Path) -> bool:
 
 def is_image(name: str) -> bool:
     """Tell by its suffix whether a file is an image that ultralytics reads."""
-    return name.rpartition(".")[-1].lower() in IMG_FORMATS
+    return name.rpartition(".")[-1].lower() in image_suffixes()
+
+
+@cache
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of images that ultralytics reads, without their dot.
+
+    Asking ultralytics loads torch: a path that does not exist is refused before.
+    """
+    from yolograft.upstream.images import IMG_FORMATS
+
+    return frozenset(IMG_FORMATS)
 
 
 def given_path(path: str, example: str) -> Path:
@@ -54,6 +67,21 @@ def given_path(path: str, example: str) -> Path:
     if not exists(place):
         raise UserError(f"dataset.path: {place} does not exist")
     return place
+
+
+def refuse_absent_path(settings: Mapping[str, Any]) -> None:
+    """Refuse a data set whose `dataset.path` names nothing, before its reader is loaded.
+
+    Args:
+        settings: A config's `dataset` group.
+
+    Raises:
+        UserError: As for `given_path`.
+    """
+    path = settings.get("path")
+    ours = str(settings.get("_target_", "")).startswith("yolograft.data.sources.")  # elsewhere it may mean anything
+    if ours and isinstance(path, str):
+        given_path(path, "dataset.path=FOLDER")
 
 
 def given_folder(path: str, example: str) -> Path:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yolograft.common.errors import UserError
 from yolograft.data.labels.reader import LabelReader
 from yolograft.data.labels.yolo import YoloLabels
-from yolograft.upstream.images import ValueRange
+
+if TYPE_CHECKING:
+    from yolograft.upstream.images import ValueRange
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class DataSpec:
     source: str = ""
     notes: tuple[str, ...] = ()
     held_out: tuple[int, int] | None = None
-    range: ValueRange | None = None
+    range: "ValueRange | None" = None
 
     def __post_init__(self) -> None:
         """Refuse images that no model here can take.

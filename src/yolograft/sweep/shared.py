@@ -16,13 +16,11 @@ from yolograft.model.weights import load_weights
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
+from yolograft.sweep.absent import ELSEWHERE
 from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
-
-ELSEWHERE = ("submitit_slurm", "ray")
-"""Launchers whose runs may be done on other machines, with other devices and disks than this one's."""
 
 
 def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:

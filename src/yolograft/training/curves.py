@@ -1,21 +1,23 @@
-"""The picture of a training: losses and metrics over epochs, from metrics.csv."""
+"""The picture of a training: losses and metrics per epoch, from metrics.csv, in the style of all figures."""
 
-import csv
 import io
 import logging
 import math
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from yolograft.common.files import read_text
+from yolograft.common.figures import DASHES, SERIES, new_figure, own_style
+from yolograft.common.files import atomic_write
+from yolograft.runs.curves import read_columns
 from yolograft.runs.spikes import axis_top
 from yolograft.tasks.task import Panel, Task
 
 log = logging.getLogger(__name__)
 
 _LEARNING_RATE = Panel("learning rate", ("lr/pg0",))
+_FEW_EPOCHS = 40
+"""Below this, each epoch gets a marker."""
 
 
 def draw_curves(metrics: Path, picture: Path, task: Task) -> None:
@@ -23,29 +25,35 @@ def draw_curves(metrics: Path, picture: Path, task: Task) -> None:
 
     Args:
         metrics: The file to read.
-        picture: The PNG to write; a file that cannot be read is named in the log instead.
+        picture: The PNG to write; nothing is written, and a warning logged, where the file has no epoch.
         task: Says which plots there are.
     """
     panels = (*task.panels, _LEARNING_RATE)
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(metrics), newline="")))
-        epochs = [int(row["epoch"]) for row in rows]
-        curves = {column: [float(row[column]) for row in rows] for panel in panels for column in panel.columns}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:  # TypeError: a row that was cut off
-        log.warning("%s cannot be read, hence not drawn: %s", metrics, error)
+    columns = read_columns(metrics)
+    epochs = sorted({epoch for curve in columns.values() for epoch in curve})
+    if not epochs:
+        log.warning("%s has no epoch that can be read: no picture of it is drawn", metrics)
         return
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(2, -(-len(panels) // 2)).flat, panels, strict=False):
-        title, drawn = panel.title, [value for column in panel.columns for value in curves[column]]
-        for column in panel.columns:
-            axes.plot(epochs, curves[column], marker="." if len(rows) < 40 else "")
-        if title.endswith("loss") and (top := axis_top(drawn)) is not None:
-            axes.set_ylim(0, top * 1.12)
-            title += f" (cut off: up to {max(filter(math.isfinite, drawn)):.3g})"
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-        if panel.labels:
-            axes.legend(panel.labels)
-    figure.savefig(picture, dpi=110)
+    content = io.BytesIO()
+    with own_style():
+        figure = new_figure(5.2, 9.6)
+        for axes, panel in zip(figure.subplots(2, -(-len(panels) // 2)).flat, panels, strict=False):
+            title = panel.title
+            drawn: list[float] = []
+            for number, column in enumerate(panel.columns):
+                curve = columns.get(column, {})
+                drawn += curve.values()
+                values = [curve.get(epoch, math.nan) for epoch in epochs]  # a gap where it is no finite number
+                marker = "." if len(epochs) < _FEW_EPOCHS else ""
+                style = {"color": SERIES[number % len(SERIES)], "ls": DASHES[number % len(DASHES)], "marker": marker}
+                axes.plot(epochs, values, lw=1.4, **style)
+            if title.endswith("loss") and (top := axis_top(drawn)) is not None:
+                axes.set_ylim(0, top * 1.12)
+                title += f" (cut off: up to {max(drawn):.3g})"
+            axes.set_title(title)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            if panel.labels:
+                axes.legend(panel.labels)
+        figure.savefig(content, format="png", metadata={"Software": None})
+    atomic_write(picture, content.getvalue())

@@ -24,7 +24,8 @@ from yolograft.tracking.agent import tell_agent
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.distributed import launch
-from yolograft.training.run import Run
+from yolograft.training.run import run
+from yolograft.training.session import Session
 from yolograft.training.stopping import StoppedError, stoppable
 from yolograft.training.trial import Pruned
 from yolograft.upstream.training import quiet
@@ -82,7 +83,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
             stop.check()
             try:
                 if compute.processes == 1:
-                    Run(spec, record, compute, stop).train()
+                    run(Session(spec, record, compute, stop))
                 else:
                     record.began = True  # what the processes find out is theirs to tell
                     launch(compute.processes, _train_rank, spec, compute, stop=stop)
@@ -144,4 +145,4 @@ def _train_rank(rank: int, spec: RunSpec, compute: Compute) -> None:
     quiet()
     record = RecordWriter(spec, writes=rank == 0)
     with stoppable() as stop:
-        Run(spec, record, compute, stop, rank).train()
+        run(Session(spec, record, compute, stop, rank))

@@ -21,7 +21,6 @@ from yolograft.data.labels.reader import (
     overhang,
 )
 from yolograft.data.places import exists
-from yolograft.upstream.data import RefusedLabelsError, img2label_paths, read_label_file
 
 #: What labelling tools leave among the labels though it is none.
 NOT_LABELS = ("classes.txt", "notes.txt", "obj.names", "predefined_classes.txt", "README.txt")
@@ -44,6 +43,7 @@ class YoloLabels(LabelReader):
 
     def files(self, images: Sequence[str]) -> list[str]:
         """See LabelReader; an empty name where the file is a labelling tool's list of classes."""
+        from yolograft.upstream.data import img2label_paths
 
         def elsewhere(folder: str) -> list[str]:
             ours = str(Path(img2label_paths([str(Path(folder, "a.jpg"))])[0]).parent)
@@ -53,11 +53,15 @@ class YoloLabels(LabelReader):
 
     def expected(self, images: Sequence[str]) -> list[str]:
         """See LabelReader."""
+        from yolograft.upstream.data import img2label_paths
+
         found = [str(Path(i).with_suffix(".txt")) for i in images] if self.beside else img2label_paths(list(images))
         return ["" if os.path.basename(file) in NOT_LABELS else file for file in found]  # noqa: PTH119
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader; read by ultralytics' own reader."""
+        from yolograft.upstream.data import RefusedLabelsError, read_label_file
+
         raw = label_bytes(file) if file and exists(file) else b""
         keypoints = self.keypoints or (0, 0)
         try:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from yolograft.common.errors import UserError
 from yolograft.data.labels.yolo import NOT_LABELS, YoloLabels
-from yolograft.data.places import entries, files_below, folder_of, given_folder, is_image
+from yolograft.data.places import entries, files_below, folder_of, given_folder, image_suffixes, is_image
 from yolograft.data.sources import folder
 from yolograft.data.sources.class_names import FILES, read_names, repeated
 from yolograft.data.sources.layout import settle
 from yolograft.data.spec import DataSpec
-from yolograft.upstream.images import IMG_FORMATS
 
 
 def flat(*, path: str) -> DataSpec:
@@ -37,7 +36,7 @@ def read(root: Path) -> DataSpec:
     in_folders = _in_folders(root)
     images = in_folders[0] if in_folders else root
     if not any(is_image(name) for name in files_below(images)):
-        raise UserError(f"{images}: no images (looked for {', '.join(sorted(IMG_FORMATS))})")
+        raise UserError(f"{images}: no images (looked for {', '.join(sorted(image_suffixes()))})")
     file = folder.names_file(root)
     if not file:
         raise UserError(f"no classes.txt, one class name per line, in {root}{' or in labels' if in_folders else ''}")

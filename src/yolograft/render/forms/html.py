@@ -14,13 +14,13 @@ from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Samples
 from yolograft.analysis.table import Table
+from yolograft.common.figures import Picture
 from yolograft.common.metrics import METRICS
 from yolograft.common.times import duration
 from yolograft.render.pages.colours import palette
 from yolograft.render.pages.template import data_address, render_page
 from yolograft.render.photograph import read_photograph
 from yolograft.render.pictures.inline import to_inline
-from yolograft.render.pictures.style import Picture
 from yolograft.render.summary import sentences
 
 _HERE = Path(__file__).parent

@@ -1,24 +1,25 @@
-"""Charts as SVG text: the page's own colours and fonts, sharp at any size, readable by a screen reader."""
+"""Figures of a data set's page, in the style of all figures."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 
 import cv2
 import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from yolograft.common.figures import DASHES, QUIET, SERIES, Picture, new_figure
 from yolograft.data.inspect.statistics import Histogram
 from yolograft.render.pages.template import data_address
 
-# Of the drawing, in its own units: about the width of a phone, so that letters keep their size there.
-_WIDTH, _HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 16, 26, 34
+_WIDTH, _HEIGHT = 3.75, 2.2
+"""Inches: as wide as a phone, so that letters keep their size there; pages show three figures in a row."""
 
-# Orange on whatever ground the page has; the number of centres is the opacity.
 _HEAT_BGR = (0, 94, 213)
+"""Orange on whatever ground the page has; the number of centres is the opacity."""
 
 
-def histogram_svg(
+def histogram_picture(
+    name: str,
     histogram: Histogram,
     title: str,
     axis: str,
@@ -27,50 +28,60 @@ def histogram_svg(
     *,
     unit: str = "boxes",
     logarithmic: bool = False,
-) -> str:
+) -> Picture:
     """Draw a histogram: for each split an outline of what share of it is in each bin.
 
+    Shares, not counts, so that a small split compares with a large one. Draw it within `own_style`.
+
     Args:
-        histogram: the counts.
-        title: what is shown, for who cannot see it.
-        axis: what the horizontal axis shows.
-        ticks: what is written at which values.
-        marks: values at which a line is drawn, and what is written beside it.
-        unit: what the shares are of.
-        logarithmic: the bins are equally wide on a logarithmic axis.
+        name: The picture's name, for ids on the page.
+        histogram: The counts.
+        title: What is shown, for screen readers.
+        axis: Label of the horizontal axis.
+        ticks: Labels of the horizontal axis by value.
+        marks: Labels of vertical lines by value.
+        unit: What the shares are of.
+        logarithmic: Whether the bins are equally wide on a logarithmic axis.
     """
     place: Callable[[float], float] = math.log2 if logarithmic else float
-    low, high = place(histogram.edges[0]), place(histogram.edges[-1])
-    width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-    shares = {name: [c / max(sum(counts), 1) for c in counts] for name, counts in histogram.counts.items()}
-    top, step = _scale(max((max(share, default=0) for share in shares.values()), default=0))
-
-    def x(value: float) -> float:
-        return round(_LEFT + (place(value) - low) / (high - low) * width, 1)
-
-    def y(share: float) -> float:
-        return round(_TOP + (1 - share / top) * height, 1)
-
-    parts = [f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">']
-    for number in range(1, round(top / step) + 1):
-        level = number * step
-        parts.append(f'<path class="grid" d="M{_LEFT} {y(level)}H{_WIDTH - _RIGHT}"/>')
-        parts.append(f'<text x="{_LEFT - 5}" y="{y(level) + 4}" class="end">{level * 100:g}%</text>')
-    parts.append(f'<text x="4" y="10" class="quiet">share of {unit}</text>')
+    edges = [place(edge) for edge in histogram.edges]
+    figure = new_figure(_HEIGHT, _WIDTH)
+    axes = figure.add_subplot()
+    axes.set_title(f"share of {unit}", fontsize=8, fontweight="normal", color=QUIET, pad=4)
+    tips = {}
+    greatest = 0.0
+    for number, (split, counts) in enumerate(histogram.counts.items()):
+        shares = np.array(counts) / max(sum(counts), 1)
+        greatest = max(greatest, float(shares.max(initial=0)))
+        colour, gid = SERIES[number], f"split{number}"
+        if number == 0:  # the split that is trained on: a ground for the outlines of the others
+            axes.stairs(shares, edges, fill=True, color=colour, alpha=0.18, lw=0, clip_on=False)
+        axes.stairs(shares, edges, color=colour, ls=DASHES[number], lw=1.4, clip_on=False, gid=gid)
+        tips[gid] = split
     for value, text in (marks or {}).items():
-        parts.append(f'<path class="mark" d="M{x(value)} {_TOP - 8}V{y(0)}"/>')
-        parts.append(f'<text x="{x(value) + 3}" y="{_TOP - 4}" class="quiet">{escape(text)}</text>')
-    for number, (name, share) in enumerate(shares.items()):
-        outline = f"M{x(histogram.edges[0])} {y(0)}" + "".join(
-            f"V{y(value)}H{x(edge)}" for value, edge in zip(share, histogram.edges[1:], strict=True)
+        axes.axvline(place(value), color=QUIET, lw=0.8, ls=":", zorder=1, clip_on=False)
+        axes.annotate(
+            text,
+            (place(value), 0.99),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=QUIET,
         )
-        parts.append(f'<path class="split s{number}" d="{outline}V{y(0)}"><title>{escape(name)}</title></path>')
-    parts.append(f'<path class="axis" d="M{_LEFT} {y(0)}H{_WIDTH - _RIGHT}"/>')
-    parts += [
-        f'<text x="{x(value)}" y="{y(0) + 14}" class="middle">{escape(text)}</text>' for value, text in ticks.items()
-    ]
-    parts.append(f'<text x="{_LEFT + width / 2}" y="{_HEIGHT - 5}" class="middle quiet">{escape(axis)}</text></svg>')
-    return "".join(parts)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, (greatest or 1.0) * (1.18 if marks else 1.05))
+    axes.set_xticks([place(value) for value in ticks], list(ticks.values()))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share * 100:g}%" if share else ""))
+    axes.set_xlabel(axis, color=QUIET)
+    axes.tick_params(length=0, pad=4)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="x")
+    for line in axes.get_ygridlines():
+        line.set_clip_on(False)
+    return Picture(name, title, "", figure, tips)
 
 
 def even_ticks(edges: Sequence[float], count: int = 6) -> dict[float, str]:
@@ -92,12 +103,3 @@ def centres_png(counts: np.ndarray) -> str:
 
 def _span(first: float, step: float) -> str:
     return f"{first:g}" if step == 1 else f"{first:g}–{first + step - 1:g}"
-
-
-def _scale(greatest: float) -> tuple[float, float]:
-    """Return the end of an axis that begins at 0 and the distance of its lines: 1, 2 or 5 times a power of ten."""
-    greatest = greatest or 1.0
-    rough = greatest / 3
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    return math.ceil(round(greatest / step, 6)) * step, step

@@ -9,6 +9,7 @@ from typing import Any
 
 from yolograft import __version__
 from yolograft.common.errors import UserError
+from yolograft.common.figures import freeze, own_style
 from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
@@ -17,10 +18,12 @@ from yolograft.data.duplicates import ALIKE
 from yolograft.data.inspect.reading import Reading
 from yolograft.data.inspect.samples import Picture, faulty, pairs, samples
 from yolograft.data.inspect.statistics import FINEST, centres, histograms
-from yolograft.render.inspect.figures import centres_png, even_ticks, histogram_svg
+from yolograft.render.inspect.figures import centres_png, even_ticks, histogram_picture
 from yolograft.render.inspect.sheet import sheet
 from yolograft.render.pages.colours import palette
 from yolograft.render.pages.template import data_address, render_page
+from yolograft.render.pictures.files import to_svg
+from yolograft.render.pictures.inline import to_inline
 
 #: Faults of one kind that the page lists; data.json has all of them.
 LISTED = 500
@@ -124,17 +127,17 @@ def _classes(splits: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _charts(reading: Reading, imgsz: int) -> list[dict[str, str]]:
-    """Return the histograms, drawn."""
+    """Return the histograms as inline SVG with their titles."""
     found = histograms({name: scan for name, (_, scan) in reading.splits.items()}, imgsz)
     per_image, side, ratio = found["boxes_per_image"], found["box_side"], found["aspect_ratio"]
     sides = {float(2**n): str(2**n) for n in range(2, 14) if 2**n <= side.edges[-1]}
     ratios = {1 / 8: "1:8", 1 / 4: "1:4", 1 / 2: "1:2", 1.0: "1:1", 2.0: "2:1", 4.0: "4:1", 8.0: "8:1"}
     limits = {32.0: "medium", 96.0: "large"}
     marks = {limit: word for limit, word in limits.items() if limit < side.edges[-1]}
-    return [
-        {
-            "title": "Box sizes",
-            "svg": histogram_svg(
+    with own_style():
+        pictures = {
+            "Box sizes": histogram_picture(
+                "sizes",
                 side,
                 f"Histogram of box sizes by split: square root of the area at imgsz={imgsz}",
                 f"√area, pixels at imgsz={imgsz}",
@@ -142,28 +145,26 @@ def _charts(reading: Reading, imgsz: int) -> list[dict[str, str]]:
                 marks,
                 logarithmic=True,
             ),
-        },
-        {
-            "title": "Boxes per image",
-            "svg": histogram_svg(
+            "Boxes per image": histogram_picture(
+                "counts",
                 per_image,
                 "Histogram of boxes per image by split",
                 "boxes in an image",
                 even_ticks(per_image.edges),
                 unit="images",
             ),
-        },
-        {
-            "title": "Aspect ratios",
-            "svg": histogram_svg(
+            "Aspect ratios": histogram_picture(
+                "ratios",
                 ratio,
                 "Histogram of the boxes' aspect ratios by split, width to height",
                 "width : height of a box",
                 ratios,
                 logarithmic=True,
             ),
-        },
-    ]
+        }
+        for picture in pictures.values():
+            freeze(picture.figure)
+    return [{"title": title, "svg": to_inline(picture, to_svg(picture))} for title, picture in pictures.items()]
 
 
 def _kinds(reading: Reading, root: Path) -> list[dict[str, Any]]:

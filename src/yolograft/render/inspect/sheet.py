@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from yolograft.common.fonts import font_for, own_font
 from yolograft.common.text import plain
 from yolograft.data.inspect.samples import SAMPLE_SIDE, Picture
 from yolograft.render.pages.colours import palette
-from yolograft.render.pages.fonts import font_for, own_font
 
 _MARGIN, _LINE, _COLUMNS, _LETTERS = 12, 20, 4, 14
 

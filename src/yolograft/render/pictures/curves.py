@@ -1,11 +1,7 @@
 """Loss and metric per epoch, the mean over seeds or folds with a band."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from statistics import fmean, stdev
 
 from matplotlib.axes import Axes
@@ -15,20 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
-from yolograft.common.files import read_text
-from yolograft.common.typed import MANY
-from yolograft.render.pictures.style import DASHES, GROUND, QUIET, SERIES, Looks, Picture, new_figure, shortened
+from yolograft.common.figures import DASHES, GROUND, QUIET, SERIES, Picture, new_figure, shortened
+from yolograft.render.pictures.variant_style import VariantStyle
+from yolograft.runs.curves import Curve, loss_sums, read_columns
 from yolograft.runs.spikes import axis_top
 
 MOST = 8
 """Variants drawn: more lines than these cannot be told apart."""
-
-_MAX_FILE = 64 * 2**20
-"""Bytes of a metrics.csv that are read."""
-_MOST_EPOCHS = 100_000
-
-Curve = Mapping[int, float]
-"""A value by epoch."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +37,12 @@ class Line:
     values: Sequence[float]
 
 
-def read_curves(file: Path, metric: str) -> dict[str, dict[int, float]]:
-    """Reads a `metrics.csv`.
-
-    Returns:
-        `metric`, `training loss` and `validation loss` (box, class and DFL together) by epoch, as far as the file tells
-        them in numbers; nothing where it cannot be read.
-    """
-    curves: dict[str, dict[int, float]] = {}
-    try:
-        lines = io.StringIO(read_text(file, _MAX_FILE), newline="")
-        for row in islice(csv.DictReader(lines), _MOST_EPOCHS):
-            epoch = int(row["epoch"])
-            if not 0 <= epoch <= _MOST_EPOCHS:
-                break
-            for name, value in _values(row, metric):
-                if abs(value) <= MANY:  # neither infinite nor NaN
-                    curves.setdefault(name, {})[epoch] = value
-    except (OSError, ValueError, KeyError, TypeError, csv.Error):  # TypeError: a row that was cut off
-        return curves
-    return curves
-
-
-def _values(row: Mapping[str, str], metric: str) -> list[tuple[str, float]]:
-    parts = {kind: [float(row[key]) for key in row if key and key.startswith(f"{kind}/")] for kind in ("train", "val")}
-    values = [("training loss", sum(parts["train"])), ("validation loss", sum(parts["val"]))]
-    values = [pair for pair, part in zip(values, parts.values(), strict=True) if part]
-    return [(metric, float(row[f"metrics/{metric}"])), *values] if f"metrics/{metric}" in row else values
-
-
 def draw(comparison: Comparison) -> Picture | None:
     """Draws the curves of the baseline and the best variants; None where no run has written any."""
     metric = comparison.metric
     known = []
     for row in _chosen(comparison.rows):
-        curves = [read_curves(run.path / "metrics.csv", metric) for run in _runs(row)]
+        curves = [_curves(run, metric) for run in _runs(row)]
         if any(curves):
             known.append((row, curves))
     if not known:
@@ -134,8 +94,8 @@ def draw(comparison: Comparison) -> Picture | None:
 
 def _styles(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Colour and dashes of each row: those of the other pictures, if they tell the rows apart."""
-    looks = Looks(comparison)
-    styles = [(looks.colour(row), looks.dashes(row)) for row in rows]
+    style = VariantStyle(comparison)
+    styles = [(style.colour(row), style.dashes(row)) for row in rows]
     if len(set(styles)) == len(rows):
         return styles
     return [(SERIES[n % len(SERIES)], DASHES[n // len(SERIES)]) for n in range(len(rows))]
@@ -148,6 +108,13 @@ def _chosen(rows: Sequence[Row]) -> list[Row]:
     if baseline and baseline not in chosen:
         chosen[-1] = baseline
     return chosen
+
+
+def _curves(run: Run, metric: str) -> dict[str, Curve]:
+    """Return the metric and the training and validation loss of a run by epoch."""
+    columns = read_columns(run.path / "metrics.csv")
+    curves = {metric: columns.get(f"metrics/{metric}", {}), **loss_sums(columns)}
+    return {name: curve for name, curve in curves.items() if curve}
 
 
 def _runs(row: Row) -> Sequence[Run]:

@@ -1,18 +1,15 @@
-"""All pictures of a comparison, and their files."""
+"""All pictures of a comparison."""
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-
-from matplotlib import rc_context
 
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.samples import Shown
+from yolograft.common.figures import Picture, freeze, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
-from yolograft.render.pictures.style import Picture, freeze, own_style
 
 
 def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture]:
-    """Draws every picture for which something is known.
+    """Draw every picture for which there are values.
 
     Args:
         comparison: What to draw.
@@ -35,19 +32,3 @@ def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture
                 freeze(picture.figure)
         if picture:
             yield picture
-
-
-def to_png(picture: Picture) -> bytes:
-    """The picture as a PNG with 200 dots to the inch."""
-    content = io.BytesIO()
-    with own_style():
-        picture.figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
-
-
-def to_svg(picture: Picture) -> str:
-    """The picture as an SVG, the same text every time."""
-    content = io.BytesIO()
-    with own_style(), rc_context({"svg.hashsalt": picture.name}):
-        picture.figure.savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue().decode("utf-8")

@@ -4,7 +4,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from yolograft.analysis.columns import effect_cells
 from yolograft.analysis.comparison import Comparison
-from yolograft.render.pictures.style import QUIET, SERIES, Picture, new_figure, shortened
+from yolograft.common.figures import QUIET, SERIES, Picture, new_figure, shortened
 
 
 def draw(comparison: Comparison) -> Picture | None:

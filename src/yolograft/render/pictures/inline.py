@@ -1,9 +1,9 @@
-"""A picture as a part of a page: in the page's colours and letters, with what it says when pointed at."""
+"""A picture as a part of a page: in the colours and fonts of the page, with tooltips."""
 
 import re
 import xml.etree.ElementTree as ET
 
-from yolograft.render.pictures.style import GROUND, INK, LINE, QUIET, SERIES, Picture
+from yolograft.common.figures import GROUND, INK, LINE, QUIET, SERIES, Picture
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
@@ -12,7 +12,7 @@ _VARIABLES |= {colour: f"--c{number}" for number, colour in enumerate(SERIES)}
 
 
 def to_inline(picture: Picture, svg: str) -> str:
-    """The picture's SVG as a part of HTML.
+    """Return the picture's SVG as a part of HTML.
 
     Colours of the style become the page's (`--ink`, `--c0`, …), so that they follow light, dark and print. Parts with a
     tip get the class `tip` and a title. Ids are those of the picture alone: a page holds several.
@@ -42,7 +42,8 @@ def to_inline(picture: Picture, svg: str) -> str:
     root.set("role", "img")
     root.set("aria-label", picture.title)
     root.set("style", f"--width:{width}")
-    return ET.tostring(root, encoding="unicode").replace("\n", "")
+    text = ET.tostring(root, encoding="unicode").replace("\n", "")
+    return re.sub(r' xmlns(:xlink)?="[^"]+"', "", text, count=2)  # HTML knows them; so no page holds an address
 
 
 def _references(element: ET.Element) -> list[str]:

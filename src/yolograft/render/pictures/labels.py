@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
-from yolograft.render.pictures.style import GROUND, QUIET, freeze
+from yolograft.common.figures import GROUND, QUIET, freeze
 
 _SIZE = 7.5
 _RINGS = (10.0, 17.0, 26.0, 38.0, 52.0, 68.0)

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Shown
-from yolograft.render.pictures.style import QUIET, Picture, new_figure, shortened
+from yolograft.common.figures import QUIET, Picture, new_figure, shortened
 from yolograft.runs.predictions import Predictions
 
 _MOST_ROWS = 24

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from yolograft.analysis.samples import Samples
+from yolograft.common.figures import shortened
+from yolograft.common.fonts import font_for, own_font
 from yolograft.common.text import plain
 from yolograft.render.pages.colours import palette
-from yolograft.render.pages.fonts import font_for, own_font
 from yolograft.render.photograph import SIDE, read_photograph
-from yolograft.render.pictures.style import shortened
 from yolograft.runs.predictions import Box
 
 _MARGIN, _LINE, _LETTERS = 10, 22, 15

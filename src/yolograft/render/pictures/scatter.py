@@ -10,21 +10,21 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import BUILT, BY_KEY, COSTS, Measure
-from yolograft.render.pictures.labels import write_beside
-from yolograft.render.pictures.style import (
+from yolograft.common.figures import (
     GROUND,
     INK,
     LINE,
     MARKERS,
     QUIET,
     SERIES,
-    Looks,
     Picture,
     new_figure,
     not_below_zero,
     shortened,
 )
+from yolograft.common.metrics import BUILT, BY_KEY, COSTS, Measure
+from yolograft.render.pictures.labels import write_beside
+from yolograft.render.pictures.variant_style import VariantStyle
 
 _MOST_LABELS = 14
 
@@ -65,11 +65,11 @@ def draw(comparison: Comparison, name: str) -> Picture | None:
     named = points if len(points) <= _MOST_LABELS else [p for p in points if p in front or p.row.baseline]
     figure = new_figure(4.4)
     axes = figure.add_subplot()
-    looks = Looks(comparison)
-    tips = _draw_points(axes, points, looks, cost, comparison)
+    style = VariantStyle(comparison)
+    tips = _draw_points(axes, points, style, cost, comparison)
     steps = _draw_front(axes, front)
     _draw_scales(axes, points, cost, metric)
-    _draw_legend(figure, looks, points, front, comparison.over)
+    _draw_legend(figure, style, points, front, comparison.over)
     write_beside(
         axes,
         [(shortened(p.row.variant.label), p.cost, p.value) for p in sorted(named, key=lambda p: p not in front)],
@@ -107,11 +107,11 @@ def _said_of_front(front: Sequence[Point], points: Sequence[Point], cost: Measur
 
 
 def _draw_points(
-    axes: Axes, points: Sequence[Point], looks: Looks, cost: Measure, comparison: Comparison
+    axes: Axes, points: Sequence[Point], style: VariantStyle, cost: Measure, comparison: Comparison
 ) -> dict[str, str]:
     metric, tips = comparison.metric, {}
     for number, point in enumerate(points):
-        colour, sd = looks.colour(point.row), point.sd
+        colour, sd = style.colour(point.row), point.sd
         if sd:
             ends = [max(point.value - sd, 0.0), point.value + sd]
             axes.plot([point.cost] * 2, ends, color=colour, lw=1.1, marker="_", ms=4, zorder=2)
@@ -119,7 +119,7 @@ def _draw_points(
             axes.plot(point.cost, point.value, marker="o", ls="", ms=14, mfc="none", mec=INK, mew=1.2, zorder=2,
                       clip_on=False)  # fmt: skip
         axes.plot(
-            point.cost, point.value, marker=looks.marker(point.row), color=colour, ls="", ms=7.5,
+            point.cost, point.value, marker=style.marker(point.row), color=colour, ls="", ms=7.5,
             mec=GROUND, mew=0.7, zorder=3, gid=f"point{number}", clip_on=False,  # whole also at 0, on the axis
         )  # fmt: skip
         spread = "" if sd is None else f" ± {sd:.3f}"
@@ -154,10 +154,12 @@ def _draw_scales(axes: Axes, points: Sequence[Point], cost: Measure, metric: str
     axes.set_ylabel(metric)
 
 
-def _draw_legend(figure: Figure, looks: Looks, points: Sequence[Point], front: Sequence[Point], over: str) -> None:
+def _draw_legend(
+    figure: Figure, style: VariantStyle, points: Sequence[Point], front: Sequence[Point], over: str
+) -> None:
     """Names colours and shapes below the picture, where they cover no point."""
     handles = []
-    for place, (group, levels) in enumerate(looks.levels.items()):
+    for place, (group, levels) in enumerate(style.levels.items()):
         drawn = {point.row.variant.choices[group] for point in points}
         for level, colour, marker in zip(levels, SERIES, MARKERS, strict=False):
             if level in drawn:

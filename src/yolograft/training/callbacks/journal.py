@@ -6,7 +6,6 @@ import logging
 import math
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,9 +17,9 @@ from yolograft.model.weights import save_detector
 from yolograft.runs.record import Metrics
 from yolograft.runs.writer import RecordWriter
 from yolograft.training.callbacks.console import images_in
-from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.module import DetectionTraining
-from yolograft.training.stopping import StoppedError, StopRequest
+from yolograft.training.session import Session
+from yolograft.training.stopping import StoppedError
 from yolograft.upstream.training import EarlyStopping
 
 log = logging.getLogger(__name__)
@@ -38,30 +37,18 @@ class Journal(pl.Callback):
     """Keeps a run's folder.
 
     Args:
-        folder: The run's folder.
-        record: Its run.json.
-        checkpoints: Its checkpoints.
+        session: The run, in this process.
         images: Images in an epoch, for the speed.
-        patience: Epochs without a better mAP50-95 before stopping; 0 never stops early.
-        extra: What best.safetensors says beside the weights.
-        stop: Whether the process was asked to stop.
         resume: What a later start must know to draw and step alike (batch, attempt).
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        record: RecordWriter,
-        checkpoints: Checkpoints,
-        images: int,
-        patience: int,
-        extra: dict[str, Any],
-        stop: StopRequest,
-        resume: dict[str, Any],
-    ) -> None:
-        self.folder, self.record, self.checkpoints, self.images = folder, record, checkpoints, images
-        self.extra, self.stop, self.resume = extra, stop, resume
-        self.stopper = EarlyStopping(patience)
+    def __init__(self, session: Session, images: int, resume: dict[str, Any]) -> None:
+        self.folder, self.record, self.checkpoints = session.folder, session.record, session.checkpoints
+        self.stop, self.fitness = session.stop, session.task.fitness
+        self.images, self.resume = images, resume
+        config = session.config
+        self.extra = {"config": config, "choices": dict(session.spec.choices), "imgsz": config["imgsz"]}
+        self.stopper = EarlyStopping(config["patience"])
         self.rows: list[dict[str, float]] = []
         self.best = -1.0
         self.best_epoch = 0
@@ -123,9 +110,9 @@ class Journal(pl.Callback):
         row, epoch = pl_module.row(), pl_module.epoch + 1
         if not trainer.strategy.reduce_boolean_decision(pl_module.is_finite, all=True):
             raise NotFiniteError(f"the loss of epoch {epoch} is not a finite number")
-        fitness = row["metrics/mAP50-95"]
+        fitness = row[f"metrics/{self.fitness}"]
         if self.stopper(epoch, fitness):
-            log.info("No better mAP50-95 in the last %s epochs: stopping early.", self.stopper.patience)
+            log.info("No better %s in the last %s epochs: stopping early.", self.fitness, self.stopper.patience)
             trainer.should_stop = True
         if not trainer.is_global_zero:
             return

@@ -103,7 +103,7 @@ def test_several_sweeps_are_compared_and_their_folders_left_alone(tmp_path: Path
         ("filter=exit()", "filter=exit(): exit() is not allowed"),
         ("baseline=nek=conv", "baseline=nek=conv: no run has nek; did you mean neck?"),
         ("baseline=stock", 'baseline=stock: write groups with their values, baseline="backbone=yolo11 neck=conv"'),
-        ("format=latx", "format=latx: must be one of table, json, markdown, csv, latex; did you mean latex?"),
+        ("format=latx", "format=latx: must be one of table, markdown, csv, json, latex; did you mean latex?"),
         ("metric=map", "metric=map: must be one of mAP50-95, mAP50, precision, recall"),
         ("runs=nowhere", "nowhere: no such folder"),
         ("out=comparison.md/x", "out=comparison.md/x: cannot be made a folder"),

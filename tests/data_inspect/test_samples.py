@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolograft.common.fonts import font_for
 from yolograft.data.inspect.reading import Reading, read
 from yolograft.data.inspect.samples import SAMPLE_SIDE, Box, Picture, choose, pairs, samples
 from yolograft.data.inspect.samples import faulty as faulty_images
 from yolograft.data.sources.yolo import yolo
 from yolograft.render.inspect.sheet import sheet
 from yolograft.render.pages.colours import palette
-from yolograft.render.pages.fonts import font_for
 
 
 @pytest.fixture

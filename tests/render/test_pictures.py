@@ -20,10 +20,14 @@ from helpers.made_sweep import CLASSES, make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.analysis.samples import saved
+from yolograft.common.figures import Picture, own_style
 from yolograft.render.pictures import curves, effects, matrices, scatter
-from yolograft.render.pictures.draw import pictures, to_png, to_svg
+from yolograft.render.pictures.draw import pictures
+from yolograft.render.pictures.files import to_png, to_svg
 from yolograft.render.pictures.inline import to_inline
-from yolograft.render.pictures.style import Picture, own_style
+from yolograft.runs.curves import read_columns
+
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +174,8 @@ def test_curves_are_means_over_seeds_up_to_the_epoch_that_all_reached(tmp_path: 
 def test_curves_that_are_cut_off_or_damaged_give_what_they_have(tmp_path: Path, text: str) -> None:
     file = tmp_path / "metrics.csv"
     file.write_text(text, encoding="utf-8")
-    assert curves.read_curves(file, "mAP50-95") == ({"mAP50-95": {1: 0.2}} if "0.2" in text else {})
-    assert curves.read_curves(tmp_path / "none.csv", "mAP50-95") == {}
+    assert read_columns(file) == ({"metrics/mAP50-95": {1: 0.2}} if "0.2" in text else {})
+    assert read_columns(tmp_path / "none.csv") == {}
 
 
 def test_each_class_of_each_variant_has_a_cell_with_its_mean(made: Comparison, drawn: dict[str, Picture]) -> None:
@@ -209,7 +213,7 @@ def test_on_the_page_a_picture_has_the_pages_colours_and_says_its_numbers(drawn:
     ids: list[str] = []
     for picture in drawn.values():
         svg = to_inline(picture, to_svg(picture))
-        root = ET.fromstring(svg)
+        root = ET.fromstring(svg.replace("<svg ", f"<svg {NAMESPACES} ", 1))
         own = "{http://www.w3.org/2000/svg}"
         said = {part.findtext(f"{own}title") for part in root.iter() if part.get("class") == "tip"}
         assert said == set(picture.tips.values())

@@ -1,28 +1,37 @@
 import base64
+import re
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 
+from yolograft.common.figures import freeze, own_style
 from yolograft.data.inspect.statistics import Histogram
-from yolograft.render.inspect.figures import centres_png, even_ticks, histogram_svg
+from yolograft.render.inspect.figures import centres_png, even_ticks, histogram_picture
+from yolograft.render.pictures.files import to_svg
+from yolograft.render.pictures.inline import to_inline
 
 SVG = "{http://www.w3.org/2000/svg}"
+NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 def drawn(histogram: Histogram, **options: object) -> ElementTree.Element:
-    text = histogram_svg(histogram, "a <title>", "an axis & more", {1.0: "one"}, **options)  # type: ignore[arg-type]
-    return ElementTree.fromstring(text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+    with own_style():
+        picture = histogram_picture("one", histogram, "a <title>", "an axis & more", {1.0: "one"}, **options)  # type: ignore[arg-type]
+        freeze(picture.figure)
+    return ElementTree.fromstring(to_inline(picture, to_svg(picture)).replace("<svg ", f"<svg {NAMESPACES} ", 1))
 
 
 def heights(element: ElementTree.Element) -> dict[str, list[float]]:
     """How high each bin of each split is drawn, as a share of the highest of all."""
     found = {}
-    for path in element.iter(f"{SVG}path"):
-        if (title := path.find(f"{SVG}title")) is not None:
-            ends = [float(part.split("H")[0]) for part in path.attrib["d"].split("V")[1:]]
-            floor = float(path.attrib["d"].split("V")[0].split()[1])
-            found[str(title.text)] = [floor - end for end in ends[:-1]]
+    for part in element.iter(f"{SVG}g"):
+        if (title := part.find(f"{SVG}title")) is not None:
+            path = part.find(f"{SVG}path")
+            assert path is not None
+            points = [pair.split() for pair in re.findall(r"[ML] ([\d.]+ [\d.]+)", path.attrib["d"])]
+            levels = [float(y) for _, y in points]
+            found[str(title.text)] = [levels[0] - level for level in levels[1:-1:2]]  # from the floor to the floor
     most = max(max(bins) for bins in found.values())
     return {name: [round(height / most, 2) for height in bins] for name, bins in found.items()}
 

@@ -1,4 +1,7 @@
-"""What all pictures share: a figure without pyplot (hence without state that others' plots see), colours, looks."""
+"""The style that all figures share: report, data set page and the curves of a run.
+
+Figures are made without pyplot, so that no state of it is shared with the plots of others.
+"""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,11 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from yolograft.analysis.comparison import Comparison
-from yolograft.analysis.row import Row
-from yolograft.render.pages.fonts import font_for, own_font
+from yolograft.common.fonts import font_for, own_font
 
-# The page replaces these by its own for light and dark, so each stands for one thing only.
+# On a page these become variables of its style sheet (render/pictures/inline.py) and follow light and dark; hence each
+# stands for one thing only.
 GROUND, INK, QUIET, LINE = "#ffffff", "#1b1f24", "#5a636e", "#d9dde2"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Okabe and Ito's colours, told apart with any colour vision; their yellow is too pale for a point on white."""
@@ -76,7 +78,7 @@ class Picture:
 
 @contextmanager
 def own_style(names: str = "") -> Iterator[None]:
-    """Draw and save within this: matplotlib's settings are ours, and as they were afterwards.
+    """Apply our settings to all drawing and saving within, and restore matplotlib's own afterwards.
 
     Args:
         names: Letters of all names in the picture; a font that has them is added where one is installed.
@@ -92,56 +94,21 @@ def own_style(names: str = "") -> Iterator[None]:
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """Returns an empty figure of so many inches, on a canvas of its own."""
+    """Return an empty figure of so many inches, on a canvas of its own."""
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def freeze(figure: Figure) -> None:
-    """Lays the figure out once and for all: every file of it would do that again."""
+    """Lay the figure out once; otherwise each file saved from it would repeat that."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
 
-class Looks:
-    """Colour by the first group that varies, shape by the second: the same in all pictures of a comparison.
-
-    Groups with more choices than there are colours and shapes are passed over: a look stands for one choice.
-
-    Args:
-        comparison: The comparison.
-    """
-
-    def __init__(self, comparison: Comparison) -> None:
-        told = [row.variant.choices for row in comparison.rows if row.variant.settings]
-        every = {group: sorted({choices[group] for choices in told}) for group in comparison.groups}
-        few = {group: levels for group, levels in every.items() if 1 < len(levels) <= len(SERIES)}
-        self.levels = dict(list(few.items())[:2])
-
-    def colour(self, row: Row) -> str:
-        """The row's colour."""
-        return SERIES[self._level(row, 0)]
-
-    def marker(self, row: Row) -> str:
-        """The row's shape of points."""
-        return MARKERS[self._level(row, 1)]
-
-    def dashes(self, row: Row) -> str:
-        """The row's kind of line."""
-        return DASHES[self._level(row, 1) % len(DASHES)]
-
-    def _level(self, row: Row, place: int) -> int:
-        if place >= len(self.levels):
-            return 0
-        group, levels = list(self.levels.items())[place]
-        choice = row.variant.choices[group]
-        return levels.index(choice) if choice in levels else 0
-
-
 def not_below_zero(axes: Axes) -> None:
-    """Ends the axes at 0 where their margins would reach below: nothing here is ever negative."""
+    """End the axes at 0 where their margins would reach below; no value drawn here is negative."""
     if axes.get_xlim()[0] < 0:
         axes.set_xlim(left=0)
     if axes.get_ylim()[0] < 0:
@@ -149,5 +116,5 @@ def not_below_zero(axes: Axes) -> None:
 
 
 def shortened(text: str, limit: int = 36) -> str:
-    """Text for one line of a picture."""
+    """Return text cut to one line of a figure."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# All that is worth knowing of a GPU that is at hand for minutes, the most valuable first:
+#   environment, tests (with parity beside them), throughput of n, a profile, throughput of s, a sweep of eight
+#   variants, throughput of m.
+#
+#     bash benchmarks/gpu.sh                                   # 8 minutes at most
+#     bash benchmarks/gpu.sh --only throughput_n,profile       # some of it
+#     bash benchmarks/gpu.sh --device cpu --tiny               # try the script itself
+#     bash benchmarks/gpu.sh --data data.yaml --repeat 8       # throughput on photographs instead of drawn pictures
+#
+# Needs no network. Each step has a time limit and fails alone; its result is on disk when it ends. Results go to $OUT,
+# or to benchmarks/results/gpu; the python is $PYTHON, or .venv's, or python3. Exit code 1: some step failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+root=$PWD
+
+device=cuda budget=470 tiny='' only='' data='' repeat=6
+while [ $# -gt 0 ]; do
+	case $1 in
+	--device) device=$2 && shift 2 ;;
+	--budget) budget=$2 && shift 2 ;;
+	--only) only=$2 && shift 2 ;;
+	--data) data=$(realpath "$2") && shift 2 ;;
+	--repeat) repeat=$2 && shift 2 ;;
+	--tiny) tiny=1 && shift ;;
+	*) echo "gpu.sh: unknown word $1" >&2 && exit 2 ;;
+	esac
+done
+
+out=${OUT:-$root/benchmarks/results/gpu}
+mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
+python=${PYTHON:-}
+[ -n "$python" ] || { [ -x .venv/bin/python ] && python=$root/.venv/bin/python || python=python3; }
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+export PYTHONPATH="$root/src${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 YOLO_OFFLINE=true MPLBACKEND=Agg
+export YOLO_CONFIG_DIR="$work/settings" YOLOGRAFT_CACHE="$work/cache"
+mkdir -p "$YOLO_CONFIG_DIR"
+: >"$out/summary.txt"
+
+say() { echo "$*" | tee -a "$out/summary.txt"; }
+
+# step NAME SECONDS FILE COMMAND…: run a command with its output in FILE, unless the time is up or --only leaves it out.
+step() {
+	local name=$1 limit=$2 file=$out/$3 began=$SECONDS code left
+	shift 3
+	case ",$only," in ,, | *",$name,"*) ;; *) return 0 ;; esac
+	left=$((budget - SECONDS))
+	[ "$limit" -le "$left" ] || limit=$left
+	if [ "$limit" -lt 15 ]; then
+		say "$name: left out, the time is up"
+		return 1
+	fi
+	timeout -k 5 "$limit" "$@" >>"$file" 2>&1
+	code=$?
+	[ $code -ne 124 ] || echo "stopped after $limit s" >>"$file"
+	say "$name: exit $code after $((SECONDS - began)) s ($SECONDS s in all)"
+	return $code
+}
+
+failed=0
+rm -f "$out"/{environment.json,tests.txt,parity.txt,throughput.txt,throughput.json,sweep.txt,profile.txt}
+
+step environment 60 environment.json "$python" benchmarks/environment.py || failed=1
+
+# The tests and the parity measure no time: side by side.
+if [ -n "$tiny" ]; then
+	tests_at_a_time=2 parity=(--images 16 --epochs 1 --batch 8 --imgsz 64 --optimizer SGD)
+else
+	tests_at_a_time=8 parity=()
+fi
+accelerator=0 && [ "$device" = cuda ] || accelerator=$device
+tests() {
+	OMP_NUM_THREADS=1 YOLOGRAFT_GPU_TESTS_ON=$device step tests "$1" tests.txt \
+		"$python" -m pytest -m gpu -n "$tests_at_a_time" -p no:cacheprovider --durations=15 tests/gpu
+}
+parities() {
+	step parity_fp32 "$1" parity.txt "$python" benchmarks/parity.py --device "$accelerator" "${parity[@]}" || return 1
+	[ "$device" = cpu ] && return 0
+	step parity_amp "$1" parity.txt "$python" benchmarks/parity.py --device "$accelerator" --amp "${parity[@]}"
+}
+if [ "$device" = cpu ]; then
+	tests 900 || failed=1
+	parities 300 || failed=1
+else
+	tests 140 &
+	first=$!
+	parities 70 &
+	second=$!
+	wait $first || failed=1
+	wait $second || failed=1
+fi
+
+# pictures: what throughput and profile train on
+if [ -n "$data" ]; then pictures=(--data "$data" --repeat "$repeat"); else pictures=(--images 1024); fi
+if [ -n "$tiny" ]; then
+	shape=(--imgsz 64 --batch 4 --epochs 2 --workers 1) pictures=(--images 12)
+else
+	shape=(--imgsz 640 --batch 64)
+fi
+throughput() { # SCALE SECONDS PAIRS
+	step "throughput_$1" "$2" throughput.txt "$python" benchmarks/throughput.py --device "$accelerator" \
+		--scales "$1" --pairs "$3" "${pictures[@]}" "${shape[@]}" --budget $(($2 - 10)) --out "$work/throughput-$1.json"
+	local code=$?
+	cat "$work"/throughput-*.json >"$out/throughput.json" 2>/dev/null # one JSON document for each scale
+	return $code
+}
+throughput n 150 2 || failed=1
+sweep() {
+	local more=(epochs=8 hydra.launcher.jobs_per_gpu=4)
+	[ "$device" != cpu ] || more=(hydra.launcher.n_jobs=2)
+	[ -z "$tiny" ] || more+=(epochs=1 dataset.train=16 dataset.val=4 imgsz=64)
+	cd "$work" || return 1
+	echo "\$ yolograft train experiments=demo hydra/launcher=joblib ${more[*]}"
+	local began=$SECONDS code
+	"$python" -m yolograft train experiments=demo name=eight device="${device/cuda/auto}" hydra/launcher=joblib "${more[@]}"
+	code=$?
+	echo "exit $code after $((SECONDS - began)) s"
+	return $code
+}
+export -f sweep
+export python work device tiny
+if [ -n "$tiny" ]; then sweep_limit=400; else sweep_limit=120; fi
+
+if [ -n "$tiny" ]; then
+	profiled=(imgsz=64 batch=4 dataset.train=16 dataset.val=4)
+else
+	profiled=(imgsz=640 batch=64 dataset.train=768 dataset.val=16 dataset.size=160)
+fi
+step profile 70 profile.txt "$python" benchmarks/profile_epoch.py --out "$work/profile.txt" "${profiled[@]}" \
+	device="$accelerator" || failed=1
+[ ! -f "$work/profile.txt" ] || cat "$work/profile.txt" >>"$out/profile.txt"
+
+[ -n "$tiny" ] || throughput s 75 1 || failed=1
+step sweep "$sweep_limit" sweep.txt bash -c sweep || failed=1
+[ -n "$tiny" ] || throughput m 75 1 || failed=1
+
+say "all: $SECONDS s"
+for file in tests.txt parity.txt throughput.txt; do
+	[ ! -f "$out/$file" ] || { echo "== $file" && tail -n 25 "$out/$file"; } >>"$out/summary.txt"
+done
+cat "$out/summary.txt"
+exit $failed
