@@ -14,7 +14,12 @@ def test_reads_every_run_of_a_sweep(sweep: Path) -> None:
     assert len(runs) == 8
     assert sorted(run.status for run in runs.values()) == ["damaged", "failed", *["finished"] * 5, "running"]
     stock = runs["yolo11_conv_n"]
-    assert (stock.params, stock.seed, stock.gflops, stock.seconds) == (2_582_347, 0, 6.3, 83.2)
+    assert (stock.costs["params"], stock.seed, stock.costs["gflops"], stock.costs["seconds"]) == (
+        2_582_347,
+        0,
+        6.3,
+        83.2,
+    )
     assert stock.metrics == {"mAP50": 0.7, "mAP50-95": 0.5, "precision": 0.8, "recall": 0.6}
     assert stock.choices["backbone"] == "yolo11"
     assert stock.error is None
@@ -72,7 +77,7 @@ def test_fields_of_a_wrong_type_or_not_finite_are_left_out(tmp_path: Path) -> No
     (tmp_path / "run.json").write_text(json.dumps(record), encoding="utf-8")
     run = read_run(tmp_path / "run.json")
     assert (run.status, run.choices, run.metrics) == ("unknown", {}, {"recall": 1.0})
-    assert (run.seed, run.params, run.gflops, run.seconds, run.epochs, run.error) == (None,) * 6
+    assert (run.seed, run.epochs, run.error, run.costs) == (None, None, None, {})
 
 
 def test_a_config_gives_settings_and_fold(tmp_path: Path, write_run: WriteRun) -> None:
@@ -121,7 +126,7 @@ def test_what_a_run_cost_and_how_it_was_made(tmp_path: Path, write_run: WriteRun
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "best.safetensors").write_bytes(b"x" * 1234)
     run = read_run(folder / "run.json")
-    assert (run.size, run.fingerprint) == (1234, "a-b")
+    assert (run.costs["size"], run.fingerprint) == (1234, "a-b")
     assert run.per_class == {"disc": {"mAP50-95": 0.4}, "odd": {}}
     assert run.conditions == {"device": "cpu", "precision": "fp32", "batch": "16"}
     assert run.versions == {"torch": "2.15.0"}

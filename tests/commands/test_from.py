@@ -26,5 +26,5 @@ def test_again_longer_and_from_its_weights(yolograft: Program, tmp_path: Path) -
 
     anew = yolograft("train", f"from={folder}", "epochs=2")
     assert anew.returncode == 0, anew.stderr
-    assert "has trained the same for 1 epoch; another number of them is another schedule" in anew.stderr
+    assert "was trained with the same settings for 1 epoch; another number has another schedule" in anew.stderr
     assert shlex.quote(f"weights={folder}") in anew.stderr

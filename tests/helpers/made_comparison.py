@@ -12,7 +12,7 @@ from helpers.made_runs import FINISHED, WriteRun, made_run
 from yolograft import __version__
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.runs import lock as claim
+from yolograft.runs import lock
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def sweep(tmp_path: Path, write_run: WriteRun) -> Path:
     write_run(folder / "mbv3_gsconv_n", "mbv3", "gsconv", status="failed", error=error, epochs_done=2, **unended)
     running = write_run(folder / "effv2_conv_n", "effv2", "conv", status="running", epochs_done=3, **unended)
     process = psutil.Process()  # without a living owner a run is not running
-    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
-    (running / claim.LOCK).write_text(json.dumps(told), encoding="utf-8")
+    told = {"host": lock.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    (running / lock.LOCK).write_text(json.dumps(told), encoding="utf-8")
     damaged = write_run(folder / "effv2_gsconv_n", "effv2", "gsconv")
     (damaged / "run.json").write_text('{"status": "fini', encoding="utf-8")
     return folder

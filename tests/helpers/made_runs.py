@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from yolograft import __version__
 from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison, Row
+from yolograft.common.metrics import COSTS
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {
@@ -35,12 +36,13 @@ def made_run(
         "choices": choices,
         "overrides": (f"backbone={backbone}", f"neck={neck}"),
         "seed": seed,
-        "params": 2_500_000,
         "metrics": {} if value is None else metrics(value),
         "epochs": 10,
         "epochs_done": 10,
         "versions": {"yolograft": __version__},
     }
+    costs = {"params": 2_500_000} | {key: fields.pop(key) for key in COSTS if key in fields}
+    known["costs"] = {key: value for key, value in costs.items() if value is not None}
     return Run(**(known | fields))
 
 

@@ -120,7 +120,7 @@ def test_names_cover_neither_each_other_nor_points_and_axes_end_at_zero(count: i
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
     inside = axes.get_window_extent(renderer)
     assert all(box.x0 >= inside.x0 - 1 and box.x1 <= inside.x1 + 1 for box in boxes)
-    points = [axes.transData.transform((run.params or 0, run.metrics["mAP50-95"])) for run in runs]
+    points = [axes.transData.transform((run.costs["params"], run.metrics["mAP50-95"])) for run in runs]
     small = [Bbox.from_bounds(x - 2, y - 2, 4, 4) for x, y in points]
     assert not [box for box in boxes for point in small if box.overlaps(point)]
 

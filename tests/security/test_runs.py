@@ -24,7 +24,7 @@ from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.photograph import read_photograph
 from yolograft.render.report import write
-from yolograft.runs import lock as claim
+from yolograft.runs import lock
 from yolograft.runs.curves import read_columns
 from yolograft.runs.lock import RunLock, owner
 from yolograft.runs.predictions import read_predictions
@@ -110,7 +110,7 @@ def test_something_else_than_a_file_costs_one_run_at_most(sweep: Path, name: str
 @unix
 @pytest.mark.parametrize("kind", ["fifo", "zero", "folder", "loop"])
 def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
-    special(tmp_path / claim.LOCK, kind)
+    special(tmp_path / lock.LOCK, kind)
     with at_most(30):
         assert owner(tmp_path) is None
         with pytest.raises(UserError, match=r"run\.lock") as refused, RunLock(tmp_path):
@@ -318,7 +318,7 @@ def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
     sweep, outside = tmp_path / "sweep", tmp_path / "outside"
     outside.mkdir()
     sweep.mkdir()
-    (outside / claim.LOCK).write_text(json.dumps({"host": "x", "pid": 1, "started": 1.0, "token": "x"}))
+    (outside / lock.LOCK).write_text(json.dumps({"host": "x", "pid": 1, "started": 1.0, "token": "x"}))
     before = sorted(outside.iterdir()), outside.stat().st_mtime_ns
     names = ["../outside", str(outside), "..", ".", "", "a/b", "a\0b", 7, None, "a" * 5000, "\ud800", "good"]
     runs = [{"name": name, "identity": []} for name in names] + [7, "x", None]
@@ -332,9 +332,9 @@ def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**70, "x", None, 1e400, True])
 def test_an_owner_that_is_no_process_is_none(tmp_path: Path, pid: Any) -> None:
-    told = {"host": claim.machine(), "pid": pid, "started": float("nan"), "token": []}
-    (tmp_path / claim.LOCK).write_text(json.dumps(told))
-    os.utime(tmp_path / claim.LOCK, (1, 1))
+    told = {"host": lock.machine(), "pid": pid, "started": float("nan"), "token": []}
+    (tmp_path / lock.LOCK).write_text(json.dumps(told))
+    os.utime(tmp_path / lock.LOCK, (1, 1))
     assert owner(tmp_path) is None
 
 
@@ -343,8 +343,8 @@ def test_report_and_list_agree_on_a_run_whose_process_is_gone(sweep: Path) -> No
     for run in (one, other):
         change(run, status="running")
     process = psutil.Process()
-    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
-    (one / claim.LOCK).write_text(json.dumps(told))
+    told = {"host": lock.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    (one / lock.LOCK).write_text(json.dumps(told))
     assert {run.path: run.status for run in collect([sweep])} == {one: "running", other: "stopped"}
     (listed,) = overview(sweep)
     assert (listed.counts["running"], listed.counts["stopped"]) == (1, 1)

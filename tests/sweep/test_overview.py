@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from helpers.program import Program
 from yolograft.cli.command_line import check_command_line
-from yolograft.runs import lock as claim
+from yolograft.runs import lock
 from yolograft.runs.states import state_of
 from yolograft.sweep import ledger
 from yolograft.sweep.ledger import Ledger, renew
@@ -29,8 +29,8 @@ def write_run(folder: Path, **fields: Any) -> Path:
 
 def hold(folder: Path) -> None:
     process = psutil.Process(os.getppid())
-    told = {"host": claim.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
-    (folder / claim.LOCK).write_text(json.dumps(told))
+    told = {"host": lock.machine(), "pid": process.pid, "started": process.create_time(), "token": "x"}
+    (folder / lock.LOCK).write_text(json.dumps(told))
 
 
 @pytest.mark.parametrize(

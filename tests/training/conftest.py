@@ -12,11 +12,11 @@ from helpers.training import Build, Train, Trained
 from yolograft.config import search_path
 from yolograft.config.check import validate
 from yolograft.config.locations import conf_dir
-from yolograft.config.schema import TrainConfig
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.runs import resolvers
 from yolograft.runs.spec import RunSpec
+from yolograft.training.config import TrainConfig
 from yolograft.training.train import train
 
 

@@ -17,7 +17,7 @@ from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
 from yolograft.runs.states import status_of
-from yolograft.runs.weights_file import lacks_weights
+from yolograft.runs.weights_file import best_weights, lacks_weights
 
 LEDGER = "sweep.json"
 
@@ -49,14 +49,10 @@ class Run:
         config: Every setting of `config.yaml` that shapes the result, under its dotted key; empty where there is none.
         seed: Seed of the run.
         fold: Which part of the data a k-fold run validates on.
-        params: Number of parameters.
+        costs: What it costs, by the keys of `COSTS` (`params`, `gflops`, …), as far as that is known.
         parts: Number of parameters by part.
-        gflops: GFLOPs at the run's image size.
         metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
         per_class: The same by class.
-        size: Bytes of the best weights on disk.
-        images_per_second: Training speed.
-        seconds: Training time.
         best_epoch: Epoch of the best weights.
         epochs_done: Epochs done so far.
         epochs: Epochs asked for.
@@ -76,14 +72,10 @@ class Run:
     config: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
     fold: int | None = None
-    params: int | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
-    gflops: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    size: int | None = None
-    images_per_second: float | None = None
-    seconds: float | None = None
     best_epoch: int | None = None
     epochs_done: int | None = None
     epochs: int | None = None
@@ -219,14 +211,10 @@ def read_run(file: Path) -> Run:
         config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
         seed=record.seed,
         fold=whole(config.get("dataset.fold")),
-        params=whole(record.costs.get("params")),
+        costs=_costs(record, file.parent),
         parts=entries(record.parts, whole, _FEW),
-        gflops=record.costs.get("gflops"),
         metrics=entries(metrics.overall, share),
         per_class={name: entries(values, share) for name, values in mapping(metrics.per_class).items()},
-        size=_size(file.parent / "checkpoints" / "best.safetensors"),
-        images_per_second=record.costs.get("images_per_second"),
-        seconds=record.costs.get("seconds"),
         best_epoch=record.best_epoch,
         epochs_done=record.epochs_done,
         epochs=record.epochs,
@@ -264,11 +252,13 @@ def _config(file: Path) -> dict[str, Any]:
     return dict(islice(dotted(update_config(content), written), _MANY)) if isinstance(content, dict) else {}
 
 
-def _size(file: Path) -> int | None:
+def _costs(record: RunRecord, folder: Path) -> dict[str, float]:
+    """What run.json says of the costs, and the size of the best weights on disk."""
     try:
-        return file.stat().st_size
+        size = {"size": best_weights(folder).stat().st_size}
     except OSError:
-        return None
+        size = {}
+    return {**record.costs, **size}
 
 
 def _damaged(file: Path, reason: str) -> Run:

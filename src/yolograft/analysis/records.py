@@ -108,7 +108,8 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """Return a run as nested plain values, without its config (it has its own file)."""
-    left_out = ("config", "choices", "path")
+    left_out = ("config", "choices", "path", "costs")
     record = {name: value for name, value in vars(run).items() if name not in left_out}
     plain = {name: dict(value) if isinstance(value, dict) else value for name, value in record.items()}
-    return {**plain, "overrides": list(run.overrides), "path": run.path.as_posix()}
+    costs = {key: run.costs.get(key) for key in COSTS}
+    return {**plain, **costs, "overrides": list(run.overrides), "path": run.path.as_posix()}

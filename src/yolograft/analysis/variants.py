@@ -83,9 +83,9 @@ class Variant:
         Args:
             key: One of `COSTS`.
         """
-        known = [value for run in self.finished or self.runs if (value := getattr(run, key)) is not None]
+        known = [value for run in self.finished or self.runs if (value := run.costs.get(key)) is not None]
         if key in BUILT:  # the same for every seed, hence known from a run that has failed, too
-            return next((value for run in self.runs if (value := getattr(run, key)) is not None), None)
+            return next((value for run in self.runs if (value := run.costs.get(key)) is not None), None)
         return fmean(known) if known else None
 
 

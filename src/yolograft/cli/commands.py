@@ -57,7 +57,7 @@ COMMANDS = {
     "train": Command(
         "train a variant, or with -m a sweep of them",
         function="yolograft.cli.train.main",
-        schema="yolograft.config.schema.TrainConfig",
+        schema="yolograft.training.config.TrainConfig",
         notes=(
             "One run for each of several values:  yolograft train -m backbone=yolo11,effv1 neck=conv,gsconv",
             "A whole experiment:                  yolograft train experiments=smoke",

@@ -1,4 +1,4 @@
-"""Which device, which precision, how many threads and workers: what `auto` means here."""
+"""Device, precision, threads and data-loading workers of a run: what `auto` means on this machine."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,7 @@ def cpu_has_bf16_units() -> bool:
 
 
 def resolve(device: int | str | list[int | str], workers: int | str, trainer: dict[str, Any]) -> Compute:
-    """Turn the words of the config into a decision.
+    """Return what a config asks for, with `auto` decided for this machine.
 
     Args:
         device: auto, cpu, cuda, mps, a GPU's number, or a list of GPUs or of cpu, one for each process.
@@ -65,7 +65,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     accelerator, devices = _device(device)
     precision = trainer["precision"]
     if precision == "auto":
-        # fp16 is ultralytics' own choice on CUDA; a CPU gains by bf16 only where it has units for it.
+        # fp16 is ultralytics' own choice on CUDA; on a CPU, bf16 is faster only where it is multiplied in hardware.
         on_cpu = "bf16" if cpu_has_bf16_units() else "fp32"
         precision = {"gpu": "fp16", "cpu": on_cpu}.get(accelerator, "fp32")
     if precision == "fp16" and accelerator != "gpu":
@@ -86,7 +86,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
 
 
 def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any]) -> None:
-    """Refuse a device that this machine lacks, or a precision that its device does not have; takes no GPU.
+    """Refuse a device that this machine lacks, or a precision that its device lacks; reserves no GPU.
 
     Args:
         device: As for `resolve`.

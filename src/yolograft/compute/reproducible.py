@@ -1,4 +1,4 @@
-"""The process-wide state that a training needs, put back as it was when the training ends."""
+"""Random seeds, threads and deterministic algorithms for the time of a training; restored afterwards."""
 
 import os
 import random
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def reproducible(seed: int, threads: int, deterministic: bool) -> Iterator[None]:
-    """Seed everything and compute deterministically inside; the next run in this process finds nothing of it.
+    """Seed all random number generators and compute deterministically inside; at the end all is as it was before.
 
     Args:
         seed: For Python's, NumPy's and torch's random numbers. ultralytics seeds with `seed + 1 + RANK` (RANK -1).

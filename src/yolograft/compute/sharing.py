@@ -1,4 +1,4 @@
-"""How runs that go side by side on one machine share its processors and GPUs."""
+"""How concurrent runs on one machine share its processors and GPUs."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from yolograft.common.cache import cache_dir
 
 JOBS_PER_MACHINE = "YOLOGRAFT_JOBS_PER_MACHINE"
-"""Set by whoever starts several runs at a time: how many."""
+"""Environment variable: how many runs are started at a time on this machine."""
 
 _held: dict[tuple[str, ...], tuple[int, FileLock]] = {}
 
@@ -23,7 +23,7 @@ def cores() -> int:
 
 
 def own_cores() -> int:
-    """Return this run's part of the processors."""
+    """Return how many processors this run may use: its share where several run at a time."""
     try:
         jobs = int(os.environ.get(JOBS_PER_MACHINE, 1))
     except ValueError:
@@ -45,7 +45,9 @@ def free_gpu(devices: int) -> int:
 
 
 def take(gpus: Sequence[str], folder: Path) -> int:
-    """Take a place on one of several GPUs: a file lock, which the system gives back when the process ends.
+    """Reserve a place on one of several GPUs by a file lock, which the system releases when the process ends.
+
+    With two GPUs the first process gets GPU 0, the second GPU 1, the third GPU 0 as its second process, and so on.
 
     Args:
         gpus: Their names, the same in every process of this machine.

@@ -23,9 +23,9 @@ class Provenance:
 
     Attributes:
         weights: The file that says so.
-        dataset: The `dataset` group of the training's config, as it stands there; None where it is not told.
-        single_cls: All classes were taken for one.
-        imgsz: Image size, pixels; None where it is not told.
+        dataset: The `dataset` group of the training's config, as it stands there; None if missing.
+        single_cls: Whether all classes were taken for one.
+        imgsz: Image size, pixels; None if missing.
     """
 
     weights: Path
@@ -67,7 +67,7 @@ class Provenance:
             trust: Packages of which readers may be named, too.
 
         Raises:
-            UserError: It is not told, or may not be read.
+            UserError: It is missing, or may not be read.
         """
         if self.dataset is None:
             raise UserError(

@@ -75,7 +75,7 @@ def _canonical(value: Any) -> Any:
 
 
 def _sources(config: Mapping[str, Any]) -> dict[str, str]:
-    """Hash the files of a person's own parts: edited code is another run. Ours is told by its version."""
+    """Hash the source files of a person's own parts, so that edited code makes another run; ours are not hashed."""
     found = {}
     for part in config.values():
         target = part.get("_target_", "") if isinstance(part, Mapping) else ""
@@ -121,7 +121,7 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
 
 
 def data_word(choice: str, dataset: Mapping[str, Any]) -> str:
-    """Return what tells runs on different data apart, such as `_bccd`; nothing for the default data set.
+    """Return the end of a run's name that says what data it is trained on, as `_bccd`; empty for the default data set.
 
     Args:
         choice: The option of the `dataset` group.

@@ -1,8 +1,33 @@
-"""Who trains in a run's folder: a lock file that expires with its owner.
+"""Who trains in a run's folder: the lock file `run.lock`, which expires when its holder dies.
 
-Two commands that work on one sweep, on one machine or on two that share a disk, never train the same run twice. A
-lock is taken for abandoned when its process is known to be gone, or where that cannot be known, on another machine,
-when it has not been renewed for a minute.
+Two commands that work on one sweep, on one machine or on two that share a disk, never train the same run twice.
+
+**The file.** Whoever creates `run.lock` exclusively (`open(…, "x")`) holds the run. It says who that is (host, process
+number, when the process was started, a random token) and is touched every `RENEWED_EVERY` seconds. Its holder removes
+it at the end.
+
+**Who may take it over, and when.** A lock is abandoned when its holder is known to be gone, or where that cannot be
+known, when it was not touched for `EXPIRES_AFTER` seconds:
+
+    the holder is …                                          abandoned
+    a process of this machine that does not run               at once
+    a process of this machine that was started when it says   never, however long it sleeps
+    a number that another process has now                     after 60 s without a touch
+    on another machine, or in another container               after 60 s without a touch
+
+The age of a file is judged by the clock of the disk that it lies on (`_silence`), since two machines' clocks differ.
+
+**Taking over, by an example.** A and B both find the lock of a dead process D, whose content has the hash `d1`:
+
+1. Each tries to create `run.lock.d1` exclusively. A succeeds: it alone may replace this very lock.
+2. A reads `run.lock` again. It still says D, so A replaces it by its own in one step and removes `run.lock.d1`.
+3. B failed to create `run.lock.d1`, waits a moment, reads `run.lock` and finds A alive: B is refused.
+
+Were B so slow that it gets to create `run.lock.d1` only after A has removed it, it finds at step 2 that `run.lock` no
+longer says D and replaces nothing. Had A died between 1 and 2, `run.lock.d1` would be removed after 60 seconds.
+
+**A holder that was asleep.** A laptop that wakes up after minutes may find that another machine has taken its run over.
+It notices at its next touch, sets `lost`, and its training ends without writing anything more.
 """
 
 import errno
@@ -30,11 +55,11 @@ log = logging.getLogger(__name__)
 
 LOCK = "run.lock"
 RENEWED_EVERY = 5.0
-"""Seconds between two signs of life."""
+"""Seconds between two touches of the file."""
 EXPIRES_AFTER = 60.0
-"""Seconds without a sign of life after which an owner that cannot be asked is taken for dead."""
+"""Seconds without a touch after which a holder that cannot be asked is taken for dead."""
 _LARGEST = 2**16
-"""Bytes of a lock."""
+"""Bytes of a lock that are read."""
 
 
 class RunLockedError(UserError):
@@ -43,13 +68,13 @@ class RunLockedError(UserError):
 
 @dataclass(frozen=True)
 class Owner:
-    """A process, as its lock tells of it.
+    """The process that holds a lock, as the lock describes it.
 
     Attributes:
-        host: Its machine, and among containers its process numbers' space.
+        host: Its machine and, among containers, its process namespace.
         pid: Its number there.
-        started: When it was started, in seconds since 1970 by its own clock: numbers are used again.
-        token: Told from every other claim by this.
+        started: When it was started, in seconds since 1970 by its machine's clock; process numbers are used again.
+        token: Random; distinguishes this lock from every other.
     """
 
     host: str
@@ -78,14 +103,15 @@ def owner(folder: Path) -> Owner | None:
 
 
 class RunLock:
-    """Holds a run's folder for this process, as a context.
+    """Holds a run's folder for this process, as a context manager.
 
     Args:
         folder: The run's folder.
 
     Attributes:
-        lost: Whether the claim was taken over, after this process had been asleep for longer than a claim lasts:
-            nothing may be written any more.
+        file: The lock.
+        lost: Whether another process has taken the run over while this one was asleep: nothing may be written any
+            more.
 
     Raises:
         RunLockedError: On entering, if another living process holds it.
@@ -111,7 +137,7 @@ class RunLock:
                 self._take_over(seen[0])
         except OSError as error:  # a folder, a FIFO, something huge
             raise UserError(f"{self.file}: is no lock of a run ({error.strerror}); remove it") from error
-        threading.Thread(target=self._renew, name=f"claim on {self.file.parent.name}", daemon=True).start()
+        threading.Thread(target=self._renew, name=f"lock of {self.file.parent.name}", daemon=True).start()
         return self
 
     def __exit__(
@@ -122,7 +148,7 @@ class RunLock:
             self.file.unlink(missing_ok=True)
 
     def _create(self) -> bool:
-        """Write the lock where there is none; False where there is one. Ours may be there, taken over."""
+        """Create the lock; False where there is another's. It may be there and ours, after we took it over."""
         try:
             with self.file.open("xb") as stream:
                 stream.write(self._content)
@@ -139,7 +165,7 @@ class RunLock:
             right.touch(exist_ok=False)
         except FileExistsError:
             if (silent := _silence(right)) is not None and silent > EXPIRES_AFTER:
-                right.unlink(missing_ok=True)  # its maker died within these few lines
+                right.unlink(missing_ok=True)  # whoever created it died within these few lines
             time.sleep(0.05)
             return
         try:
@@ -166,12 +192,12 @@ class RunLock:
 
 
 def _right_to_replace(lock: Path, content: bytes) -> Path:
-    """Return the file that who makes it may replace this very lock, and no later one: it is named after the content."""
+    """Return the file whose creator alone may replace this very lock, and no later one: the content names it."""
     return lock.with_name(f"{LOCK}.{hashlib.sha256(content).hexdigest()[:12]}")
 
 
 def _read(file: Path) -> tuple[bytes, float] | None:
-    """Return a lock's content and when it was renewed last; opening it makes a network disk look again."""
+    """Return a lock's content and when it was touched last; opening it makes a network disk look again."""
     try:
         with open_regular(file) as stream:
             if len(content := stream.read(_LARGEST + 1)) > _LARGEST:
@@ -193,6 +219,7 @@ def _parse(content: bytes) -> Owner | None:
 
 
 def _alive(content: bytes, renewed: float, file: Path) -> bool:
+    """Whether the holder of a lock is alive, by the table at the top of this module."""
     holder = _parse(content)
     if holder is not None and holder.host == machine():
         try:
@@ -211,7 +238,7 @@ def _alive(content: bytes, renewed: float, file: Path) -> bool:
 
 
 def _silence(file: Path, renewed: float | None = None) -> float | None:
-    """Return the seconds since a file was touched, by the clock of its own disk: two machines' clocks differ."""
+    """Return the seconds since a file was touched, by the clock of its disk; None where that cannot be asked."""
     probe = file.with_name(f"{LOCK}.{uuid.uuid4().hex[:12]}.now")
     try:
         probe.touch()

@@ -1,4 +1,4 @@
-"""Runs beside a new one that were trained the same, but for fewer epochs."""
+"""Finished runs beside a new one with the same settings but fewer epochs."""
 
 import logging
 import shlex
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def say_trained_shorter(folder: Path, config: Mapping[str, Any]) -> None:
-    """Say that a new run does not go on from a finished one of fewer epochs, and how to begin with its weights.
+    """Log that a new run does not continue a finished one of fewer epochs, and how to start from its weights.
 
-    A schedule is made for its number of epochs: a longer run is another run.
+    The learning rate schedule depends on the number of epochs, so a run with more of them is another run.
 
     Args:
         folder: The new run's folder, `NAME-IDENTITY`.
@@ -36,8 +36,8 @@ def say_trained_shorter(folder: Path, config: Mapping[str, Any]) -> None:
             continue
         if isinstance(theirs, dict) and _shaping(theirs) == settings:
             log.info(
-                "%s has trained the same for %s epoch%s; another number of them is another schedule, so this run "
-                "trains anew. To start from its weights: %s",
+                "%s was trained with the same settings for %s epoch%s; another number has another schedule, so this "
+                "run starts anew. To start from its weights: %s",
                 other,
                 epochs,
                 "s" * (epochs != 1),

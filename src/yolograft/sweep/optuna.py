@@ -31,7 +31,6 @@ from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
 from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
-from yolograft.config.schema import TrainConfig
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import read_record
@@ -41,6 +40,7 @@ from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.search_space import DIRECTIONS, RESULT, Search, axes, probes, signature
 from yolograft.sweep.sweeper import launch
+from yolograft.training.config import TrainConfig
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:

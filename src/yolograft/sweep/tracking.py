@@ -9,6 +9,8 @@ from typing import Any
 
 from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json, parse_yaml
+from yolograft.runs.record import RunRecord
+from yolograft.runs.spec import RunSpec
 from yolograft.tracking.wandb_server import upload_command
 
 
@@ -23,20 +25,13 @@ def log_tables(folder: Path, files: Iterable[Path]) -> None:
     tables = [file for file in files if file.suffix == ".csv"]
     if settings is None or not tables:
         return
-    from yolograft.runs.record import RunRecord
-    from yolograft.tracking.base import Tracked
+    from yolograft.tracking.base import Memory, TrackedRun
     from yolograft.tracking.wandb import WandbLogger
 
     memory = folder / "wandb" / "yolograft-report.json"
-    run = Tracked(
-        folder=folder,
-        name=f"{folder.name} report",
-        group=folder.name,
-        choices={},
-        config={},
-        memory=_read(memory),
-        remember=lambda content: _write(memory, content),
-    )
+    spec = RunSpec(config={}, folder=folder, choices={}, overrides=[], group=folder.name)
+    kept = Memory(_read(memory), lambda content: _write(memory, content))
+    run = TrackedRun(spec, f"{folder.name} report", kept)
     logger = WandbLogger(run, settings, job="report")
     for table in tables:
         with table.open(encoding="utf-8", newline="") as stream:

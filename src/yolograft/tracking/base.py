@@ -1,59 +1,74 @@
-"""What every logger is told of a run, and the promise that none of them stops or fails a training."""
+"""What every logger is given of a run, and the promise that none of them stops or fails a training."""
 
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-from pytorch_lightning.loggers import Logger
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from yolograft.common.metrics import OBJECTIVES
 from yolograft.common.nested import dotted
 from yolograft.common.text import plain
-from yolograft.evaluation.pictures import Picture
+from yolograft.config.schema import Strict
 from yolograft.runs.identity import variant_name
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    from yolograft.evaluation.pictures import Picture
 
 log = logging.getLogger(__name__)
 
 Status = Literal["finished", "failed", "stopped"]
 
 
+@dataclass
+class Memory:
+    """What a logger keeps from one start of a run to the next, such as its own run's id.
+
+    Attributes:
+        content: What was kept by an earlier start; empty at the first.
+        save: Writes new content, for a run into run.json.
+    """
+
+    content: Mapping[str, Any] = field(default_factory=dict)
+    save: Callable[[dict[str, Any]], None] = lambda content: None
+
+
 @dataclass(frozen=True)
-class Tracked:
+class TrackedRun:
     """A run as loggers see it.
 
     Attributes:
-        folder: Its folder.
-        name: Variant and seed.
-        group: The sweep's name, or the project of a single run.
-        choices: The option chosen in each config group.
-        config: The resolved config, nested by group, without how it is logged.
-        memory: What this logger asked to be remembered when the run was started before, such as its id.
-        remember: Writes that into run.json.
+        spec: The run.
+        name: What it is called: variant and seed.
+        memory: What this logger keeps of it.
     """
 
-    folder: Path
+    spec: RunSpec
     name: str
-    group: str
-    choices: Mapping[str, str]
-    config: Mapping[str, Any]
-    memory: Mapping[str, Any] = field(default_factory=dict)
-    remember: Callable[[dict[str, Any]], None] = lambda memory: None
+    memory: Memory = field(default_factory=Memory)
 
     @classmethod
-    def of(cls, spec: RunSpec) -> "Tracked":
-        """Return a run without what a logger remembers of earlier starts."""
-        return cls(
-            folder=spec.folder,
-            name=variant_name(spec.choices, spec.config, spec.overrides),
-            group=spec.group,
-            choices={name: choice for name, choice in spec.choices.items() if name != "logger"},
-            config={key: value for key, value in spec.config.items() if key != "logger"},
-        )
+    def of(cls, spec: RunSpec, memory: Memory | None = None) -> "TrackedRun":
+        """Return a run under its usual name."""
+        return cls(spec, variant_name(spec.choices, spec.config, spec.overrides), memory or Memory())
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.spec.folder
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The option chosen in each config group, without the logger's."""
+        return {group: choice for group, choice in self.spec.choices.items() if group != "logger"}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config, nested by group, without the logger's."""
+        return {key: value for key, value in self.spec.config.items() if key != "logger"}
 
     @property
     def tags(self) -> list[str]:
@@ -63,7 +78,7 @@ class Tracked:
     @property
     def settings(self) -> dict[str, Any]:
         """Choices and config under flat names: `choices.backbone`, `optim.lr0`."""
-        return dict(dotted({"choices": dict(self.choices), **self.config}))
+        return dict(dotted({"choices": self.choices, **self.config}))
 
 
 def summary(record: RunRecord) -> dict[str, Any]:
@@ -80,41 +95,51 @@ def summary(record: RunRecord) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-class RunLogger(Logger):
-    """A logger of Lightning's that also takes a run's end; what goes wrong in it is said once and passed over.
+class RunLogger(ABC):
+    """Logs one run; the first error in it is reported in one line, and nothing more is logged.
 
-    Subclasses write `_metrics`, `_pictures`, `_weights` and `_close`.
+    Subclasses write `_metrics`, `_pictures`, `_weights` and `_close`, and are entered in `tracking.LOGGERS`.
 
     Args:
         run: The run.
+        settings: The `logger` group, checked against `Settings`.
+
+    Attributes:
+        title: What a person calls it.
+        packages: What must be installed; the extra that installs them is named after the logger.
+        Settings: The schema of the `logger` group.
     """
 
-    #: What a person calls it.
-    title = ""
+    title: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    Settings: ClassVar[type[Strict]]
 
-    def __init__(self, run: Tracked) -> None:
-        super().__init__()
-        self.run = run
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
+        self.run, self.settings = run, settings
+        self._goes_on = bool(run.memory.content)
         self._broken = False
 
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.run.name
+    @classmethod  # noqa: B027 (a logger may have nothing to refuse)
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Refuse settings that could not work here, before anything is loaded.
+
+        Args:
+            settings: The `logger` group.
+
+        Raises:
+            UserError: They could not.
+        """
 
     @property
-    def version(self) -> str:
-        """Nothing: a run has one folder."""
-        return ""
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the config is known from the start."""
+    def experiment(self) -> Any:
+        """The package's own object, for a user's callbacks that know it; None where there is none."""
+        return None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log values: an epoch's row of metrics.csv, or what a callback has at a step."""
         self._try(self._metrics, dict(metrics), step)
 
-    def log_pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
+    def log_pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:
         """Log validation images with their boxes.
 
         Args:
@@ -136,17 +161,17 @@ class RunLogger(Logger):
             record: The run's record.
         """
         known = {**summary(record), "status": status}
-        if self.run.memory:  # an earlier start may have left its error there
+        if self._goes_on:  # an earlier start may have left its error there
             known.setdefault("error", "")
         self._try(self._close, status, known)
 
     @abstractmethod
     def _metrics(self, metrics: dict[str, float], step: int | None) -> None: ...
 
-    def _pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
+    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:  # noqa: B027
         """Loggers that cannot show pictures leave them out."""
 
-    def _weights(self, file: Path) -> None:
+    def _weights(self, file: Path) -> None:  # noqa: B027
         """Loggers that keep no files leave them out."""
 
     @abstractmethod

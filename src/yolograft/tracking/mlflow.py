@@ -1,4 +1,4 @@
-"""MLflow: a database file, a folder of files, or a server that a training never waits for."""
+"""MLflow: a database file, a folder of files, or a server; a training does not wait for any of them."""
 
 import logging
 import os
@@ -8,17 +8,18 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from yolograft.tracking.base import RunLogger, Status, Tracked, line
+from yolograft.config.schema import Strict, Text
+from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 
 log = logging.getLogger(__name__)
 
 _ENDS_WITHIN = 3.0
-"""Seconds that the server has, once the training is over, for what it has not taken yet."""
+"""Seconds that the server has at the end of the training for what it has not taken yet."""
 
 _MAKES_TABLES_WITHIN = 60.0
-"""The same for a database file: it is no network that may be gone, but its tables take 15 seconds the first time."""
+"""The same for a database file, whose tables take 15 seconds to create the first time."""
 
 _DATABASE = "sqlite:///mlflow.db"
 """Where runs go by default: `mlflow ui` of the same folder looks there too."""
@@ -32,10 +33,19 @@ Call = Callable[[Any, str], object]
 """Something to do with MLflow's client and a run's id."""
 
 
-class MlflowLogger(RunLogger):
-    """Tells MLflow everything on a thread of its own, which also loads MLflow's package.
+class MlflowSettings(Strict):
+    """MLflow: a database, a folder of files or a server."""
 
-    What a server has not taken at the end goes, with all the rest of the run, into a store in the run's folder.
+    kind: Literal["mlflow"]
+    uri: str | None
+    project: Text
+    weights: bool
+
+
+class MlflowLogger(RunLogger):
+    """Logs to MLflow on a thread of its own, which also imports MLflow's package.
+
+    A run that the server has not taken completely at the end is written, all of it, into a store in the run's folder.
 
     Args:
         run: The run.
@@ -43,10 +53,11 @@ class MlflowLogger(RunLogger):
     """
 
     title = "MLflow"
+    packages = ("mlflow", "sqlalchemy", "alembic")
+    Settings = MlflowSettings
 
-    def __init__(self, run: Tracked, settings: Mapping[str, Any]) -> None:
-        super().__init__(run)
-        self.settings = settings
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
+        super().__init__(run, settings)
         self.uri = str(settings["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or _DATABASE)
         if self.uri == _DATABASE:
             _say_what_stays_in_files()
@@ -57,9 +68,9 @@ class MlflowLogger(RunLogger):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow.tracking  # noqa: F401  # here: of two threads that load it at once, one may find half of it
 
-        known = run.memory.get("id")
+        known = run.memory.content.get("id")
         self.id = known or uuid.uuid4().hex
-        run.remember({"id": self.id})
+        run.memory.save({"id": self.id})
         self._calls: list[Call] = []
         self._queue: queue.Queue[Call | None] = queue.Queue()
         self._problem: Exception | None = None
@@ -71,7 +82,7 @@ class MlflowLogger(RunLogger):
             client, run_id = self._open(self.uri, goes_on)
             while (call := self._queue.get()) is not None:
                 call(client, run_id)
-        except Exception as error:  # told at the end
+        except Exception as error:  # reported at the end
             self._problem = error
 
     def _open(self, uri: str, goes_on: bool) -> tuple[Any, str]:
@@ -85,7 +96,7 @@ class MlflowLogger(RunLogger):
             run_id = runs[0].info.run_id
             client.update_run(run_id, status="RUNNING")
             return client, run_id
-        tags = {**self.run.choices, "sweep": self.run.group, _TAG: self.id}
+        tags = {**self.run.choices, "sweep": self.run.spec.group, _TAG: self.id}
         run_id = client.create_run(experiment, tags=tags, run_name=self.run.name).info.run_id
         params = [Param(key, str(value)[:_LONGEST]) for key, value in self.run.settings.items()]
         for start in range(0, len(params), 100):  # as many as MLflow takes at once
@@ -128,7 +139,7 @@ class MlflowLogger(RunLogger):
 
 
 def _say_what_stays_in_files() -> None:
-    """Say once, before the database is made, what becomes of the runs of a `mlruns` that was written by default."""
+    """Log once, before the database is created, what becomes of runs in an `mlruns` folder of an earlier version."""
     if not Path("mlflow.db").exists() and any(Path("mlruns").glob("*/meta.yaml")):
         log.info(
             "MLflow: runs go into mlflow.db from now on; earlier ones stay in mlruns, and "

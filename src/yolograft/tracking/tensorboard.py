@@ -1,11 +1,23 @@
 """TensorBoard: event files in the run's folder."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from yolograft.evaluation.pictures import Picture
+from pydantic import Field
+
+from yolograft.config.schema import Strict
 from yolograft.runs.predictions import Box
-from yolograft.tracking.base import RunLogger, Status, Tracked
+from yolograft.tracking.base import RunLogger, Status, TrackedRun
+
+if TYPE_CHECKING:
+    from yolograft.evaluation.pictures import Picture
+
+
+class TensorBoardSettings(Strict):
+    """TensorBoard event files in the run's folder."""
+
+    kind: Literal["tensorboard"]
+    pictures: Annotated[int, Field(ge=0)]
 
 
 class TensorBoardLogger(RunLogger):
@@ -13,12 +25,15 @@ class TensorBoardLogger(RunLogger):
 
     Args:
         run: The run.
+        settings: The `logger` group.
     """
 
     title = "TensorBoard"
+    packages = ("tensorboard",)
+    Settings = TensorBoardSettings
 
-    def __init__(self, run: Tracked) -> None:
-        super().__init__(run)
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
+        super().__init__(run, settings)
         self._try(self._start)
 
     @property
@@ -37,7 +52,7 @@ class TensorBoardLogger(RunLogger):
             if name != "epoch":
                 self._writer.add_scalar(name, value, step)
 
-    def _pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
+    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:
         for number, picture in enumerate(pictures):
             height, width = picture.image.shape[:2]
             for kind, boxes in (("predictions", picture.found), ("ground_truth", picture.truth)):

@@ -1,8 +1,8 @@
-"""Weights & Biases: online where its server answers, on disk in any case, and never in a training's way.
+"""Weights & Biases: online if its server answers, otherwise offline; it never delays or fails a training.
 
-What was measured with wandb 0.31, and hence what stands below: without an answer `wandb.init` blocks for 90 s and then
-leaves the run's id taken in its service process; `finish` waits for ever, and its error reports hold up the end of the
-process for 10 s more; a killed process loses what was logged in the last 15 s.
+Measured with wandb 0.31, and the reason for the time limits below: without an answer `wandb.init` blocks for 90 s and
+then leaves the run's id taken in its service process; `finish` waits for ever, and its error reports hold up the end of
+the process for 10 s more; a killed process loses what was logged in the last 15 s.
 """
 
 import csv
@@ -15,25 +15,43 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import Field
+
+from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
-from yolograft.evaluation.pictures import Picture
+from yolograft.config.schema import Strict, Text
 from yolograft.runs.predictions import Box
-from yolograft.tracking.base import RunLogger, Status, Tracked, line
+from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 from yolograft.tracking.wandb_server import CUT, global_settings, key, server_problem
+
+if TYPE_CHECKING:
+    from yolograft.evaluation.pictures import Picture
 
 log = logging.getLogger(__name__)
 
 _STARTS_WITHIN = 2.5
 _ENDS_WITHIN = 2.0
-"""Seconds that the server has for letting a run in and for taking the rest of it."""
+"""Seconds that the server has to accept a run, and to take what is left at its end."""
 
 _LOOKS_EVERY = 0.5
-"""Seconds after which an upload that goes on is asked about."""
+"""Seconds between two checks whether the server still answers while something is uploaded."""
 
 _FLUSHES_EVERY = 1.0
 """Seconds between writes of the record: what a killed process loses."""
+
+
+class WandbSettings(Strict):
+    """Weights & Biases."""
+
+    kind: Literal["wandb"]
+    project: Text
+    entity: str | None
+    mode: Literal["auto", "online", "offline"]
+    tags: list[str]
+    pictures: Annotated[int, Field(ge=0)]
+    weights: bool
 
 
 class WandbLogger(RunLogger):
@@ -46,16 +64,28 @@ class WandbLogger(RunLogger):
     """
 
     title = "W&B"
+    packages = ("wandb",)
+    Settings = WandbSettings
 
-    def __init__(self, run: Tracked, settings: Mapping[str, Any], job: str = "train") -> None:
-        super().__init__(run)
-        self.settings, self.job = settings, job
-        self.id = run.memory.get("id") or uuid.uuid4().hex[:12]
+    def __init__(self, run: TrackedRun, settings: Mapping[str, Any], job: str = "train") -> None:
+        super().__init__(run, settings)
+        self.job = job
+        self.id = run.memory.content.get("id") or uuid.uuid4().hex[:12]
         self.online = False
         self._run: Any = None
         self._url = self._secret = ""
         self._best = _best(run.folder / "metrics.csv")
         self._try(self._start)
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Refuse to be online without a key.
+
+        Raises:
+            UserError: There is none; W&B would ask for it, or fail in the middle of the training.
+        """
+        if settings["mode"] == "online" and not key(global_settings()):
+            raise UserError("logger.mode=online: no W&B key is set; run `wandb login` once, or use logger.mode=offline")
 
     @property
     def experiment(self) -> Any:
@@ -81,7 +111,7 @@ class WandbLogger(RunLogger):
         for curves in ("train/*", "val/*", "lr/*"):
             self._run.define_metric(curves, step_metric="epoch")
         self._run.define_metric("metrics/*", step_metric="epoch", summary="max")
-        self.run.remember({"id": self.id, "url": self._run.url or None})
+        self.run.memory.save({"id": self.id, "url": self._run.url or None})
         if self.online:
             log.info("W&B: %s", self._run.url)
 
@@ -110,10 +140,10 @@ class WandbLogger(RunLogger):
             id=self.id,
             resume="allow",
             name=run.name,
-            group=run.group,
+            group=run.spec.group,
             job_type=self.job,
             tags=[tag[:64] for tag in [*run.tags, *self.settings["tags"]]],
-            config={"choices": dict(run.choices), **run.config},
+            config={"choices": run.choices, **run.config},
             dir=run.folder,
             reinit="finish_previous",
             settings=wandb.Settings(
@@ -132,7 +162,7 @@ class WandbLogger(RunLogger):
                 self._best[name] = max(value, self._best.get(name, value))
         self._run.log(metrics if "epoch" in metrics else {**metrics, "trainer/global_step": step})
 
-    def _pictures(self, pictures: Sequence[Picture], names: Mapping[int, str], epoch: int) -> None:
+    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:
         import wandb
 
         def boxes(kind: Sequence[Box]) -> dict[str, Any]:
@@ -216,7 +246,7 @@ class WandbLogger(RunLogger):
                 self._mark_cut()  # the server refused it for good: too much data, a key taken back, …
 
     def _mark_cut(self) -> None:
-        """Note that the server has not got all of it."""
+        """Mark the run on disk as not fully uploaded."""
         Path(self._run.settings.sync_dir, CUT).touch()
 
 

@@ -1,4 +1,4 @@
-"""W&B's server: who we are there, whether it answers, and what it has not got yet. Quick to import."""
+"""W&B's server: our key, whether it answers, and what was not uploaded yet. Quick to import."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ ANSWERS_WITHIN = 1.0
 """Seconds that the server has for an answer."""
 
 CUT = "yolograft-not-uploaded"
-"""Empty file in the record of an online run that the server has not got to the end."""
+"""Empty file in the folder of an online run that was not fully uploaded."""
 
 
 def key(settings: Any) -> str | None:
@@ -29,8 +29,8 @@ def key(settings: Any) -> str | None:
 
 
 def global_settings() -> Any:
-    """Return W&B's own settings: from its environment variables and files. It says nothing from now on."""
-    # Reports to its makers about errors; where the server is silent, they hold up the end of the process.
+    """Return W&B's own settings, from its environment variables and files; W&B prints nothing from now on."""
+    # Its error reports hold up the end of the process where the server is silent.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
@@ -66,7 +66,7 @@ def server_problem(url: str, secret: str) -> str | None:
 
 
 def upload_command(folder: Path) -> str | None:
-    """Return the command that uploads what W&B's server has not got; None where there is nothing to upload.
+    """Return the command that uploads what was recorded offline; None where there is nothing to upload.
 
     Args:
         folder: A run's folder, or a sweep's.

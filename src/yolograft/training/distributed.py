@@ -56,10 +56,10 @@ def launch(processes: int, function: Callable[..., None], *arguments: Any, stop:
     passed_on = False
     try:
         while not context.join(timeout=0.2):
-            if stop.claim is not None and stop.claim.lost:
+            if stop.lock is not None and stop.lock.lost:
                 for process in context.processes:
                     process.kill()
-                stop.check_claim()
+                stop.check_lock()
             if stop.signum is not None and not passed_on:
                 passed_on = True
                 for process in context.processes:

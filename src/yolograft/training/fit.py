@@ -9,6 +9,7 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from yolograft.compute.devices import Compute
 from yolograft.config.instantiate import instantiate
+from yolograft.tracking.lightning import LightningLogger
 from yolograft.training.build import Built
 from yolograft.training.callbacks.console import Console
 from yolograft.training.callbacks.journal import TimeBudget
@@ -43,7 +44,7 @@ def fit(session: Session, built: Built) -> None:
             strategy=_strategy(compute),
             max_epochs=module.recipe.epochs - module.start_epoch,
             callbacks=_callbacks(session, built),
-            logger=session.logger or False,
+            logger=LightningLogger(session.logger) if session.logger else False,
             default_root_dir=session.folder,
             enable_checkpointing=False,
             enable_progress_bar=False,

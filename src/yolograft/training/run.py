@@ -1,15 +1,14 @@
 """One start of a run: prepare, build, fit, measure; and again where that can mend a failure."""
 
 import logging
-from dataclasses import replace
 
 import torch
 
 from yolograft.common.errors import UserError
 from yolograft.compute.reproducible import reproducible
 from yolograft.runs.record import RunError
-from yolograft.tracking import open_logger
-from yolograft.tracking.base import Tracked
+from yolograft.tracking.base import Memory, TrackedRun
+from yolograft.tracking.loggers import open_logger
 from yolograft.training.build import build
 from yolograft.training.callbacks.journal import NotFiniteError
 from yolograft.training.fit import fit
@@ -47,14 +46,14 @@ def run(session: Session) -> None:
         session.logger.close("finished", session.record.now)
 
 
-def _tracked(session: Session) -> Tracked:
+def _tracked(session: Session) -> TrackedRun:
     """Return a run as its logger sees it."""
     record, kind = session.record, session.config["logger"]["kind"]
-    return replace(
-        Tracked.of(session.spec),
-        memory=record.now.loggers.get(kind, {}),
-        remember=lambda memory: record.update(loggers={**record.now.loggers, kind: memory}),
+    memory = Memory(
+        record.now.loggers.get(kind, {}),
+        lambda content: record.update(loggers={**record.now.loggers, kind: content}),
     )
+    return TrackedRun.of(session.spec, memory)
 
 
 def _train(session: Session, start: StartingPoint) -> None:

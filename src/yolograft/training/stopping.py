@@ -52,7 +52,7 @@ class StopRequest:
 
     Attributes:
         signum: The signal, or None.
-        claim: This process's right to the run's folder, where it has one: a training that lost it must end.
+        lock: The lock of the run's folder, where this process holds one: a training that lost it must end.
     """
 
     def __init__(self, silent: bool = False, outer: "StopRequest | None" = None) -> None:
@@ -60,16 +60,16 @@ class StopRequest:
         self.silent = silent
         self.outer = outer
         self._asked: float = outer._asked if outer else 0.0
-        self.claim: RunLock | None = None
+        self.lock: RunLock | None = None
 
-    def check_claim(self) -> None:
+    def check_lock(self) -> None:
         """Raise where this process may not write into the run's folder any more.
 
         Raises:
             RunLockedError: Another process has taken the run over, while this one slept.
         """
-        if self.claim is not None and self.claim.lost:
-            raise RunLockedError(f"{self.claim.file.parent} was taken over by another process")
+        if self.lock is not None and self.lock.lost:
+            raise RunLockedError(f"{self.lock.file.parent} was taken over by another process")
 
     def check(self) -> None:
         """Raise where this process was asked to stop.

@@ -19,8 +19,8 @@ from yolograft.runs.siblings import say_trained_shorter
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import lacks_weights
 from yolograft.runs.writer import RecordWriter
-from yolograft.tracking import check_logger
 from yolograft.tracking.agent import tell_agent
+from yolograft.tracking.loggers import check_logger
 from yolograft.training.checkpoints import Checkpoints
 from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.distributed import launch
@@ -79,7 +79,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
         compute = resolve(config["device"], config["workers"], config["trainer"])
         check_logger(config["logger"])
         with stoppable() as stop:
-            stop.claim = lock
+            stop.lock = lock
             stop.check()
             try:
                 if compute.processes == 1:

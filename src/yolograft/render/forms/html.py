@@ -121,7 +121,7 @@ def _variants(comparison: Comparison) -> list[dict[str, Any]]:
             "runs": [
                 {
                     "run": run,
-                    "time": "" if run.seconds is None else duration(run.seconds),
+                    "time": "" if (spent := run.costs.get("seconds")) is None else duration(spent),
                     "unended": unended.get(run.path),
                 }
                 for run in row.variant.runs

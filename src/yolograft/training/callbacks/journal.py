@@ -80,7 +80,7 @@ class Journal(pl.Callback):
     ) -> None:
         """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
         assert isinstance(pl_module, DetectionTraining)
-        self.stop.check_claim()
+        self.stop.check_lock()
         if time.monotonic() - self._looked > _LOOKS_EVERY:
             self._looked = time.monotonic()
             self._check_folder()
@@ -157,7 +157,7 @@ class Journal(pl.Callback):
             RunLockedError: Another process has taken it over.
             UserError: Somebody has removed it.
         """
-        self.stop.check_claim()
+        self.stop.check_lock()
         self.record.check_there()
 
     def _save(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> None:

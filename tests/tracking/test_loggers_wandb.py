@@ -18,8 +18,9 @@ from helpers.tiny import TINY, record
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.predictions import Box
 from yolograft.runs.record import RunError, RunRecord
-from yolograft.tracking import check_logger
-from yolograft.tracking.base import Tracked
+from yolograft.runs.spec import RunSpec
+from yolograft.tracking.base import Memory, TrackedRun
+from yolograft.tracking.loggers import check_logger
 from yolograft.tracking.wandb import WandbLogger
 from yolograft.tracking.wandb_server import upload_command
 
@@ -45,16 +46,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         wandb.teardown()
 
 
-def tracked(folder: Path, **changes: Any) -> Tracked:
+def tracked(folder: Path, memory: Memory | None = None, name: str = "effv1-b0_gsconv_n_seed0") -> TrackedRun:
     folder.mkdir(exist_ok=True)
-    known: dict[str, Any] = {
-        "folder": folder,
-        "name": "effv1-b0_gsconv_n_seed0",
-        "group": "backbones",
-        "choices": {"backbone": "effv1", "neck": "gsconv"},
-        "config": {"optim": {"lr0": 0.01}, "seed": 0},
-    }
-    return Tracked(**known | changes)
+    spec = RunSpec(
+        {"optim": {"lr0": 0.01}, "seed": 0}, folder, {"backbone": "effv1", "neck": "gsconv"}, [], "backbones"
+    )
+    return TrackedRun(spec, name, memory or Memory())
 
 
 def inspected(folder: Path) -> list[dict[str, Any]]:
@@ -101,7 +98,7 @@ def log_epochs(logger: WandbLogger, first: int = 1, last: int = 3) -> None:
 
 def test_a_run_tells_the_server_all_of_itself(server: StandIn, tmp_path: Path) -> None:
     remembered: list[dict[str, Any]] = []
-    logger = WandbLogger(tracked(tmp_path, remember=remembered.append), SETTINGS)
+    logger = WandbLogger(tracked(tmp_path, Memory(save=remembered.append)), SETTINGS)
     assert logger.online
     log_epochs(logger)
     box = Box(1, (0.1, 0.2, 0.5, 0.6), 0.75)
@@ -183,12 +180,12 @@ def test_runs_of_one_process_are_runs_of_their_own_and_end_as_they_ended(
 def test_a_run_that_goes_on_is_the_same_run(server: StandIn, tmp_path: Path, mode: str) -> None:
     remembered: list[dict[str, Any]] = []
     settings = {**SETTINGS, "mode": mode}
-    first = WandbLogger(tracked(tmp_path, remember=remembered.append), settings)
+    first = WandbLogger(tracked(tmp_path, Memory(save=remembered.append)), settings)
     log_epochs(first, last=2)
     first.close("stopped", RunRecord(error=RunError("StoppedError", "stopped by SIGTERM")))
     (tmp_path / "metrics.csv").write_text("epoch,metrics/mAP50-95\n1,0.4\n2,0.3\n", encoding="utf-8")
     time.sleep(1)  # W&B's folders are named by the second
-    second = WandbLogger(tracked(tmp_path, memory=remembered[-1]), settings)
+    second = WandbLogger(tracked(tmp_path, Memory(remembered[-1])), settings)
     log_epochs(second, first=3)
     second.close("finished", RunRecord())
     if mode == "offline":
@@ -301,7 +298,7 @@ def test_a_silent_server_does_not_hold_up_the_end_of_the_process(tmp_path: Path)
 import sys
 from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[1])))
-from test_loggers_wandb import SETTINGS, WandbLogger, log_epochs, tracked
+from test_loggers_wandb import SETTINGS, RunRecord, WandbLogger, log_epochs, tracked
 logger = WandbLogger(tracked(Path(sys.argv[2])), SETTINGS)
 log_epochs(logger)
 print("logged", flush=True)
@@ -437,7 +434,6 @@ import sys, time
 import wandb  # loading it takes seconds on a busy machine, and is no server's fault
 from yolograft.cli.main import main
 from yolograft.training import run
-from yolograft.runs.record import RunRecord
 from yolograft.tracking.base import RunLogger
 
 spent = 0.0

@@ -13,14 +13,14 @@ import psutil
 import pytest
 
 from helpers.rival import compete
-from yolograft.runs import lock as claims
+from yolograft.runs import lock as locks
 from yolograft.runs.lock import EXPIRES_AFTER, LOCK, RunLock, RunLockedError, owner
 
 
 def write_lock(folder: Path, silent: float = 0.0, **changes: Any) -> Path:
     """Leave a lock as another process would, renewed so many seconds ago."""
     process = psutil.Process()
-    told = {"host": claims.machine(), "pid": process.pid, "started": process.create_time(), "token": "theirs"}
+    told = {"host": locks.machine(), "pid": process.pid, "started": process.create_time(), "token": "theirs"}
     file = folder / LOCK
     file.write_text(json.dumps({**told, **changes}))
     os.utime(file, (time.time() - silent, time.time() - silent))
@@ -33,7 +33,7 @@ def dead_pid() -> int:
     return child.pid
 
 
-def test_a_claim_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -> None:
+def test_a_lock_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -> None:
     with RunLock(tmp_path):
         holder = owner(tmp_path)
         assert holder is not None
@@ -69,7 +69,7 @@ def test_an_owner_that_cannot_be_asked_is_judged_by_its_signs_of_life(
             pass
 
 
-def test_a_living_process_of_this_machine_keeps_its_claim_however_silent(tmp_path: Path) -> None:
+def test_a_living_process_of_this_machine_keeps_its_lock_however_silent(tmp_path: Path) -> None:
     """A laptop that slept for the night, or a process that was suspended."""
     write_lock(tmp_path, silent=36000)
     assert owner(tmp_path) is not None
@@ -87,15 +87,15 @@ def test_a_lock_without_content_counts_for_a_minute(tmp_path: Path) -> None:
 
 def test_a_takeover_that_was_itself_cut_off_is_in_nobodys_way_for_long(tmp_path: Path) -> None:
     content = write_lock(tmp_path, pid=dead_pid()).read_bytes()
-    right = claims._right_to_replace(tmp_path / LOCK, content)
+    right = locks._right_to_replace(tmp_path / LOCK, content)
     right.touch()
     os.utime(right, (time.time() - EXPIRES_AFTER - 10,) * 2)
     with RunLock(tmp_path):
         pass
 
 
-def test_signs_of_life_are_given_and_a_lost_claim_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "RENEWED_EVERY", 0.05)
+def test_signs_of_life_are_given_and_a_lost_lock_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "RENEWED_EVERY", 0.05)
     with RunLock(tmp_path) as held:
         lock = tmp_path / LOCK
         os.utime(lock, (1, 1))
@@ -112,7 +112,7 @@ def test_signs_of_life_are_given_and_a_lost_claim_is_noticed(tmp_path: Path, mon
     assert json.loads(lock.read_text())["token"] == "theirs", "another's lock was removed"
 
 
-def test_of_many_that_take_over_an_abandoned_claim_one_has_it(tmp_path: Path) -> None:
+def test_of_many_that_take_over_an_abandoned_lock_one_has_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     write_lock(tmp_path, pid=dead_pid())
     start, leave, results = context.Event(), context.Event(), context.Queue()

@@ -11,25 +11,21 @@ from helpers.standin_wandb import StandIn
 from yolograft.evaluation.pictures import Picture
 from yolograft.runs.predictions import Box
 from yolograft.runs.record import RunRecord
-from yolograft.tracking import open_logger
-from yolograft.tracking.base import Tracked, summary
+from yolograft.runs.spec import RunSpec
+from yolograft.tracking.base import Memory, TrackedRun, summary
+from yolograft.tracking.loggers import open_logger
 
 RECORD = {"params": 10, "parts": {"neck": 4}, "gflops": 0.1, "metrics": {"mAP50-95": 0.4}}
 SUMMED = {"params": 10, "parts/neck": 4, "gflops": 0.1, "mAP50-95": 0.4}
 
 
-def tracked(folder: Path, **changes: Any) -> Tracked:
-    known: dict[str, Any] = {
-        "folder": folder,
-        "name": "effv1-b0_gsconv_n_seed0",
-        "group": "backbones",
-        "choices": {"backbone": "effv1"},
-        "config": {"optim": {"lr0": 0.01}},
-    }
-    return Tracked(**known | changes)
+def tracked(folder: Path, memory: Memory | None = None, name: str = "effv1-b0_gsconv_n_seed0") -> TrackedRun:
+    folder.mkdir(exist_ok=True)
+    spec = RunSpec({"optim": {"lr0": 0.01}}, folder, {"backbone": "effv1"}, [], "backbones")
+    return TrackedRun(spec, name, memory or Memory())
 
 
-def log_all(settings: dict[str, Any], run: Tracked, epochs: range = range(1, 4), status: Any = "finished") -> None:
+def log_all(settings: dict[str, Any], run: TrackedRun, epochs: range = range(1, 4), status: Any = "finished") -> None:
     logger = open_logger(settings, run)
     assert logger is not None
     for epoch in epochs:
@@ -87,8 +83,8 @@ def test_mlflow_has_curves_settings_tags_results_and_the_end(tmp_path: Path, mon
 def test_an_mlflow_run_that_goes_on_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"kind": "mlflow", "uri": str(tmp_path / "store"), "project": "lab", "weights": False}
     remembered: list[dict[str, Any]] = []
-    log_all(settings, tracked(tmp_path, remember=remembered.append), range(1, 3), "stopped")
-    log_all(settings, tracked(tmp_path, memory=remembered[-1]), range(3, 5))
+    log_all(settings, tracked(tmp_path, Memory(save=remembered.append)), range(1, 3), "stopped")
+    log_all(settings, tracked(tmp_path, Memory(remembered[-1])), range(3, 5))
     client, run = mlflow_run(tmp_path / "store", monkeypatch)
     assert [m.step for m in client.get_metric_history(run.info.run_id, "train/box_loss")] == [1, 2, 3, 4]
     assert run.info.status == "FINISHED"

@@ -1,0 +1,66 @@
+"""The config of a training as a schema; quick to import, since every command line is checked against it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from yolograft.config.schema import Augment, Callbacks, Imgsz, NonNegative, Optim, Parts, Progressive, Text, Trainer
+from yolograft.tracking.loggers import LoggerSettings
+
+
+class TrainConfig(Parts, Imgsz):
+    """`yolograft train`."""
+
+    dataset: dict[str, Any]
+    loss: dict[str, Any]
+    augment: Augment
+    optim: Optim
+    trainer: Trainer
+    logger: LoggerSettings
+    progressive: Progressive | None
+    callbacks: Callbacks
+    epochs: PositiveInt
+    time: PositiveFloat | None
+    batch: int | float
+    weights: Text | None
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    single_cls: bool
+    rect: bool
+    cache: bool | Literal["ram", "disk"]
+    cache_gb: NonNegative
+    freeze: Annotated[int, Field(ge=0)] | str | list[int | str] | None
+    patience: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    device: int | str | list[int | str]
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    seeds: PositiveInt | None
+    attempts: Annotated[int, Field(ge=0)]
+    isolate: bool
+    constraint: Text | None
+    plan: bool
+    name: Text | None
+    project: Text
+
+    @field_validator("batch")
+    @classmethod
+    def _batch(cls, value: float) -> float:
+        if value != -1 and not 0 < value < 1 and not (value >= 1 and value == int(value)):
+            raise ValueError("must be a whole number from 1 on, or on CUDA -1 or a share of the memory such as 0.7")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: int | str | list[int | str]) -> int | str | list[int | str]:
+        words = [str(w) for w in value] if isinstance(value, list) else str(value).removeprefix("cuda:").split(",")
+        numbers = all(word.strip().isdigit() for word in words)
+        processors = isinstance(value, list) and all(word == "cpu" for word in words)
+        if not words or not (value in ("auto", "cpu", "cuda", "mps") or numbers or processors):
+            raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ([0,1])")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip(". ") or set(value) & set('<>:"/\\|?*\n')):
+            raise ValueError('names a folder: not empty, without / \\ : * ? " < > |')
+        return value
