@@ -24,20 +24,17 @@ from yolograft.common.metrics import BY_KEY, METRICS, RECORDED_COSTS
 from yolograft.config.comments import file_header, file_keys
 from yolograft.config.schema import (
     Augment,
-    CSVLogger,
     DatasetOptions,
-    MlflowLogger,
     Optim,
     Progressive,
     Scale,
-    TensorBoardLogger,
     Trainer,
-    WandbLogger,
 )
 from yolograft.config.signature import options, source_file
 from yolograft.runs.record import FORMAT, RUN_FILE, RunError, RunRecord
 from yolograft.sweep.launchers.settings import Joblib, Ray, SubmititLocal, SubmititSlurm
 from yolograft.sweep.search_space import Search
+from yolograft.tracking.loggers import LOGGERS
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -67,10 +64,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "optim": Optim,
     "trainer": Trainer,
     "progressive/default": Progressive,
-    "logger/csv": CSVLogger,
-    "logger/tensorboard": TensorBoardLogger,
-    "logger/wandb": WandbLogger,
-    "logger/mlflow": MlflowLogger,
+    **{f"logger/{name}": logger.Settings for name, logger in LOGGERS.items()},
     "hydra/launcher/joblib": Joblib,
     "hydra/launcher/ray": Ray,
     "hydra/launcher/submitit_local": SubmititLocal,
