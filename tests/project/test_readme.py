@@ -79,3 +79,15 @@ def test_the_table_is_the_recorded_one() -> None:
 
 def test_it_is_short() -> None:
     assert len(ENGLISH.splitlines()) <= 60
+
+
+PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("file", PROSE, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_paths_that_are_named_exist(file: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`", file.read_text(encoding="utf-8"))
+    paths = [s for s in spans if re.fullmatch(r"(src|tests|conf|docs|benchmarks|examples|\.github)/[\w./-]*", s)]
+    if file.name != "CHANGELOG.md":
+        paths = [path for path in paths if not re.search(r"NAME|COMMAND|tiny", path)]
+        assert [path for path in paths if not (ROOT / path).exists()] == []
