@@ -41,7 +41,7 @@ def test_seeds_are_summed_up_and_paired(seeds: Comparison) -> None:
     assert (stock.statistics["mAP50-95"].mean, stock.statistics["mAP50-95"].sd) == pytest.approx((0.5, 0.01))
     assert gsconv.difference is not None
     assert gsconv.difference.value == pytest.approx(0.02)
-    assert gsconv.difference.told is True
+    assert gsconv.difference.significant is True
     assert gsconv.relative["seconds"] == pytest.approx(-0.09)
     assert both.variant.status == "2 finished, 1 failed"
     assert both.difference is not None
@@ -300,7 +300,7 @@ def test_conditions_and_versions_that_differ_are_named() -> None:
     assert any(
         text.startswith("made by yolograft 0.0.1, this is ") and "yolo11_gsconv_0_None" in text for text in texts
     )
-    assert any("does not tell its version" in text and "yolo11_gsconv_1_None" in text for text in texts)
+    assert any("by an unknown version of yolograft" in text and "yolo11_gsconv_1_None" in text for text in texts)
     assert "different torch: 2.15.0 (the rest), 2.6.0 (yolo11_slim_0_None)" in texts
 
 
@@ -312,8 +312,8 @@ def test_a_batch_that_varies_by_itself_has_its_column_and_no_caution() -> None:
 
 
 def test_one_seed_says_nothing_of_significance(grid: Comparison) -> None:
-    assert {row.difference.told for row in grid.rows if row.difference} == {None}
-    assert said(grid, "seeds")[0].startswith("one seed of each variant: nothing is said")
+    assert {row.difference.significant for row in grid.rows if row.difference} == {None}
+    assert said(grid, "seeds")[0].startswith("one seed of each variant: no difference can be tested")
 
 
 def test_seeds_without_a_counterpart_are_said() -> None:

@@ -37,7 +37,7 @@ def test_the_paired_difference_by_hand() -> None:
     assert (found.low, found.high) == (pytest.approx(-0.038378, abs=1e-6), pytest.approx(0.065045, abs=1e-6))
     # with two degrees of freedom p = 1 - t/√(2 + t²), t = 1.109400
     assert found.p == pytest.approx(1 - 1.109400 / math.sqrt(2 + 1.109400**2), abs=1e-6)
-    assert (found.n, found.left_out, found.p_holm, found.told) == (3, (), None, None)
+    assert (found.n, found.left_out, found.p_holm, found.significant) == (3, (), None, None)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=8))
@@ -92,7 +92,7 @@ def test_holm_by_hand() -> None:
     assert [one and one.p_holm for one in made] == [
         pytest.approx(0.06), None, pytest.approx(0.04), None, pytest.approx(0.06), pytest.approx(0.04),
     ]  # fmt: skip
-    assert [one and one.told for one in made] == [False, None, True, None, False, True]
+    assert [one and one.significant for one in made] == [False, None, True, None, False, True]
 
 
 def test_nothing_to_correct_is_left_as_it_is() -> None:

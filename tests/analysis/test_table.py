@@ -39,7 +39,7 @@ def test_cells_of_seeds(seeds: Comparison) -> None:
     assert cells(made, "difference") == ["+0.020", "baseline", "-0.083", "-0.091"]
     # differences 0.020, 0.021, 0.019: mean 0.02, sd 0.001, ± 4.302653 · 0.001/√3
     assert cells(made, "interval")[:2] == ["[+0.018, +0.022]", ""]
-    assert cells(made, "told")[:2] == ["yes", ""]
+    assert cells(made, "significant")[:2] == ["yes", ""]
 
 
 def test_sort_puts_the_better_first_and_turns_round(seeds: Comparison) -> None:
@@ -124,7 +124,7 @@ def test_where_less_is_better_the_least_is_first() -> None:
 def test_notes_say_what_the_signs_mean(seeds: Comparison) -> None:
     assert table(seeds).notes == (
         "Δ mAP50-95: minus the baseline's, paired by seed; 95 % interval of the mean difference (t); "
-        "≠ 0: told from zero at 5 %, corrected for 3 comparisons (Holm)",
+        "≠ 0: significant at 5 %, corrected for 3 comparisons (Holm)",
         "±: standard deviation over seeds",
     )
 
@@ -146,3 +146,10 @@ def test_costs_relative_to_the_baseline(seeds: Comparison) -> None:
     row = made.rows[0]
     assert isinstance(row, Row)
     assert cells(made, "seconds_change") == ["-9.0 %", "", "+0.0 %", "-9.0 %"]
+
+
+def test_a_column_is_known_by_its_former_key_too(seeds: Comparison) -> None:
+    made = table(seeds, ["neck", "told"], sort="told", filter="told == False")
+    assert [column.key for column in made.columns] == ["neck", "significant"]
+    assert made.rows == table(seeds, sort="significant", filter="significant == False").rows != ()
+    assert [column.key for column in table(seeds, ["all"]).columns].count("significant") == 1

@@ -10,7 +10,7 @@ SLIGHT = Fault("labels/b.txt", 1, "a box without area", "zero-area", 3)
 NOTE = Fault("images/c.png", None, "grey", "grey")
 
 
-def test_only_what_falsifies_results_stops_and_only_when_strict() -> None:
+def test_only_errors_stop_and_only_when_strict() -> None:
     enforce("strict", [SLIGHT, NOTE])
     for check in ("warn", "off"):
         enforce(check, [GRAVE])  # type: ignore[arg-type]
@@ -18,8 +18,8 @@ def test_only_what_falsifies_results_stops_and_only_when_strict() -> None:
     with pytest.raises(UserError) as refused:
         enforce("strict", more)
     assert str(refused.value) == (
-        "labels/a.txt:2: class 7 is out of range; also 4 class-range, 2 pixels. This would falsify the results: "
-        "mend it (`yolograft data` lists every fault), or train all the same with dataset.check=warn"
+        "labels/a.txt:2: class 7 is out of range; also 4 class-range, 2 pixels. Results on such data would be "
+        "wrong: fix it (`yolograft data` lists every fault), or train anyway with dataset.check=warn"
     )
 
 
@@ -58,5 +58,5 @@ def test_a_name_with_a_line_break_stays_on_one_line() -> None:
 
 
 def test_every_kind_says_what_it_is() -> None:
-    assert {effect for effect, _ in KINDS.values()} == {"falsifies", "counted", "converted", "noted"}
+    assert {severity for severity, _ in KINDS.values()} == {"error", "warning", "converted", "info"}
     assert all(len(text) > 8 for _, text in KINDS.values())

@@ -15,7 +15,7 @@ from yolograft.common.errors import UserError
 from yolograft.data import scan as module
 from yolograft.data.checks import Fault, kinds
 from yolograft.data.dataset import DetectionDataset, build_dataset
-from yolograft.data.listing import stray_labels
+from yolograft.data.listing import orphan_labels
 from yolograft.data.scan import Scan, scan, scan_split
 from yolograft.data.sources.folder import folder
 from yolograft.data.sources.yolo import yolo
@@ -115,7 +115,7 @@ def test_faults_are_named_and_counted(root: Path) -> None:
     assert scan.faults[2].message == "repeats a row before it; used once"
     assert scan.faults[3].message == "the box reaches outside the image (x from 0.700 to 1.100); kept"
     assert built(root).scan.faults == scan.faults, "the cache knows the faults too"
-    assert [fault.file for fault in stray_labels(dataset.spec)] == [str(root / "labels" / "train" / "lost.txt")]
+    assert [fault.file for fault in orphan_labels(dataset.spec)] == [str(root / "labels" / "train" / "lost.txt")]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from helpers.faults import CORPUS, Sick, write_corpus
 from helpers.program import Program
 from yolograft.data.checks import KINDS
 from yolograft.data.dataset import build_dataset
-from yolograft.data.listing import stray_labels
+from yolograft.data.listing import orphan_labels
 from yolograft.data.sources.yolo import yolo
 
 
@@ -20,7 +20,7 @@ def test_each_fault_is_named_at_its_place(sick: Sick, tmp_path: Path, monkeypatc
     monkeypatch.setenv("YOLOGRAFT_CACHE", str(tmp_path / "cache"))
     spec = yolo(path=str(write_corpus(tmp_path, [sick])))
     dataset = build_dataset(spec, "train", SimpleNamespace(), 32, 4, augment=False, rect=False)
-    faults = [*dataset.scan.faults, *stray_labels(spec)]
+    faults = [*dataset.scan.faults, *orphan_labels(spec)]
     assert [(fault.kind, fault.line) for fault in faults] == ([(sick.kind, sick.line)] if sick.kind else [])
     if sick.kind:
         assert Path(faults[0].file) == sick.place(tmp_path)

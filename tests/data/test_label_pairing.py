@@ -90,7 +90,7 @@ GRAVE = {
 
 
 @pytest.mark.parametrize("case", GRAVE)
-def test_an_image_without_labels_and_labels_without_image_falsify_results_and_both_are_named(
+def test_an_image_without_labels_and_labels_without_image_are_errors_and_both_are_named(
     case: str, tmp_path: Path
 ) -> None:
     images, labels, orphan, named = (text.replace("~", " ") if n > 1 else text for n, text in enumerate(GRAVE[case]))

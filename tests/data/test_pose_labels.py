@@ -104,7 +104,7 @@ def text(rows: np.ndarray) -> list[str]:
 def test_rows_that_may_be_pose_labels_are_refused_until_somebody_says_what_they_are(tmp_path: Path) -> None:
     rows = pose_rows(8, 3)
     found = scanned(tmp_path, text(rows))
-    (fault,) = [fault for fault in found.faults if fault.effect == "falsifies"]
+    (fault,) = [fault for fault in found.faults if fault.severity == "error"]
     assert fault == Fault(
         str(tmp_path),
         None,

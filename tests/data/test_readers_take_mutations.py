@@ -182,6 +182,6 @@ def test_coco_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(spec.labels, CocoLabels)
         (file,) = spec.labels.files([str(tmp_path / "a.png")])
         spec.labels.read(str(tmp_path / "a.png"), file, (20, 40), spec.nc, False)
-        assert all(fault.kind in KINDS for fault in spec.labels.stray([], [], str(tmp_path)))
+        assert all(fault.kind in KINDS for fault in spec.labels.orphans([], [], str(tmp_path)))
 
     tried("COCO JSON", DOCUMENTS, one)

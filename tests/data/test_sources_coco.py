@@ -345,7 +345,7 @@ def test_a_split_that_many_objects_are_left_out_of_is_said(tmp_path: Path) -> No
         "train: 2 of 4 objects (50%) are not trained or validated on, the first being "
         "annotation 1 of a.png: marked as a crowd; left out"
     )
-    assert fault.effect == "counted"
+    assert fault.severity == "warning"
     crowds = [annotation(n, bbox=[n % 20, n // 20, 5, 5], iscrowd=int(n == 0)) for n in range(20)]
     spec = coco(path=write(tmp_path / "train.json", document(annotations=crowds)))
     kinds = [fault.kind for fault in scan_split(spec, "train", list_images(spec, "train")).faults]

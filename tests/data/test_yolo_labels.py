@@ -55,7 +55,7 @@ def test_refused_rows(label: Path, row: str, message: str, end: str) -> None:
     label.write_text(text.replace("\n", end), encoding="utf-8", newline="")
     assert stock_refuses(label, 3)
     (fault,) = refused_rows(str(label), 3)
-    assert (fault.file, fault.line, fault.message, fault.effect) == (str(label), 3, message, "falsifies")
+    assert (fault.file, fault.line, fault.message, fault.severity) == (str(label), 3, message, "error")
 
 
 @pytest.mark.parametrize("row", ["2 1.005 0.5 0.2 0.2", "2 -0.009 0.5 0.2 0.2", "1.0 0 0 0 0", "1e0 5e-1 .5 1 1", ""])
@@ -127,7 +127,7 @@ def test_what_an_editor_on_windows_left_is_noted(label: Path) -> None:
     label.write_bytes(b"\xef\xbb\xbf0 0.5 0.5 0.2 0.2\r\n1 0.5 0.5 0.2 0.2\r\n")
     labels = read(label)
     assert labels.rows[:, 0].tolist() == [0, 1]
-    assert [(fault.kind, fault.effect) for fault in labels.faults] == [("bom", "noted"), ("crlf", "noted")]
+    assert [(fault.kind, fault.severity) for fault in labels.faults] == [("bom", "info"), ("crlf", "info")]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
@@ -155,4 +155,4 @@ def test_whatever_a_file_holds_it_is_read_or_refused_as_ultralytics_does(label: 
         return
     with pytest.raises(UnreadableLabelsError) as error:
         read(label)
-    assert error.value.faults[0].effect == "falsifies"
+    assert error.value.faults[0].severity == "error"

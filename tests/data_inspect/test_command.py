@@ -32,7 +32,7 @@ def test_a_sound_set_is_counted_and_its_page_written(clean: Path, tmp_path: Path
 
 def test_json_is_the_whole_of_standard_output_and_faults_do_not_stop_it(faulty: Path, yolograft: Program) -> None:
     done = yolograft("data", "dataset=yolo", f"dataset.path={faulty}", "format=json", "out=pages", PYTHONUTF8="0")
-    assert done.returncode == 1  # faults that would falsify results
+    assert done.returncode == 1  # the data has errors
     document = json.loads(done.stdout)
     assert document["kinds"]["leak"] == 1
     page = Path(done.stderr.strip().splitlines()[-1])

@@ -91,7 +91,7 @@ def test_the_page_names_every_fault_with_file_and_line(reading: Reading) -> None
     ):
         assert words in elements.text
     details = {detail["id"]: "open" in detail for detail in elements.all("details")}
-    assert details["kind-leak"]  # what falsifies results is open
+    assert details["kind-leak"]  # errors are open
     assert not details["kind-grey"]
 
 
@@ -108,7 +108,7 @@ def test_names_of_classes_and_files_are_text_whatever_they_hold(reading: Reading
 
 def test_a_set_without_faults_is_said_to_be_sound(clean: Path) -> None:
     _, elements = made(read(yolo(path=str(clean))))
-    assert "Nothing was found that would falsify results." in elements.text
+    assert "No errors were found." in elements.text
     assert elements.all("details") == []
 
 

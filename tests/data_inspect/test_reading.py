@@ -32,13 +32,13 @@ def test_faults_of_the_files_and_between_the_splits_are_found_the_gravest_first(
         ("grey", "train", "images/train/红 <i>.png", None),
     ]
     assert list(reading.errors) == ["test"]
-    assert reading.falsified
+    assert reading.has_errors
 
 
 def test_a_set_without_faults_has_none(clean: Path) -> None:
     reading = read(yolo(path=str(clean)))
     assert reading.faults == []
-    assert not reading.falsified
+    assert not reading.has_errors
 
 
 def test_labels_without_image_and_a_split_without_boxes_are_found(clean: Path) -> None:
@@ -69,7 +69,8 @@ def test_the_document_says_what_was_found(faulty: Path) -> None:
     assert document["falsified"] is True
     assert document["kinds"]["leak"] == 1
     (wrong,) = [fault for fault in document["faults"] if fault["kind"] == "class-range"]
-    assert (wrong["line"], wrong["split"], wrong["effect"]) == (2, "train", "falsifies")
+    assert (wrong["line"], wrong["split"], wrong["severity"]) == (2, "train", "error")
+    assert wrong["effect"] == "falsifies"  # as data.json called it first
     assert Path(wrong["file"]).name == "range.txt"
 
 

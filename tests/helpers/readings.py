@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from yolograft.data.listing import list_images, stray_labels
+from yolograft.data.listing import list_images, orphan_labels
 from yolograft.data.scan import scan
 from yolograft.data.spec import DataSpec
 
@@ -35,7 +35,7 @@ def read(spec: DataSpec, split: str = "train") -> Reading:
         rows = np.round(np.concatenate([centre - size / 2, size], axis=1).astype(float), 3).tolist()
         names = [spec.names[int(cls)] for cls in label["cls"][:, 0]]
         boxes[Path(label["im_file"]).name] = [(name, *row) for name, row in zip(names, rows, strict=True)]
-    faults = [*found.faults, *stray_labels(spec)]
+    faults = [*found.faults, *orphan_labels(spec)]
     return Reading(boxes, [(fault.kind, str(fault).replace(str(Path(fault.file).parent), "…")) for fault in faults])
 
 

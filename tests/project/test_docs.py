@@ -11,6 +11,7 @@ import yaml
 
 from helpers.browser import CHROMIUM, open_browser, open_page
 from yolograft.cli.commands import COMMANDS
+from yolograft.data.checks import KINDS
 from yolograft.runs.record import RunRecord
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +141,10 @@ def test_search_finds_and_pages_fit_when_opened_from_disk_without_a_network(site
         watched.page.locator(".md-search-result__item").first.wait_for(timeout=30_000)
         assert watched.complaints == []
         assert [address for address in watched.requests if not address.startswith(("file:", "data:"))] == []
+
+
+def test_every_kind_of_problem_is_described_with_its_severity() -> None:
+    page = (DOCS / "reference" / "checks.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    described = {kind: row[1] for row in rows for kind in re.findall(r"`([^`]+)`", row[0])}
+    assert {kind: severity for kind, (severity, _) in KINDS.items()}.items() <= described.items()

@@ -124,7 +124,7 @@ def test_in_short_nothing_is_said_about_chance_with_one_seed(one_seed: Compariso
     counts, best, chance = sentences(one_seed)
     assert counts == "2 variants, 2 runs: all finished."
     assert best == "The highest mean mAP50-95 is 0.600 (1 seed): gsconv."
-    assert chance.startswith("No difference to the baseline can be told from chance yet")
+    assert chance.startswith("No difference to the baseline can be tested yet")
 
 
 def test_in_short_what_cannot_be_told_is_not_called_equal() -> None:
@@ -133,8 +133,8 @@ def test_in_short_what_cannot_be_told_is_not_called_equal() -> None:
     unclear = [made_run(value, neck="slim", seed=seed) for seed, value in enumerate((0.400, 0.560, None))]
     counts, _, told = sentences(compare([*stock, *better, *unclear]))
     assert counts == "3 variants, 9 runs: 8 finished, 1 failed."
-    assert told.startswith("1 of 2 differences to the baseline can be told from zero; better: gsconv (+0.020).")
-    assert told.endswith("Of the others nothing is known: they may be better, worse or the same.")
+    assert told.startswith("1 of 2 differences to the baseline are significant; better: gsconv (+0.020).")
+    assert told.endswith("The others are undecided: they may be better, worse or the same.")
     assert "That makes no variants equal" in sentences(compare([*stock, *unclear]))[-1]
 
 

@@ -196,6 +196,6 @@ def test_a_folder_of_sweeps_is_no_sweep(tmp_path: Path, write_run: WriteRun) -> 
 def test_notes_explain_the_columns_that_are_there() -> None:
     runs = [made_run(v + s / 50, b, seed=s) for b, v in (("yolo11", 0.5), ("mbv3", 0.4)) for s in (0, 1)]
     comparison = compare([*runs, made_run(0.53, seed=2), made_run(0.4, "mbv3", seed=2)])
-    assert "\u2260 0: told from zero" in table(comparison).notes[0]
+    assert "\u2260 0: significant" in table(comparison).notes[0]
     assert "neq" not in to_latex(table(comparison))  # it has no such column
     assert table(comparison, columns=["difference"]).notes[0] == "Δ mAP50-95: minus the baseline's, paired by seed"

@@ -14,7 +14,7 @@ import pytest
 
 from helpers.rival import compete
 from yolograft.runs import lock as locks
-from yolograft.runs.lock import EXPIRES_AFTER, LOCK, RunLock, RunLockedError, owner
+from yolograft.runs.lock import EXPIRES_AFTER, LOCK, RunLock, RunLockedError, lock_holder
 
 
 def write_lock(folder: Path, silent: float = 0.0, **changes: Any) -> Path:
@@ -35,21 +35,21 @@ def dead_pid() -> int:
 
 def test_a_lock_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -> None:
     with RunLock(tmp_path):
-        holder = owner(tmp_path)
+        holder = lock_holder(tmp_path)
         assert holder is not None
         assert holder.pid == os.getpid()
         with pytest.raises(RunLockedError, match=f"process {os.getpid()} on "), RunLock(tmp_path):
             pass
-        assert owner(tmp_path) == holder
-    assert owner(tmp_path) is None
+        assert lock_holder(tmp_path) == holder
+    assert lock_holder(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_is_gone_leaves_nothing_to_wait_for(tmp_path: Path) -> None:
     write_lock(tmp_path, pid=dead_pid())
-    assert owner(tmp_path) is None
+    assert lock_holder(tmp_path) is None
     with RunLock(tmp_path):
-        assert owner(tmp_path) is not None
+        assert lock_holder(tmp_path) is not None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -60,7 +60,7 @@ def test_an_owner_that_cannot_be_asked_is_judged_by_its_signs_of_life(
 ) -> None:
     """On another machine; or here, where the number may be another process's, or the clock was set."""
     write_lock(tmp_path, silent, **changes)
-    assert (owner(tmp_path) is not None) == alive
+    assert (lock_holder(tmp_path) is not None) == alive
     if alive:
         with pytest.raises(RunLockedError), RunLock(tmp_path):
             pass
@@ -72,7 +72,7 @@ def test_an_owner_that_cannot_be_asked_is_judged_by_its_signs_of_life(
 def test_a_living_process_of_this_machine_keeps_its_lock_however_silent(tmp_path: Path) -> None:
     """A laptop that slept for the night, or a process that was suspended."""
     write_lock(tmp_path, silent=36000)
-    assert owner(tmp_path) is not None
+    assert lock_holder(tmp_path) is not None
 
 
 def test_a_lock_without_content_counts_for_a_minute(tmp_path: Path) -> None:

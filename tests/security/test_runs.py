@@ -26,7 +26,7 @@ from yolograft.render.photograph import read_photograph
 from yolograft.render.report import write
 from yolograft.runs import lock
 from yolograft.runs.curves import read_columns
-from yolograft.runs.lock import RunLock, owner
+from yolograft.runs.lock import RunLock, lock_holder
 from yolograft.runs.predictions import read_predictions
 from yolograft.runs.record import Metrics, RunRecord
 from yolograft.runs.spec import RunSpec
@@ -112,7 +112,7 @@ def test_something_else_than_a_file_costs_one_run_at_most(sweep: Path, name: str
 def test_a_lock_that_is_no_file_is_one_line(tmp_path: Path, kind: str) -> None:
     special(tmp_path / lock.LOCK, kind)
     with at_most(30):
-        assert owner(tmp_path) is None
+        assert lock_holder(tmp_path) is None
         with pytest.raises(UserError, match=r"run\.lock") as refused, RunLock(tmp_path):
             pass
     assert "\n" not in str(refused.value)
@@ -335,7 +335,7 @@ def test_an_owner_that_is_no_process_is_none(tmp_path: Path, pid: Any) -> None:
     told = {"host": lock.machine(), "pid": pid, "started": float("nan"), "token": []}
     (tmp_path / lock.LOCK).write_text(json.dumps(told))
     os.utime(tmp_path / lock.LOCK, (1, 1))
-    assert owner(tmp_path) is None
+    assert lock_holder(tmp_path) is None
 
 
 def test_report_and_list_agree_on_a_run_whose_process_is_gone(sweep: Path) -> None:

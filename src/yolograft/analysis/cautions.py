@@ -100,10 +100,10 @@ def _epochs(rows: Sequence[Row]) -> Iterable[Caution]:
         usual = Counter(number for numbers in variants.values() for number in numbers).most_common(1)[0][0]
         other = {label: numbers for label, numbers in variants.items() if set(numbers) != {usual}}
         if other:
-            told = "; ".join(f"{label} after {', '.join(map(str, sorted(n)))}" for label, n in other.items())
+            stopped = "; ".join(f"{label} after {', '.join(map(str, sorted(n)))}" for label, n in other.items())
             rest = "" if len(other) == len(variants) else f"; the rest after {usual}"
             of = f" of {asked}" if asked else ""
-            yield Caution("epochs", f"stopped at different epochs{of}: {told}{rest}", tuple(other))
+            yield Caution("epochs", f"stopped at different epochs{of}: {stopped}{rest}", tuple(other))
 
 
 def _conditions(runs: Sequence[Run], made: Variants) -> Iterable[Caution]:
@@ -125,10 +125,10 @@ def _seeds(rows: Sequence[Row]) -> Iterable[Caution]:
     if single and not several:
         more = "with seeds=3" if folds <= {None} else "the other folds"
         word = "seed" if folds <= {None} else "fold"
-        text = f"one {word} of each variant: nothing is said about what can be told from zero; train {more}"
+        text = f"one {word} of each variant: no difference can be tested; train {more}"
         yield Caution("seeds", text, tuple(single))
     elif single:
-        text = f"one {word}, hence nothing is said about what can be told from zero: {_listed(single)}"
+        text = f"one {word}, hence no difference can be tested: {_listed(single)}"
         yield Caution("seeds", text, tuple(single))
     for row in rows:
         if row.reference and row.difference is None and row.n:
@@ -151,7 +151,7 @@ def _versions(runs: Sequence[Run]) -> Iterable[Caution]:
         if run.status != "damaged" and (own := run.versions.get("yolograft", "")) != __version__:
             foreign.setdefault(own, []).append(run.name)
     for own, names in foreign.items():
-        by = f"by yolograft {own}" if own else "by a yolograft that does not tell its version"
+        by = f"by yolograft {own}" if own else "by an unknown version of yolograft"
         yield Caution("version", f"made {by}, this is {__version__}: {_listed(names)}", tuple(names))
     for package in dict.fromkeys(name for run in runs if run.finished for name in run.versions):
         values: dict[str, list[str]] = {}

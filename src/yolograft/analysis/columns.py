@@ -46,7 +46,7 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         _metric(metric, spare=0),
         Column("difference", f"Δ {metric}", _difference("value"), _difference_text, "more"),
         Column("interval", "95 % interval", _difference("low"), _interval_text, spare=2),
-        Column("told", "≠ 0", _difference("told"), _told_text, number=False, spare=1),
+        Column("significant", "≠ 0", _difference("significant"), _significant_text, number=False, spare=1),
         Column("p", "p", _difference("p"), lambda row: _p_text(_difference("p")(row))),
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
         *(_metric(name, spare=BY_KEY[name].spare) for name in metrics[1:]),
@@ -144,9 +144,9 @@ def _interval_text(row: Row) -> str:
     return f"[{signed(row.difference.low)}, {signed(row.difference.high)}]"
 
 
-def _told_text(row: Row) -> str:
-    told = row.difference.told if row.difference else None
-    return "" if told is None else "yes" if told else "no"
+def _significant_text(row: Row) -> str:
+    significant = row.difference.significant if row.difference else None
+    return "" if significant is None else "yes" if significant else "no"
 
 
 def _parts(row: Row) -> str | None:

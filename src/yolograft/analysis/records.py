@@ -92,7 +92,7 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
             "high": one.high,
             "p": one.p,
             "p_holm": one.p_holm,
-            "told": one.told,
+            "told": one.significant,
             "left_out": [{"seed": seed, "fold": fold} for seed, fold in one.left_out],
         },
         "confounds": list(row.confounds),

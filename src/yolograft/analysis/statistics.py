@@ -55,8 +55,8 @@ class Difference:
     pairs: Mapping[Block, float]
 
     @property
-    def told(self) -> bool | None:
-        """Whether the difference can be told from zero, after correction; None where nothing can be said."""
+    def significant(self) -> bool | None:
+        """Whether the difference is significant after correction; None where there is no p-value."""
         return None if self.p_holm is None else self.p_holm < 1 - LEVEL
 
 

@@ -1,4 +1,4 @@
-"""The comparison as a table: which columns are shown, which rows, in which order."""
+"""The comparison as a table: its columns, rows and their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,13 @@ from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import COSTS, METRICS
 
+_FORMER_KEYS = {"told": "significant"}
+"""Columns by the keys that they had up to version 0.1."""
+
 
 @dataclass(frozen=True)
 class Table:
-    """What is shown of a comparison.
+    """The part of a comparison that is shown.
 
     Attributes:
         comparison: All of it; differences and corrections do not depend on what is shown.
@@ -31,7 +34,7 @@ class Table:
     chosen: bool = False
 
     def places(self, column: Column) -> dict[int, int]:
-        """The rows (by number) that are best (1) and second (2) in a column, as it is shown; ties share a place."""
+        """Return the rank (1 best, 2 second) of rows by number, as the column is printed; ties share a rank."""
         if column.better is None or column.key == "difference":  # it ranks as its metric does
             return {}
         known = {place: value for place, row in enumerate(self.rows) if (value := column.value(row)) is not None}
@@ -46,36 +49,36 @@ class Table:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What stands under the table: what its marks and signs mean."""
+        """The notes under the table, which explain its marks and signs."""
         return tuple(_notes(self))
 
 
 def table(
     comparison: Comparison, columns: Sequence[str] = (), sort: str | None = None, filter: str | None = None
 ) -> Table:
-    """Chooses what is shown of a comparison.
+    """Choose the columns and rows that are shown.
 
     Args:
         comparison: The comparison.
-        columns: Keys of the columns, or settings; `all` for all columns; by default what most readers want and is
-            known.
-        sort: A column's key: the better first, or the smaller, or by the alphabet; `-` before it turns it round. Rows
-            where it is unknown come last.
-        filter: A condition on columns and settings, such as `neck == 'gsconv' and params < 3e6`.
+        columns: Keys of the columns, or settings; `all` for all columns; by default the usual ones that have values.
+        sort: A column's key, the better value first, or else the smaller, or alphabetically; a leading `-` reverses
+            the order. Rows without a value come last.
+        filter: An expression on columns and settings, such as `neck == 'gsconv' and params < 3e6`.
 
     Raises:
-        UserError: There is no such column or setting, or the condition cannot be read.
+        UserError: A column or setting does not exist, or the expression cannot be parsed.
     """
     variants = [row.variant for row in comparison.rows]
     condition = check_words(variants, comparison.groups, comparison.metric, columns, sort, filter)
     every = {column.key: column for column in all_columns(comparison.groups, comparison.metric)}
-    shown = every if "all" in columns else columns or _usual(comparison, every)
+    shown = list(every) if "all" in columns else columns or _usual(comparison, every)
+    every |= {former: every[key] for former, key in _FORMER_KEYS.items()}
     every |= {key: setting_column(key) for key in _settings(variants) if key not in every}
     rows = list(comparison.rows)
     if condition:
         rows = [row for row in rows if condition.holds(partial(_named, row, every))]
     if sort is not None:
-        rows = _sorted(rows, every[sort.removeprefix("-")], turned=sort.startswith("-"))
+        rows = _sorted(rows, every[sort.removeprefix("-")], reverse=sort.startswith("-"))
     return Table(comparison, tuple(every[name] for name in shown), tuple(rows), chosen=bool(columns))
 
 
@@ -87,16 +90,16 @@ def check_words(
     sort: str | None = None,
     filter: str | None = None,
 ) -> Expression | None:
-    """Refuses what `table` would, before anything is computed.
+    """Refuse what `table` would refuse, before anything is computed.
 
     Returns:
-        The condition to filter by, if there is one.
+        The expression to filter by, if there is one.
 
     Raises:
-        UserError: There is no such column or setting, or the condition cannot be read.
+        UserError: A column or setting does not exist, or the expression cannot be parsed.
     """
     shown = [column.key for column in all_columns(groups, metric)]
-    known = [*shown, *_settings(variants)]
+    known = [*shown, *_FORMER_KEYS, *_settings(variants)]
     for name in columns:
         if name not in known and name != "all":
             raise UserError(f"columns={name}: {_no_such(name, known, shown)}")
@@ -112,12 +115,12 @@ def check_words(
 
 
 def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
-    """What is shown unless told otherwise; a column that is empty or says nothing is left out."""
+    """Return the default columns; a column that is empty or the same everywhere by default is left out."""
     groups = comparison.groups or ("variant",)
-    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "told", *METRICS, *COSTS]
+    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "significant", *METRICS, *COSTS]
     names += ["parts", "status"]
 
-    def says_something(name: str) -> bool:
+    def has_information(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}
         if name in ("n", "status"):
             return bool(values - ({0, 1} if name == "n" else {"finished"}))
@@ -125,28 +128,28 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
             return any(row.variant.folder for row in comparison.rows)
         return name in groups or name == comparison.metric or bool(values - {None, ""})
 
-    return [name for name in dict.fromkeys(names) if says_something(name)]
+    return [name for name in dict.fromkeys(names) if has_information(name)]
 
 
 def _settings(variants: Sequence[Variant]) -> list[str]:
-    """Every setting that some variant is known to have."""
+    """Return every setting that some variant has."""
     return sorted({key for variant in variants for key in variant.settings})
 
 
 def _named(row: Row, columns: dict[str, Column], name: str) -> Any:
-    """What a name means in a condition: a group both as `effv1` and as the table tells it, `effv1-b0`."""
+    """Return the value of a name in an expression; a group both as `effv1` and as its column has it, `effv1-b0`."""
     value, setting = columns[name].value(row), row.variant.settings.get(name)
     return (setting, value) if setting is not None and setting != value else value
 
 
-def _sorted(rows: Sequence[Row], column: Column, turned: bool) -> list[Row]:
+def _sorted(rows: Sequence[Row], column: Column, reverse: bool) -> list[Row]:
     known = [row for row in rows if column.value(row) is not None]
-    known.sort(key=lambda row: _sortable(column.value(row)), reverse=(column.better == "more") != turned)
+    known.sort(key=lambda row: _sortable(column.value(row)), reverse=(column.better == "more") != reverse)
     return known + [row for row in rows if column.value(row) is None]
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:
-    """Numbers by size, also where they are the text of a setting; then texts."""
+    """Return a sort key: numbers, also those that are text, by size; then text."""
     try:
         return (False, float(value), "")
     except ValueError:
@@ -170,8 +173,8 @@ def _notes(shown: Table) -> list[str]:
         line = f"Δ {comparison.metric}: minus the baseline's, paired by {comparison.paired_by}"
         if "interval" in keys and any(one.low is not None for one in compared):
             line += "; 95 % interval of the mean difference (t)"
-        if "told" in keys and (told := sum(one.p is not None for one in compared)):
-            line += f"; ≠ 0: told from zero at 5 %, corrected for {told} comparisons (Holm)"
+        if "significant" in keys and (tested := sum(one.p is not None for one in compared)):
+            line += f"; ≠ 0: significant at 5 %, corrected for {tested} comparisons (Holm)"
         notes.append(line)
     if any(
         row.statistics[comparison.metric].sd is not None for row in shown.rows if comparison.metric in row.statistics

@@ -86,9 +86,7 @@ COMMANDS = {
         function="yolograft.cli.data.main",
         schema="yolograft.cli.data.DataConfig",
         folders=Folders("dataset.path", needs="dataset=auto"),
-        notes=(
-            "Writes <out>/<data set>/data.html. Exit code 1 if results would be falsified, unless dataset.check=warn.",
-        ),
+        notes=("Writes <out>/<data set>/data.html. Exit code 1 if the data has errors, unless dataset.check=warn.",),
     ),
     "sweeps": Command(
         "list the sweeps: what is done, what is left, for how long",

@@ -22,7 +22,7 @@ def main(line: CommandLine) -> int:
     """Read the data set, write its page and print the numbers.
 
     Returns:
-        1 where `dataset.check` is strict and a fault would falsify results; else 0.
+        1 where `dataset.check` is strict and a fault is an error; else 0.
     """
     config = line.config
     refuse_absent_path(config["dataset"])
@@ -51,4 +51,4 @@ def main(line: CommandLine) -> int:
     else:
         print_tables(numbers, Console(soft_wrap=not sys.stdout.isatty()))
         print(page)
-    return int(reading.falsified and config["dataset"]["check"] == "strict")
+    return int(reading.has_errors and config["dataset"]["check"] == "strict")

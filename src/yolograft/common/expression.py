@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from yolograft.common.errors import UserError
+from yolograft.common.metrics import METRIC
 from yolograft.common.suggestions import did_you_mean
 
 _MAX_LENGTH = 1000
@@ -34,7 +35,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 """Operators between two numbers; none that lets a short expression make a large value."""
 
-_HYPHENATED = "mAP50-95", "mAP50__95"
+_HYPHENATED = METRIC, METRIC.replace("-", "__")
 """The one name that Python would parse as a subtraction, and its stand-in."""
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a data set, and what that does to a training."""
+"""The faults that a data set can have, and how grave each kind is."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,43 +9,44 @@ from yolograft.common.errors import UserError
 
 Check = Literal["strict", "warn", "off"]
 
-#: `falsifies`: results on such data mean something else than they seem to; `counted`: said and counted, the training
-#: goes on; `converted`: read in another way than written, or left out by a rule: one line that says how many;
-#: `noted`: harmless, shown by `yolograft data` and counted in run.json.
-Effect = Literal["falsifies", "counted", "converted", "noted"]
+Severity = Literal["error", "warning", "converted", "info"]
+"""`error`: results on such data would be wrong; stops a training unless `dataset.check` says otherwise. `warning`:
+reported, the training goes on. `converted`: read in another way than written, or left out by a rule; reported in one
+line per kind. `info`: harmless, shown by `yolograft data` and counted in run.json.
+"""
 
-KINDS: dict[str, tuple[Effect, str]] = {
+KINDS: dict[str, tuple[Severity, str]] = {
     # labels that cannot be meant so: the image is left out
-    "class-range": ("falsifies", "class that the data set does not have"),
-    "class": ("falsifies", "class that is not a whole number"),
-    "number": ("falsifies", "text where a number belongs"),
-    "comma": ("falsifies", "decimals written with a comma"),
-    "columns": ("falsifies", "wrong number of columns"),
-    "mixed": ("falsifies", "boxes and polygons in one file"),
-    "negative": ("falsifies", "negative width or height"),
-    "pixels": ("falsifies", "coordinates in pixels instead of fractions"),
-    "outside": ("falsifies", "coordinates outside the image"),
-    "encoding": ("falsifies", "label file that is not UTF-8 text"),
-    "unreadable-labels": ("falsifies", "label file that cannot be read"),
-    "unlike-image": ("falsifies", "annotations made for an image of another shape"),
-    "pose": ("falsifies", "rows that may be pose labels: box and key points"),
-    "orphan-labels": ("falsifies", "labels that fit no image, while an image has none"),
-    "missing-image": ("falsifies", "listed image that does not exist"),
+    "class-range": ("error", "class that the data set does not have"),
+    "class": ("error", "class that is not a whole number"),
+    "number": ("error", "text where a number belongs"),
+    "comma": ("error", "decimals written with a comma"),
+    "columns": ("error", "wrong number of columns"),
+    "mixed": ("error", "boxes and polygons in one file"),
+    "negative": ("error", "negative width or height"),
+    "pixels": ("error", "coordinates in pixels instead of fractions"),
+    "outside": ("error", "coordinates outside the image"),
+    "encoding": ("error", "label file that is not UTF-8 text"),
+    "unreadable-labels": ("error", "label file that cannot be read"),
+    "unlike-image": ("error", "annotations made for an image of another shape"),
+    "pose": ("error", "rows that may be pose labels: box and key points"),
+    "orphan-labels": ("error", "labels that fit no image, while an image has none"),
+    "missing-image": ("error", "listed image that does not exist"),
     # the splits
-    "leak": ("falsifies", "the same image in two splits"),
-    "no-boxes": ("falsifies", "nothing labelled in a split"),
-    "near-leak": ("counted", "nearly the same image in two splits"),
-    "duplicate-image": ("counted", "the same image twice in one split"),
+    "leak": ("error", "the same image in two splits"),
+    "no-boxes": ("error", "nothing labelled in a split"),
+    "near-leak": ("warning", "nearly the same image in two splits"),
+    "duplicate-image": ("warning", "the same image twice in one split"),
     # images and labels that are used as far as they can be
-    "unreadable-image": ("counted", "image that does not decode: left out"),
-    "range": ("counted", "image of more than 8 bits that is loaded nearly black"),
-    "zero-area": ("counted", "box without area"),
-    "overhang": ("counted", "box that reaches outside the image"),
-    "duplicate-row": ("counted", "box written twice: used once"),
-    "label-without-image": ("counted", "label file that belongs to no image"),
-    "corner-at-0": ("counted", "corner at 0 though corners are counted from 1"),
-    "many-ignored": ("counted", "many objects of a split are left out for their marks"),
-    "alike-classes": ("counted", "classes whose names differ by letter case or spaces only"),
+    "unreadable-image": ("warning", "image that does not decode: left out"),
+    "range": ("warning", "image of more than 8 bits that is loaded nearly black"),
+    "zero-area": ("warning", "box without area"),
+    "overhang": ("warning", "box that reaches outside the image"),
+    "duplicate-row": ("warning", "box written twice: used once"),
+    "label-without-image": ("warning", "label file that belongs to no image"),
+    "corner-at-0": ("warning", "corner at 0 though corners are counted from 1"),
+    "many-ignored": ("warning", "many objects of a split are left out for their marks"),
+    "alike-classes": ("warning", "classes whose names differ by letter case or spaces only"),
     # what is done with labels that are written otherwise
     "matched-labels": ("converted", "label file found for its image in another place or by a name written otherwise"),
     "key-points": ("converted", "pose labels: the box is used, key points are left out"),
@@ -55,21 +56,21 @@ KINDS: dict[str, tuple[Effect, str]] = {
     "fractions": ("converted", "corners with fractions: read as edges counted from 0"),
     "ignored": ("converted", "object marked as crowd, difficult or to be ignored: left out"),
     # peculiarities
-    "misnamed": ("noted", "image whose suffix names another format"),
-    "16-bit": ("noted", "image with 16 bits per channel"),
-    "grey": ("noted", "grey image"),
-    "cmyk": ("noted", "CMYK image"),
-    "palette": ("noted", "image with a palette"),
-    "alpha": ("noted", "image with an alpha channel"),
-    "exif": ("noted", "image that is turned by its EXIF orientation"),
-    "bom": ("noted", "label file with a byte-order mark"),
-    "crlf": ("noted", "label file with Windows line ends"),
+    "misnamed": ("info", "image whose suffix names another format"),
+    "16-bit": ("info", "image with 16 bits per channel"),
+    "grey": ("info", "grey image"),
+    "cmyk": ("info", "CMYK image"),
+    "palette": ("info", "image with a palette"),
+    "alpha": ("info", "image with an alpha channel"),
+    "exif": ("info", "image that is turned by its EXIF orientation"),
+    "bom": ("info", "label file with a byte-order mark"),
+    "crlf": ("info", "label file with Windows line ends"),
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong or unusual with a file of a data set.
+    """A fault or a peculiarity of a file of a data set.
 
     Attributes:
         file: path of the image or label file concerned.
@@ -86,8 +87,8 @@ class Fault:
     count: int = 1
 
     @property
-    def effect(self) -> Effect:
-        """What it does to results."""
+    def severity(self) -> Severity:
+        """How grave it is."""
         return KINDS[self.kind][0]
 
     def __str__(self) -> str:
@@ -107,9 +108,9 @@ def kinds(faults: Iterable[Fault]) -> dict[str, int]:
 
 
 def by_weight(faults: Iterable[Fault]) -> list[Fault]:
-    """Return the faults with those first that falsify results, and without what is only worth a note."""
-    order = {"falsifies": 0, "counted": 1}
-    return sorted((fault for fault in faults if fault.effect in order), key=lambda fault: order[fault.effect])
+    """Return the errors and then the warnings."""
+    order = {"error": 0, "warning": 1}
+    return sorted((fault for fault in faults if fault.severity in order), key=lambda fault: order[fault.severity])
 
 
 def merged(faults: Iterable[Fault]) -> list[Fault]:
@@ -119,7 +120,7 @@ def merged(faults: Iterable[Fault]) -> list[Fault]:
     """
     found: dict[object, Fault] = {}
     for fault in faults:
-        same = fault.effect == "converted" or fault.kind == "corner-at-0"
+        same = fault.severity == "converted" or fault.kind == "corner-at-0"
         place = (fault.kind, fault.message) if same else len(found)
         before = found.get(place)
         found[place] = replace(before, count=before.count + fault.count) if before else fault
@@ -146,13 +147,13 @@ def conversions(faults: Iterable[Fault]) -> list[str]:
     first: dict[str, Fault] = {}
     counts = kinds(faults := list(faults))
     for fault in faults:
-        if fault.effect == "converted":
+        if fault.severity == "converted":
             first.setdefault(fault.kind, fault)
     return [f"{KINDS[kind][1]}: {counts[kind]}, first {replace(fault, count=1)}" for kind, fault in first.items()]
 
 
 def summary_lines(faults: Sequence[Fault], limit: int = 5) -> list[str]:
-    """Return the gravest faults, one per line, and a last line that counts the rest.
+    """Return the gravest faults, one per line, and a last line with the counts of the rest.
 
     Args:
         faults: what was found.
@@ -167,21 +168,21 @@ def summary_lines(faults: Sequence[Fault], limit: int = 5) -> list[str]:
 
 
 def enforce(check: Check, faults: Sequence[Fault]) -> None:
-    """Stop where results would be falsified.
+    """Stop at errors.
 
     Args:
         check: `strict` stops, `warn` and `off` do not.
         faults: what was found.
 
     Raises:
-        UserError: naming the first such fault and counting the others.
+        UserError: It names the first error and counts the others.
     """
-    grave = [fault for fault in faults if fault.effect == "falsifies"]
-    if check != "strict" or not grave:
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if check != "strict" or not errors:
         return
-    rest = kinds(grave[1:])
+    rest = kinds(errors[1:])
     more = "; also " + ", ".join(f"{count} {kind}" for kind, count in rest.items()) if rest else ""
     raise UserError(
-        f"{grave[0]}{more}. This would falsify the results: mend it (`yolograft data` lists every fault), "
-        "or train all the same with dataset.check=warn"
+        f"{errors[0]}{more}. Results on such data would be wrong: fix it (`yolograft data` lists every "
+        "fault), or train anyway with dataset.check=warn"
     )

@@ -22,12 +22,12 @@ def classes_seen(spec: DataSpec, images: Sequence[str]) -> list[frozenset[int]]:
     """
     files = spec.labels.files(images)
     reader = hashlib.sha256(f"{spec.labels!r} {spec.nc}".encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    made = Converted(f"classes-{reader}", [*dict.fromkeys(files), *images], lambda: _survey(spec, images, files))
+    made = Converted(f"classes-{reader}", [*dict.fromkeys(files), *images], lambda: _scan(spec, images, files))
     ends = np.cumsum(made["counts"])
     return [frozenset(found.tolist()) for found in np.split(made["classes"], ends[:-1])] if len(ends) else []
 
 
-def _survey(spec: DataSpec, images: Sequence[str], files: Sequence[str]) -> Arrays:
+def _scan(spec: DataSpec, images: Sequence[str], files: Sequence[str]) -> Arrays:
     def read(pair: tuple[str, str]) -> np.ndarray:
         image, file = pair
         try:

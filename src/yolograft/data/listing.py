@@ -37,7 +37,7 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
     return files
 
 
-def stray_labels(spec: DataSpec) -> list[Fault]:
+def orphan_labels(spec: DataSpec) -> list[Fault]:
     """Return the label files and images that are not used, and what else is wrong with the labels as a whole.
 
     Where a split is a list of images, it is a selection: labels of what was not selected are no fault.
@@ -53,7 +53,7 @@ def stray_labels(spec: DataSpec) -> list[Fault]:
         for file in files_below(path).values()
         if suffix(file) in UNREAD
     ]
-    found = spec.labels.stray(images, spec.labels.files(images), spec.root)
+    found = spec.labels.orphans(images, spec.labels.files(images), spec.root)
     if any(suffix(path) == "txt" for path in paths):
         found = [fault for fault in found if fault.kind != "label-without-image"]
     return [*unread, *found, *_alike_classes(spec)]

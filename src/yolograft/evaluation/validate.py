@@ -113,7 +113,7 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
 
 
 def _check(dataset: DetectionDataset, spec: DataSpec, split: Split, check: Check, say: Callable[[str], object]) -> None:
-    """Say what was read and what is wrong with it; raise where that would falsify the metrics."""
+    """Log what was read and its faults; raise at errors where `dataset.check` is strict."""
     faults = dataset.scan.faults
     if check != "off":
         read = f"{spec.name}: {spec.origin({split: len(dataset.listed)})}"

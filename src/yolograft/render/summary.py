@@ -1,4 +1,4 @@
-"""What a comparison says, in a few sentences for who opens it first."""
+"""A comparison summarised in a few sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _MOST_NAMED = 6
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What was run, which variant has the highest mean, and how many differences can be told from zero."""
+    """Return what was run, which variant has the highest mean, and how many differences are significant."""
     said = [_counts(comparison)]
     finished = [row for row in comparison.rows if comparison.metric in row.statistics]
     if not finished:
@@ -44,29 +44,29 @@ def _mean(row: Row, comparison: Comparison) -> str:
 
 def _differences(comparison: Comparison) -> list[str]:
     compared = [row for row in comparison.rows if row.difference]
-    tested = [row for row in compared if row.difference and row.difference.told is not None]
+    tested = [row for row in compared if row.difference and row.difference.significant is not None]
     if not compared:
         return []
     if not tested:
-        unclear = "No difference to the baseline can be told from chance"
+        unclear = "No difference to the baseline can be tested"
         if any(row.difference and row.difference.n > 1 for row in compared):
-            return [f"{unclear}: those of one variant are all the same, so nothing is known of their spread."]
+            return [f"{unclear}: those of one variant are all the same, so their spread is unknown."]
         if any(row.n > 1 for row in compared):
             return [f"{unclear} yet: a variant and its baseline have only one {comparison.paired_by} in common."]
         if comparison.over == "folds":
             return [f"{unclear} yet: that needs two folds or more of a variant and of its baseline."]
         return [f"{unclear} yet: that needs two seeds or more of a variant and of its baseline (seeds=3)."]
-    told = [row for row in tested if row.difference and row.difference.told]
-    if not told:
+    significant = [row for row in tested if row.difference and row.difference.significant]
+    if not significant:
         many = len(tested) > 1
-        which = f"None of the {len(tested)} differences to the baseline can" if many else "The difference cannot"
-        return [f"{which} be told from zero. That makes no variants equal: each may be better, worse or the same."]
-    better = [row for row in told if row.difference and row.difference.value > 0]
-    worse = [row for row in told if row not in better]
+        which = f"None of the {len(tested)} differences to the baseline is" if many else "The difference is not"
+        return [f"{which} significant. That does not mean equal: each variant may be better, worse or the same."]
+    better = [row for row in significant if row.difference and row.difference.value > 0]
+    worse = [row for row in significant if row not in better]
     lists = [f"{word}: {_listed(rows)}" for word, rows in (("better", better), ("worse", worse)) if rows]
-    said = f"{len(told)} of {len(tested)} differences to the baseline can be told from zero; {'; '.join(lists)}."
-    if len(told) < len(tested):
-        said += " Of the others nothing is known: they may be better, worse or the same."
+    said = f"{len(significant)} of {len(tested)} differences to the baseline are significant; {'; '.join(lists)}."
+    if len(significant) < len(tested):
+        said += " The others are undecided: they may be better, worse or the same."
     return [said]
 
 

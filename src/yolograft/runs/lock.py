@@ -67,7 +67,7 @@ class RunLockedError(UserError):
 
 
 @dataclass(frozen=True)
-class Owner:
+class Holder:
     """The process that holds a lock, as the lock describes it.
 
     Attributes:
@@ -86,7 +86,7 @@ class Owner:
         return f"process {self.pid} on {self.host.partition(' ')[0]}"
 
 
-def owner(folder: Path) -> Owner | None:
+def lock_holder(folder: Path) -> Holder | None:
     """Return the living process that trains in a run's folder, or None.
 
     Args:
@@ -99,7 +99,7 @@ def owner(folder: Path) -> Owner | None:
         return None
     if seen is None or not _alive(*seen, file):
         return None
-    return _parse(seen[0]) or Owner("an unknown host", 0, 0.0, "")
+    return _parse(seen[0]) or Holder("an unknown host", 0, 0.0, "")
 
 
 class RunLock:
@@ -120,9 +120,9 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         self.file = folder / LOCK
         process = psutil.Process()
-        self.owner = Owner(machine(), process.pid, process.create_time(), uuid.uuid4().hex)
+        self.holder = Holder(machine(), process.pid, process.create_time(), uuid.uuid4().hex)
         self.lost = False
-        self._content = (json.dumps(asdict(self.owner)) + "\n").encode()
+        self._content = (json.dumps(asdict(self.holder)) + "\n").encode()
         self._released = threading.Event()
 
     def __enter__(self) -> "RunLock":
@@ -207,12 +207,12 @@ def _read(file: Path) -> tuple[bytes, float] | None:
         return None
 
 
-def _parse(content: bytes) -> Owner | None:
+def _parse(content: bytes) -> Holder | None:
     try:
         told: dict[str, Any] = parse_json(content)
         pid, started = whole(told["pid"], 0, 2**31 - 1), number(told["started"])
         return (
-            None if pid is None or started is None else Owner(written(told["host"]), pid, started, str(told["token"]))
+            None if pid is None or started is None else Holder(written(told["host"]), pid, started, str(told["token"]))
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from yolograft.runs.lock import owner
+from yolograft.runs.lock import lock_holder
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.weights_file import lacks_weights
@@ -23,7 +23,7 @@ def status_of(folder: Path, record: RunRecord) -> str | None:
     """
     if record.status == "finished":
         return record.status
-    if owner(folder) is not None:
+    if lock_holder(folder) is not None:
         return "running"
     return "stopped" if record.status == "running" else record.status
 
@@ -42,7 +42,7 @@ def state_of(folder: Path, identity: str | None = None) -> State:
         record = RunRecord()
     status = status_of(folder, record)
     if status == "finished" and lacks_weights(folder, record.weights_sha256):
-        return "stopped" if owner(folder) is None else "running"
+        return "stopped" if lock_holder(folder) is None else "running"
     if status == "stopped" and record.is_pruned:
         return "pruned"
     match status:
@@ -54,7 +54,12 @@ def state_of(folder: Path, identity: str | None = None) -> State:
 def cut_off(folder: Path, identity: str) -> bool:
     """Whether a run's process is gone without having said how the run ended."""
     record = RunRecord.read(folder)
-    return record is not None and record.status == "running" and record.identity == identity and owner(folder) is None
+    return (
+        record is not None
+        and record.status == "running"
+        and record.identity == identity
+        and lock_holder(folder) is None
+    )
 
 
 def exhausted(spec: RunSpec) -> bool:

@@ -12,7 +12,7 @@ from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
 from yolograft.data.from_config import data_spec
 from yolograft.data.image_cache import image_cache
-from yolograft.data.listing import list_images, list_notes, stray_labels
+from yolograft.data.listing import list_images, list_notes, orphan_labels
 from yolograft.data.sources import named
 from yolograft.data.spec import DataSpec
 from yolograft.runs.record import RunRecord
@@ -61,7 +61,7 @@ def share_images(config: Mapping[str, Any], *sets: DetectionDataset) -> None:
 
 
 def checked(config: Mapping[str, Any], train: DetectionDataset, val: DetectionDataset) -> dict[str, Any]:
-    """Say what is wrong with the data, stop where it would falsify results, and return what run.json says of it.
+    """Log the faults of the data, stop at errors, and return what run.json says of it.
 
     Args:
         config: The resolved config.
@@ -101,7 +101,7 @@ def faults_between(config: Mapping[str, Any], train: DetectionDataset, val: Dete
     if config["dataset"].get("check", "strict") == "off":
         return []
     leaks = across({each.split: (each.listed, each.scan) for each in (train, val)})
-    return [*leaks, *stray_labels(train.spec)]
+    return [*leaks, *orphan_labels(train.spec)]
 
 
 def fingerprint_now(config: Mapping[str, Any]) -> str | None:

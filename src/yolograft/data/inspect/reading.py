@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from yolograft.common.errors import UserError
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import across, within
-from yolograft.data.listing import list_images, list_notes, stray_labels
+from yolograft.data.listing import list_images, list_notes, orphan_labels
 from yolograft.data.scan import PROGRESS_FROM, Scan, scan_split
 from yolograft.data.spec import DataSpec
 
@@ -32,9 +32,9 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def falsified(self) -> bool:
-        """Whether results on this data would mean something else than they seem to."""
-        return bool(self.errors) or any(fault.effect == "falsifies" for _, fault in self.faults)
+    def has_errors(self) -> bool:
+        """Whether results on this data would be wrong."""
+        return bool(self.errors) or any(fault.severity == "error" for _, fault in self.faults)
 
 
 def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading:
@@ -58,7 +58,7 @@ def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading
         reading.faults += [(name, fault) for fault in within(images, found)]
     between = across(reading.splits)
     if not reading.errors:  # the labels of a split that is not known would seem to belong to no image
-        between += stray_labels(spec)
+        between += orphan_labels(spec)
         reading.notes = list_notes(spec)
     reading.faults += [("", fault) for fault in between]
     order = list(KINDS)

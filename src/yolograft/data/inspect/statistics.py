@@ -20,6 +20,9 @@ FINEST = 8
 #: Different image sizes that are listed, the most frequent first.
 _SIZES_LISTED = 20
 
+_EFFECTS = {"error": "falsifies", "warning": "counted", "converted": "converted", "info": "noted"}
+"""Severities as data.json called them up to version 0.1, for programs that read its `effect`."""
+
 #: Bars of a histogram, at most.
 _BARS = 30
 
@@ -57,7 +60,7 @@ def describe(reading: Reading, imgsz: int) -> dict[str, Any]:
         "notes": [*reading.spec.notes, *reading.notes],
         "imgsz": imgsz,
         "names": {str(number): name for number, name in names.items()},
-        "falsified": reading.falsified,
+        "falsified": reading.has_errors,
         "remarks": remarks(splits, imgsz, sum(fault.kind == "near-leak" for _, fault in reading.faults)),
         "splits": splits,
         "unreadable_splits": dict(reading.errors),
@@ -65,7 +68,13 @@ def describe(reading: Reading, imgsz: int) -> dict[str, Any]:
         "kinds": kinds(fault for _, fault in reading.faults),
         "duplicates": _duplicates(reading),
         "faults": [
-            {**asdict(fault), "effect": fault.effect, "meaning": KINDS[fault.kind][1], "split": split or None}
+            {
+                **asdict(fault),
+                "severity": fault.severity,
+                "effect": _EFFECTS[fault.severity],
+                "meaning": KINDS[fault.kind][1],
+                "split": split or None,
+            }
             for split, fault in reading.faults
         ],
     }

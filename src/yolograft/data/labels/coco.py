@@ -56,13 +56,13 @@ class CocoLabels(LabelReader):
         except UnreadableLabelsError as error:
             raise UnreadableLabelsError(bounded(error.faults)) from None
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader: annotations of unknown images, and entries that name no image."""
         found: list[Fault] = []
         bare = self._bare(images, files)
         for file, _ in self.documents:
             document = coco_file(file)
-            found += [_astray(fault, bare) if bare else fault for fault in document.faults()]
+            found += [_as_orphan(fault, bare) if bare else fault for fault in document.faults()]
             others = [name for name in document.names if not is_image(name)]
             found += [
                 Fault(file, None, f"{name}: not a kind of image that is read", "unreadable-image") for name in others
@@ -81,7 +81,7 @@ class CocoLabels(LabelReader):
         return bare
 
 
-def _astray(fault: Fault, bare: Sequence[str]) -> Fault:
+def _as_orphan(fault: Fault, bare: Sequence[str]) -> Fault:
     """Say that an annotation of an unknown image may be that of an image without annotations."""
     if fault.kind != "label-without-image":
         return fault

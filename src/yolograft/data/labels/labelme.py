@@ -9,7 +9,7 @@ from typing import Any
 from yolograft.common.files import read_regular
 from yolograft.common.parsing import parse_json
 from yolograft.data.checks import Fault
-from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.orphans import orphan_files
 from yolograft.data.labels.pairing import pair
 from yolograft.data.labels.reader import (
     LabelReader,
@@ -79,9 +79,9 @@ class LabelmeLabels(LabelReader):
         faults += [Fault(file, None, f"{said[0]}; left out", "ignored", len(said)) for said in [ignored] if said]
         return from_pixels(file, boxes, size, nc, single_cls, faults)
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Other JSON files may lie there, too."""
-        found = stray_files(images, files, ".json", root, lambda file: bool(labels_in(file)))
+        found = orphan_files(images, files, ".json", root, lambda file: bool(labels_in(file)))
         return [fault for fault in found if labels_in(fault.file) is not None]
 
 

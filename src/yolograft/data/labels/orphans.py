@@ -9,7 +9,7 @@ from yolograft.data.labels.pairing import Listing, key
 from yolograft.data.places import files_below, is_image
 
 
-def stray_files(
+def orphan_files(
     images: Sequence[str],
     files: Sequence[str],
     suffix: str,
@@ -39,14 +39,14 @@ def stray_files(
     near = [f for f in _near(pairs, known, suffix, listing, ignored) if Path(f).stem not in claimed]
     bare = [image for image, file in pairs if not listing.has(file) and listing.has(image)]
     if not bare:
-        return [_stray(file) for file in near]
+        return [_orphan(file) for file in near]
     beside = _near([(image, image) for image in bare], known, suffix, listing, ignored)
     suspects = {*near, *beside, *(file for file in _far(bare, root, suffix, ignored) if file not in known)}
-    astray = {file for file in suspects if labels_something(file)}
-    return [*without_labels(root, bare, astray), *(_stray(file) for file in near if file not in astray)]
+    orphans = {file for file in suspects if labels_something(file)}
+    return [*without_labels(root, bare, orphans), *(_orphan(file) for file in near if file not in orphans)]
 
 
-def without_labels(root: str, bare: Sequence[str], astray: Collection[str]) -> list[Fault]:
+def without_labels(root: str, bare: Sequence[str], orphans: Collection[str]) -> list[Fault]:
     """Return a grave fault for each label file that fits no image, while there are images without labels."""
     by_key = {key(Path(image).stem): image for image in reversed(bare)}
     more = f" (and {len(bare) - 1} other images)" if len(bare) > 1 else ""
@@ -57,11 +57,11 @@ def without_labels(root: str, bare: Sequence[str], astray: Collection[str]) -> l
             f"fits no image, while {_below(by_key.get(key(Path(file).stem), bare[0]), root)}{more} has no labels",
             "orphan-labels",
         )
-        for file in sorted(astray)
+        for file in sorted(orphans)
     ]
 
 
-def _stray(file: str) -> Fault:
+def _orphan(file: str) -> Fault:
     return Fault(file, None, "labels without an image", "label-without-image")
 
 

@@ -82,7 +82,7 @@ class LabelReader(ABC):
                 found.append(Fault(file, None, message, "matched-labels"))
         return found
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """Return what is labelled though its image is not there, and what else is wrong with label files as a whole.
 
         Args:

@@ -9,7 +9,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from yolograft.common.text import plain
 from yolograft.data.checks import Fault
-from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.orphans import orphan_files
 from yolograft.data.labels.pairing import pair
 from yolograft.data.labels.reader import (
     LabelReader,
@@ -118,13 +118,13 @@ class VocLabels(LabelReader):
             faults.append(Fault(file, low[0], message, "corner-at-0", len(low)))
         return 1
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. An image that no list of a split names is there all the same."""
 
         def labels_something(file: str) -> bool:
             return any(True for _ in objects(file))
 
-        return stray_files(images, files, ".xml", root, labels_something, claimed=self._claimed())
+        return orphan_files(images, files, ".xml", root, labels_something, claimed=self._claimed())
 
 
 def parse(file: str) -> etree._Element:

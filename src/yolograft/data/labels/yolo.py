@@ -9,7 +9,7 @@ import numpy as np
 
 from yolograft.common.files import open_regular
 from yolograft.data.checks import Fault
-from yolograft.data.labels.orphans import stray_files
+from yolograft.data.labels.orphans import orphan_files
 from yolograft.data.labels.pairing import labels_folders, pair
 from yolograft.data.labels.pose import visibility
 from yolograft.data.labels.reader import (
@@ -84,9 +84,9 @@ class YoloLabels(LabelReader):
             shape = list(self.keypoints)
             yield Fault(file, None, f"columns 2 to 5 of each row, as kpt_shape: {shape} says", "key-points", len(rows))
 
-    def stray(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
+    def orphans(self, images: Sequence[str], files: Sequence[str], root: str) -> list[Fault]:
         """See LabelReader. Labels of another split's folder below the same one are none of this split's."""
-        return stray_files(images, files, ".txt", root, holds_rows, ignored=NOT_LABELS)
+        return orphan_files(images, files, ".txt", root, holds_rows, ignored=NOT_LABELS)
 
 
 def holds_rows(file: str) -> bool:

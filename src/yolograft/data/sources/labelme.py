@@ -88,12 +88,12 @@ def _names(root: Path) -> list[str]:
     if (root / "labels.txt").exists():
         return [name for name in read_names(root / "labels.txt").values() if name not in _NO_CLASSES]
     files = [file for name, file in files_below(root).items() if name.lower().endswith(".json")]
-    names = array_to_words(Converted("labelme", files, lambda: _survey(files))["names"])
+    names = array_to_words(Converted("labelme", files, lambda: _read_classes(files))["names"])
     if not names:
         raise UserError(f"{root}: no shape is named in {len(files)} JSON files")
     return names
 
 
-def _survey(files: list[str]) -> Arrays:
+def _read_classes(files: list[str]) -> Arrays:
     names = set[str]().union(*(labels_in(file) or () for file in files))
     return {"names": words_to_array(sorted(names - {""}))}

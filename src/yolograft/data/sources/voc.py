@@ -175,14 +175,14 @@ def _names(root: Path, layout: Layout) -> list[str]:
     if file := find_names([root]):
         return list(read_names(file).values())
     files = _xml_files(layout)
-    found = Converted("voc", files, lambda: _survey(files))
+    found = Converted("voc", files, lambda: _read_classes(files))
     names = array_to_words(found["names"])
     if not names:
         raise UserError(f"{root}: no object is named in {len(files)} XML files")
     return names
 
 
-def _survey(files: list[str]) -> Arrays:
+def _read_classes(files: list[str]) -> Arrays:
     """Go through all XML files: which class names there are."""
     names = {object_name(found) for file in files for found in objects(file)}
     return {"names": words_to_array(sorted(names - {""}))}

@@ -48,7 +48,7 @@ def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samp
         # Only this script runs, whatever a class or a run is called.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         comparison=comparison,
-        brief=sentences(comparison),
+        summary=sentences(comparison),
         columns=_columns(shown),
         rows=_rows(shown),
         notes=shown.notes,

@@ -11,7 +11,7 @@ from yolograft.analysis.table import Table
 from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
 
-_LEFT_OUT = ("told", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
+_LEFT_OUT = ("significant", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
 """Columns that are usual elsewhere; named in `columns=` they are here too."""
 
 _SIGNS = {

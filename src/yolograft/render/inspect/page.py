@@ -175,7 +175,7 @@ def _kinds(reading: Reading, root: Path) -> list[dict[str, Any]]:
     return [
         {
             "kind": kind,
-            "effect": KINDS[kind][0],
+            "severity": KINDS[kind][0],
             "meaning": KINDS[kind][1],
             "count": sum(fault.count for _, fault in found),
             "files": len(found),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from yolograft.common.text import plain
 
-_STYLES = {"falsifies": "red", "counted": "yellow", "converted": "cyan", "noted": "dim"}
+_STYLES = {"error": "red", "warning": "yellow", "converted": "cyan", "info": "dim"}
 
 #: Classes that are shown; the page shows all.
 _CLASSES = 30
@@ -77,13 +77,13 @@ def _print_faults(numbers: Mapping[str, Any], console: Console) -> None:
     first: dict[str, Mapping[str, Any]] = {}
     for fault in numbers["faults"]:
         first.setdefault(fault["kind"], fault)
-    table = _table("fault", "count", "effect", "what")
+    table = _table("fault", "count", "severity", "what")
     table.columns[2].justify = table.columns[3].justify = "left"
     for kind, fault in first.items():
-        effect = Text(fault["effect"], _STYLES[fault["effect"]])
-        table.add_row(kind, f"{numbers['kinds'][kind]:,}", effect, fault["meaning"])
+        severity = Text(fault["severity"], _STYLES[fault["severity"]])
+        table.add_row(kind, f"{numbers['kinds'][kind]:,}", severity, fault["meaning"])
     console.print(table)
     for fault in first.values():
         place = fault["file"] + (f":{fault['line']}" if fault["line"] else "")
         line = plain(f"{place}: {fault['message']}")
-        console.print(Text(line, "" if fault["effect"] == "falsifies" else "dim"), soft_wrap=True)
+        console.print(Text(line, "" if fault["severity"] == "error" else "dim"), soft_wrap=True)
