@@ -32,7 +32,7 @@ from yolograft.config.schema import (
 )
 from yolograft.config.signature import options, source_file
 from yolograft.runs.record import FORMAT, RUN_FILE, RunError, RunRecord
-from yolograft.sweep.launchers.settings import Joblib, Ray, SubmititLocal, SubmititSlurm
+from yolograft.sweep.executors.settings import EXECUTORS
 from yolograft.sweep.search_space import Search
 from yolograft.tracking.loggers import LOGGERS
 
@@ -65,10 +65,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "trainer": Trainer,
     "progressive/default": Progressive,
     **{f"logger/{name}": logger.Settings for name, logger in LOGGERS.items()},
-    "hydra/launcher/joblib": Joblib,
-    "hydra/launcher/ray": Ray,
-    "hydra/launcher/submitit_local": SubmititLocal,
-    "hydra/launcher/submitit_slurm": SubmititSlurm,
+    **{f"hydra/launcher/{name}": executor.settings for name, executor in EXECUTORS.items()},
     "hydra/sweeper/optuna": Search,
 }
 """The schema of a group, or of one of its options; parts and data sets are described by their signatures."""
@@ -366,7 +363,7 @@ def read(file: Path) -> Document:
     keys = [
         Key(key.key, written(value), key.comment)
         for key in file_keys(text)
-        if key.key.partition(".")[0] not in ("hydra", "_target_", "_convert_")
+        if key.key.partition(".")[0] not in ("hydra", "_target_", "kind")
         and (not isinstance(value := value_of(content, key.key), dict) or not value)
     ]
     if text.startswith("# @package _global_"):  # it sets keys of the whole config: what it says of them describes it

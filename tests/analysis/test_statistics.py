@@ -103,3 +103,11 @@ def test_nothing_to_correct_is_left_as_it_is() -> None:
 def test_relative_costs() -> None:
     assert relative(91.0, 100.0) == pytest.approx(-0.09)
     assert (relative(None, 1.0), relative(1.0, None), relative(1.0, 0.0)) == (None, None, None)
+
+
+def test_the_worked_example_of_the_module_holds() -> None:
+    baseline: dict[Block, float] = {(0, None): 0.500, (1, None): 0.510, (2, None): 0.490}
+    values: dict[Block, float] = {(0, None): 0.520, (1, None): 0.531, (2, None): 0.509}
+    found = paired(values, baseline)
+    assert found is not None
+    assert (found.low, found.high, found.p) == pytest.approx((0.0175, 0.0225, 0.0008), abs=5e-5)

@@ -61,7 +61,7 @@ def test_every_option_and_key_is_in_the_reference(hook: ModuleType) -> None:
         text = file.read_text(encoding="utf-8")
         content = {} if text.startswith("# @package _global_") else yaml.safe_load(text) or {}
         for key, value in content.items():
-            if key not in ("defaults", "_target_", "_convert_") and not isinstance(value, dict):
+            if key not in ("defaults", "_target_", "kind") and not isinstance(value, dict):
                 assert f"`{key}`" in section, f"{file}: {key}"
 
 

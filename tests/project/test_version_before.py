@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
 import tarfile
@@ -39,6 +40,8 @@ def assert_holds(new: Any, old: Any, place: str = "") -> None:
         assert len(new) == len(old), place
         for index, value in enumerate(old):
             assert_holds(new[index], value, f"{place}/{index}")
+    elif re.search(r"/rows/\d+/cautions/\d+$|/cautions/\d+/text$|/notes/\d+$", place):
+        assert new  # a sentence: its words may change
     else:
         assert new == (pytest.approx(old) if isinstance(old, float) else old), place
 

@@ -31,7 +31,7 @@ from yolograft.runs.predictions import read_predictions
 from yolograft.runs.record import Metrics, RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.writer import RecordWriter
-from yolograft.sweep import ledger
+from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.overview import overview
 from yolograft.sweep.search_space import check_folder
 from yolograft.sweep.tracking import _wandb_settings
@@ -326,7 +326,7 @@ def test_a_ledger_leads_nowhere_else(tmp_path: Path) -> None:
     (listed,) = overview(sweep)
     assert listed.counts["to do"] == 3
     assert listed.command == ""
-    ledger.renew(sweep)
+    Ledger(sweep, [], []).renew()
     assert (sorted(outside.iterdir()), outside.stat().st_mtime_ns) == before
 
 

@@ -18,8 +18,8 @@ from helpers.program import Program
 from helpers.tiny import TINY, record
 from yolograft.compute.devices import resolve
 from yolograft.compute.sharing import JOBS_PER_MACHINE, cores, own_cores, take
-from yolograft.sweep.launchers import slurm
-from yolograft.sweep.launchers.local import side_by_side
+from yolograft.sweep.executors import slurm
+from yolograft.sweep.executors.side_by_side import side_by_side
 
 TWO = ["joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 
@@ -129,13 +129,13 @@ def test_the_processors_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_auto_is_what_the_gpus_take_or_half_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yolograft.sweep.launchers.local.cores", lambda: 12)
+    monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 12)
     for gpus, jobs_per_gpu, at_a_time in ((4, 1, 4), (4, 2, 8), (0, 2, 6)):
         monkeypatch.setattr("torch.cuda.device_count", lambda gpus=gpus: gpus)
         assert side_by_side("auto", jobs_per_gpu, 100) == at_a_time
         assert side_by_side("auto", jobs_per_gpu, 3) == 3
     assert side_by_side(20, 1, 100) == 20
-    monkeypatch.setattr("yolograft.sweep.launchers.local.cores", lambda: 1)
+    monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 1)
     assert side_by_side("auto", 1, 100) == 1
 
 
@@ -176,7 +176,7 @@ def test_a_launcher_that_is_not_installed_names_its_extra(
     from yolograft.cli.main import main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("yolograft.sweep.launchers.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("yolograft.sweep.executors.settings.find_spec", lambda name: None)
     assert main(["train", "-m", "seed=0,1", f"hydra/launcher={launcher}"]) == 2
     assert capsys.readouterr().err == (
         f"yolograft: hydra/launcher={launcher}: needs {extra}: pip install 'yolograft[{extra}]'\n"

@@ -15,7 +15,7 @@ from yolograft.cli.command_line import check_command_line
 from yolograft.runs import lock
 from yolograft.runs.states import state_of
 from yolograft.sweep import ledger
-from yolograft.sweep.ledger import Ledger, renew
+from yolograft.sweep.ledger import Ledger
 
 
 def write_run(folder: Path, **fields: Any) -> Path:
@@ -72,7 +72,6 @@ def test_another_runs_or_a_damaged_record_says_nothing(tmp_path: Path) -> None:
 
 def test_commands_in_one_folder_unite_their_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Ledger, "current", None)
     first = check_command_line("train", ["-m", "neck=conv,gsconv", "name=both"]).jobs
     second = check_command_line("train", ["-m", "neck=gsconv,slim", "name=both"]).jobs
     folder = first[0].folder.parent
@@ -86,7 +85,7 @@ def test_commands_in_one_folder_unite_their_plans(tmp_path: Path, monkeypatch: p
     assert (told["command"], told["created"]) == ("two", created)
     assert mine.unfinished() == [], "the other command's runs are not its affair"
     write_run(first[0].folder, identity=first[0].identity, status="failed")
-    renew(folder)
+    mine.renew()
     assert [run["status"] for run in ledger.read(folder)["runs"]] == ["failed", "finished"]
 
 

@@ -94,8 +94,8 @@ def test_a_single_run_has_a_plan_and_a_constraint_too(tmp_path: Path, yolograft:
 def test_seeds_are_the_seeds_from_zero_on() -> None:
     counted = check_command_line("train", ["seeds=3", "neck=conv,gsconv", "name=x"])
     listed = check_command_line("train", ["-m", "seed=0,1,2", "neck=conv,gsconv", "name=x"])
-    assert counted.sweep
-    assert "--multirun" in counted.arguments
+    assert counted.request is not None
+    assert counted.request.sweep is not None
     assert [job.config["seed"] for job in counted.jobs] == [0, 1, 2, 0, 1, 2]
     assert {job.folder for job in counted.jobs} == {job.folder for job in listed.jobs}
     assert [job.identity for job in counted.jobs] == sorted(

@@ -117,7 +117,9 @@ def test_a_sweep_named_by_the_old_rule_goes_on_there(tmp_path: Path, monkeypatch
     assert folder(*arguments) == "multirun/neck"
     line = check_command_line("train", ["-m", *arguments])
     assert line.jobs[1].folder == Path("multirun/neck") / job.name
-    assert "hydra.sweep.dir=multirun/neck" in line.arguments
+    assert line.request is not None
+    assert line.request.sweep is not None
+    assert line.request.sweep.folder == Path("multirun/neck")
     job.folder.parent.mkdir(parents=True)
     (job.folder.parent / "sweep.json").write_text("{}")
     assert folder(*arguments) == job.folder.parent.as_posix(), "it was begun anew since"

@@ -1,4 +1,4 @@
-"""What a reader must know before believing a table, a line each."""
+"""Cautions of a comparison: reasons to doubt its numbers, one line each."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Caution:
 
 
 def cautions(rows: Sequence[Row], made: Variants, metric: str, waiting: Sequence[Waiting] = ()) -> tuple[Caution, ...]:
-    """Gathers what is to be said of a comparison, the gravest first."""
+    """Return the cautions of a comparison, the gravest first."""
     runs = [run for row in rows for run in row.variant.runs]
     return (
         *_nothing(rows, metric),
@@ -76,7 +76,7 @@ def _confounded(rows: Sequence[Row]) -> Iterable[Caution]:
 
 
 def _data(runs: Sequence[Run], made: Variants) -> Iterable[Caution]:
-    """Runs on one data set by its settings whose images or labels are not the same."""
+    """Find runs whose settings name the same data set but whose images or labels differ."""
     sets: dict[tuple[object, ...], dict[str, list[str]]] = {}
     for variant in made.all:
         data = tuple(sorted(item for item in variant.settings.items() if item[0].split(".")[0] == "dataset"))
@@ -90,7 +90,7 @@ def _data(runs: Sequence[Run], made: Variants) -> Iterable[Caution]:
 
 
 def _epochs(rows: Sequence[Row]) -> Iterable[Caution]:
-    """Finished runs of as many epochs wanted that ended after a different number."""
+    """Find finished runs with the same `epochs` that ended after different numbers of epochs."""
     done: dict[int | None, dict[str, list[int]]] = {}
     for row in rows:
         for run in row.variant.finished:
@@ -172,13 +172,13 @@ def _unended(runs: Sequence[Run]) -> Iterable[Caution]:
 
 
 def block_name(block: Block) -> str:
-    """`seed 0`, or `seed 0 of fold 2`."""
+    """Return `seed 0`, or `seed 0 of fold 2`."""
     seed, fold = block
     return f"seed {'unknown' if seed is None else seed}" + ("" if fold is None else f" of fold {fold}")
 
 
 def _fewer(values: Mapping[str, Sequence[str]]) -> list[str]:
-    """The names that are not with the most common value."""
+    """Return the names of all but the most common value."""
     usual = max(values, key=lambda value: len(values[value]))
     return [name for value, names in values.items() if value != usual for name in names]
 

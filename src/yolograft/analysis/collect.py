@@ -1,4 +1,4 @@
-"""Runs as their folders tell of them: finished, failed, running and damaged alike."""
+"""Runs, read from their folders, whether finished, failed, running or damaged."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +128,7 @@ class Waiting:
 
 
 def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting]:
-    """VariantStyle up, in each sweep's `sweep.json`, which of its runs have left nothing yet.
+    """Return the sweeps whose `sweep.json` lists runs that have not begun.
 
     Args:
         folders: Sweep folders.
@@ -148,17 +148,17 @@ def not_begun(folders: Sequence[Path], runs: Sequence[Run] = ()) -> list[Waiting
 
 
 def is_sweep(folder: Path, runs: Sequence[Run]) -> bool:
-    """Whether a folder is one sweep's: with a ledger, or (made before there were ledgers) with all runs right below."""
+    """Return whether a folder is that of one sweep: it has a `sweep.json`, or (older) all runs right below it."""
     return (folder / LEDGER).exists() or {run.path.parent for run in runs} == {folder}
 
 
 def _is_name(text: str) -> bool:
-    """Whether a text is the name of a folder within the sweep's, not a way out of it."""
+    """Return whether a text is a plain folder name, not a path that leads out of the sweep's folder."""
     return text not in (".", "..") and not set(text) & set("/\\\0") and len(text) < 256
 
 
 def collect(folders: Sequence[Path]) -> list[Run]:
-    """Reads every run below some folders.
+    """Read every run below some folders.
 
     Args:
         folders: Sweep folders, or single runs' folders. A run below two of them is read once.
@@ -191,7 +191,7 @@ def _status(folder: Path, record: RunRecord) -> str:
 
 
 def read_run(file: Path) -> Run:
-    """Reads one `run.json`; never raises for what stands in it."""
+    """Read one `run.json`; whatever its content, this never raises."""
     try:
         record = RunRecord.load(file)
     except (OSError, ValueError) as error:
@@ -227,7 +227,7 @@ def read_run(file: Path) -> Run:
 
 
 def _records(folder: Path) -> Iterator[str]:
-    """Yields the records below a folder; looks into no hidden folder and no run's own folders."""
+    """Yield the records below a folder, without hidden folders and the folders within runs."""
     above = len(folder.parts)
     for parent, below, files in os.walk(folder):  # follows no link
         if RUN_FILE in files:
@@ -244,7 +244,7 @@ _FEW, _MANY = 100, 1000
 
 
 def _config(file: Path) -> dict[str, Any]:
-    """The settings of a `config.yaml` by dotted key; none where it cannot be read."""
+    """Return the settings of a `config.yaml` by dotted key; none where it cannot be read."""
     try:
         content = parse_yaml(read_text(file, _MAX_CONFIG))
     except (OSError, ValueError):
@@ -253,7 +253,7 @@ def _config(file: Path) -> dict[str, Any]:
 
 
 def _costs(record: RunRecord, folder: Path) -> dict[str, float]:
-    """What run.json says of the costs, and the size of the best weights on disk."""
+    """Return what run.json says of the costs, and the size of the best weights on disk."""
     try:
         size = {"size": best_weights(folder).stat().st_size}
     except OSError:
@@ -267,7 +267,7 @@ def _damaged(file: Path, reason: str) -> Run:
 
 
 def _error(error: RunError | None) -> str | None:
-    """`Type: first line of the message`."""
+    """Return `Type: first line of the message`."""
     said = ": ".join(part for part in (error.type, error.message) if part) if error else ""
     lines = said.strip().splitlines()
     return text(lines[0]) if lines else None

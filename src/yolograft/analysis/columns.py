@@ -1,4 +1,4 @@
-"""The columns that a table may have: what each holds and how it is written."""
+"""The columns of a table: value, text and direction of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Column:
 
     Attributes:
         key: Its name in `columns=`, `sort=` and `filter=`.
-        heading: What stands above it.
+        heading: Its heading.
         value: A row's value: a number, a text, or None where it is unknown.
-        text: How the table shows it.
-        better: Whether more or less is better; None where that is no question.
-        number: Whether it is a number, hence flush right.
-        spare: How soon a narrow terminal gives it up: the highest first, 0 never.
+        text: A row's value as printed.
+        better: Whether more or less is better; None where neither is.
+        number: Whether it is a number, hence right-aligned.
+        spare: Order in which a narrow terminal drops columns: the highest first, 0 never.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Column:
 
 
 def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
-    """Every column that there is: what varies, then what is known."""
+    """Return all columns: the groups that vary, then statistics, metrics, costs and status."""
     metrics = list(dict.fromkeys([metric, *METRICS]))
     return [
         *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
@@ -62,7 +62,7 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
 
 
 def setting_column(key: str) -> Column:
-    """A column of its own for any setting, by its dotted key."""
+    """Return the column of a setting, by its dotted key."""
     return _words(key, lambda row: row.variant.settings.get(key))
 
 
@@ -79,7 +79,7 @@ def _words(key: str, value: Callable[[Row], str | None]) -> Column:
 
 
 def _folder(row: Row) -> str:
-    """The folder that tells a variant from others, else those that its runs lie in."""
+    """Return the folder that distinguishes a variant, or else the folders of its runs."""
     return row.variant.folder or ", ".join(dict.fromkeys(run.sweep for run in row.variant.runs))
 
 
@@ -100,7 +100,7 @@ def _better(measure: Measure) -> Literal["more", "less"]:
 
 
 def _cost(measure: Measure) -> Column:
-    """A column of what a variant costs."""
+    """Return the column of a cost."""
 
     def value(row: Row) -> float | None:
         return row.variant.cost(measure.key)
@@ -160,7 +160,7 @@ def _epochs(row: Row) -> float | None:
 
 
 def _best_epoch(row: Row) -> float | None:
-    """Mean over the finished runs of the epoch of their best weights."""
+    """Return the mean, over the finished runs, of the epoch of their best weights."""
     known = [run.best_epoch for run in row.variant.finished if run.best_epoch is not None]
     return fmean(known) if known else None
 
@@ -174,7 +174,7 @@ def _failed(row: Row) -> int:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign; adding 0.0 to the rounded value turns -0.000 into +0.000."""
+    """Return a difference with its sign; adding 0.0 turns a rounded -0.000 into +0.000."""
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
@@ -186,7 +186,7 @@ EFFECT_HEADINGS = ("choice", "effect", "95 % interval", "runs")
 
 
 def effect_cells(effect: Effect) -> tuple[str, str, str, str]:
-    """An effect as texts under `EFFECT_HEADINGS`: `neck=gsconv`, or `backbone=effv1 × neck=gsconv`."""
+    """Return an effect as texts under `EFFECT_HEADINGS`: `neck=gsconv`, or `backbone=effv1 × neck=gsconv`."""
     choice = " × ".join(f"{g}={level or '-'}" for g, level in zip(effect.groups, effect.levels, strict=True))
     known = effect.low is not None and effect.high is not None
     interval = f"[{signed(effect.low or 0)}, {signed(effect.high or 0)}]" if known else ""

@@ -1,4 +1,4 @@
-"""Runs compared: the one object that every form and picture of a report is made from."""
+"""The comparison of runs: the object that every form and picture of a report is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ class Comparison:
         keys: The settings behind each of these columns, by dotted key.
         marks: What marks in the column `settings` stand for, `{"#1": "lr0=0.01, …"}`; empty where they are spelt out.
         metric: What is compared.
-        effects: What each choice is worth.
-        cautions: What a reader must know before believing it.
+        effects: Main effects of the choices, and interactions.
+        cautions: Reasons to doubt its numbers.
         waiting: Sweeps of which runs have not begun.
     """
 
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def nothing_detected(self) -> bool:
-        """Whether runs have finished and none of them has found anything: then there is no best."""
+        """Whether runs have finished and none of them has detected anything, so that none is the best."""
         return nothing_detected(self.rows, self.metric)
 
     @property
@@ -68,7 +68,7 @@ class Comparison:
         return tuple(word for word, varies in several.items() if varies) or ("seed",)
 
     def counted(self, n: int) -> str:
-        """A number of runs of one variant in words: `3 seeds`, `1 fold`, `6 runs` over seeds and folds."""
+        """Return a number of runs of one variant in words: `3 seeds`, `1 fold`, `6 runs` over seeds and folds."""
         word = self._blocks[0] if len(self._blocks) == 1 else "run"
         return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
@@ -99,7 +99,7 @@ def compare(
     baseline: Mapping[str, str] | None = None,
     waiting: Sequence[Waiting] = (),
 ) -> Comparison:
-    """Compares runs.
+    """Compare runs.
 
     A variant is compared with the baseline that agrees with it in all that the baseline does not name: the same scale,
     data set and so on. Where only one baseline is near, and differs in single settings too (`epochs`, `imgsz`), it is
@@ -164,7 +164,7 @@ def _place(row: Row, metric: str) -> tuple[bool, float, str]:
 
 
 def _known(baseline: Mapping[str, str], made: Variants) -> dict[str, str]:
-    """The baseline by dotted keys: what its words stand for, each of them known to some run."""
+    """Return the baseline by dotted keys, after checking that some run has each of its values."""
     keys = {key for variant in made.all for key in variant.settings}
     short = {heading: behind[0] for heading, behind in made.keys.items() if behind and behind[0] in keys}
     wanted: dict[str, str] = {}
@@ -195,7 +195,7 @@ def _known(baseline: Mapping[str, str], made: Variants) -> dict[str, str]:
 
 
 def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, attempts: Sequence[Mapping[str, str]]) -> Row:
-    """The row with what it is compared with."""
+    """Return the row with its baseline and difference."""
     for wanted in attempts:
         candidates = [r for r in rows if metric in r.statistics and wanted.items() <= r.variant.settings.items()]
         nearest = _nearest(row, candidates, wanted, made)
@@ -207,7 +207,7 @@ def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, attemp
 
 
 def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], made: Variants) -> Row | None:
-    """The baseline to compare a variant with; the variant itself where it is one."""
+    """Return the baseline to compare a variant with; the variant itself where it is one."""
     ranked: list[tuple[tuple[int, ...], Row]] = []
     for other in candidates:
         options = _own_options(other.variant, wanted)
@@ -233,7 +233,7 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
 
 
 def _own_options(variant: Variant, wanted: Mapping[str, str]) -> list[str]:
-    """Options that were set within the groups that a baseline names (`backbone.width`)."""
+    """Return the options that were set within the groups that a baseline names (`backbone.width`)."""
     overridden = {override.lstrip("+~").partition("=")[0] for run in variant.runs for override in run.overrides}
     return [k for k in overridden & set(variant.settings) if "." in k and k.split(".")[0] in wanted and k not in wanted]
 
@@ -243,7 +243,7 @@ def _shares(variant: Variant, other: Variant, options: Sequence[str]) -> bool:
 
 
 def _differing(variant: Variant, other: Variant, wanted: Mapping[str, str], made: Variants) -> list[str]:
-    """Varied settings, outside the groups that the baseline names, in which two variants differ."""
+    """Return the varied settings, outside the groups that the baseline names, in which two variants differ."""
     return [
         key
         for key in made.varied
@@ -254,7 +254,7 @@ def _differing(variant: Variant, other: Variant, wanted: Mapping[str, str], made
 
 
 def _ties(key: str, variant: Variant) -> bool:
-    """Whether a setting is one without which two results are not comparable: a config group, or the data."""
+    """Return whether results are comparable only if they agree in a setting: a config group, or the data."""
     return key.split(".")[0] == "dataset" or any(key in run.choices for run in variant.runs)
 
 

@@ -1,4 +1,4 @@
-"""What each choice is worth: main effects and pairwise interactions over the groups that vary.
+"""Main effects and pairwise interactions of the choices in the groups that vary.
 
 A linear model with sum coding, fitted by least squares: the effect of a level is how far the metric lies from the mean
 over the levels of its group, the levels of all other groups weighted alike. Seeds (and folds) are blocks: what they
@@ -75,10 +75,10 @@ class Effects:
 
 
 def estimate(observations: Sequence[Observation], groups: Sequence[str]) -> Effects:
-    """Estimates main effects and pairwise interactions, the design balanced or not.
+    """Estimate main effects and pairwise interactions, for balanced and unbalanced designs.
 
     An interaction enters the model where every pair of its levels was run and the others leave it estimable; a main
-    effect that cannot be told from others is left out. What is left out is said in `notes`.
+    effect that is not estimable is left out. What is left out is named in `notes`.
 
     Args:
         observations: The finished runs.
@@ -109,7 +109,7 @@ def estimate(observations: Sequence[Observation], groups: Sequence[str]) -> Effe
     estimable = design.estimable(factors)
     for group in factors:
         if group not in estimable:
-            notes.append(f"{group}: its effect cannot be told from that of another group: they vary together")
+            notes.append(f"{group}: its effect cannot be separated from that of another group: they vary together")
     pairs: list[tuple[str, str]] = []
     for pair in combinations(estimable, 2):
         if missing := design.missing(pair):
@@ -168,11 +168,11 @@ class _Design:
         return made
 
     def gain(self, smaller: "_Design") -> bool:
-        """Whether every column that a smaller design lacks tells something new."""
+        """Return whether every column beyond those of a smaller design adds to the rank."""
         return self.rank - smaller.rank == self.matrix.shape[1] - smaller.matrix.shape[1]
 
     def missing(self, pair: tuple[str, str]) -> str:
-        """Which combinations of two groups' levels no run has, in words; nothing where each was run."""
+        """Return which combinations of two groups' levels no run has, in words; nothing where each was run."""
         run = {tuple(one.levels[group] for group in pair) for one in self.observations}
         wanted = list(product(*(self.factors[group] for group in pair)))
         lacking = [" + ".join(level or "-" for level in levels) for levels in wanted if levels not in run]
@@ -181,11 +181,14 @@ class _Design:
         return f"no run has {', '.join(lacking)}" if lacking else ""
 
     def estimable(self, groups: Mapping[str, Sequence[str]]) -> list[str]:
-        """The groups all of whose main effects the data tell."""
-        return [g for g, levels in groups.items() if self.tells(self.contrast((g,), (x,)) for x in levels)]
+        """Return the groups all of whose main effects are estimable."""
+        return [g for g, levels in groups.items() if self.is_estimable(self.contrast((g,), (x,)) for x in levels)]
 
-    def tells(self, contrasts: "Iterable[Matrix]") -> bool:
-        """Whether the data tell these sums of coefficients, even where they do not tell each coefficient."""
+    def is_estimable(self, contrasts: "Iterable[Matrix]") -> bool:
+        """Return whether contrasts are estimable, even where single coefficients are not.
+
+        A contrast c is estimable if it lies in the row space of the design X: c X⁺ X = c.
+        """
         import numpy as np
 
         matrix = self.matrix
@@ -193,7 +196,7 @@ class _Design:
         return all(np.allclose(one @ known, one, atol=1e-8) for one in contrasts)
 
     def contrast(self, term: tuple[str, ...], levels: tuple[str, ...]) -> "Matrix":
-        """What of the coefficients makes up the effect of some levels."""
+        """Return the contrast of some levels: the weights of the coefficients in their effect."""
         import numpy as np
 
         own: Any = np.ones(1)
@@ -211,7 +214,7 @@ class _Design:
         wanted = [(term, levels) for term in terms for levels in product(*(self.factors[group] for group in term))]
         values = np.array([one.value for one in self.observations])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of coefficients that are not told: they are in no contrast
+            warnings.simplefilter("ignore")  # of coefficients that are not estimable: they are in no contrast
             fitted = OLS(values, self.matrix).fit()
         contrasts = np.stack([self.contrast((), ()), *(self.contrast(*each) for each in wanted)])
         estimates = contrasts @ fitted.params
@@ -231,7 +234,7 @@ class _Design:
         return Effects(
             main=tuple(effect for effect in effects if len(effect.groups) == 1),
             interactions=tuple(effect for effect in effects if len(effect.groups) == 2),
-            mean=float(estimates[0]) if self.tells(contrasts[:1]) else None,
+            mean=float(estimates[0]) if self.is_estimable(contrasts[:1]) else None,
             n=len(values),
             df=self.df,
             notes=tuple(notes),
@@ -239,7 +242,10 @@ class _Design:
 
 
 def _coded(levels: Sequence[object], level: object) -> "Matrix":
-    """A level in sum coding: one column fewer than levels, -1 in all of them for the last."""
+    """Return a level in sum coding: one column fewer than levels; the last level is -1 in all of them.
+
+    With levels a, b, c: a is (1, 0), b is (0, 1), c is (-1, -1), so that the effects add up to zero.
+    """
     import numpy as np
 
     return np.eye(len(levels))[levels.index(level), :-1] if level != levels[-1] else -np.ones(len(levels) - 1)

@@ -1,4 +1,4 @@
-"""One variant of a comparison: its statistics, and its difference to the baseline."""
+"""A row of the comparison: one variant with its statistics and its difference to the baseline."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The same validation images as several variants see them, those first on which they agree least."""
+"""Validation images with the boxes of several variants side by side, least agreement first."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ VARIANTS, IMAGES = 5, 6
 _IOU = 0.5
 
 Shown = tuple[Row, tuple[Predictions, ...]]
-"""A variant with what its finished runs kept, by seed and fold."""
+"""A variant with the predictions of its finished runs, by seed and fold."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Samples:
 
 
 def saved(comparison: Comparison, most: int = VARIANTS + 1) -> list[Shown]:
-    """Reads what the runs of the best baseline and of the best variants kept, the baseline first."""
+    """Read the predictions of the best baseline and of the best variants, the baseline first."""
     baseline = next((row for row in comparison.rows if row.baseline), None)
     shown: list[Shown] = []
     for row in sorted(comparison.rows, key=lambda row: row is not baseline):  # the rest stay in their order
@@ -72,10 +72,10 @@ def saved(comparison: Comparison, most: int = VARIANTS + 1) -> list[Shown]:
 
 
 def compare_images(shown: Sequence[Shown]) -> Samples | None:
-    """Puts the variants' boxes in the same images side by side; None where no two variants have an image in common.
+    """Put the variants' boxes in the same images side by side; None where no two variants have an image in common.
 
     Args:
-        shown: The variants with what their runs kept. Of several seeds the first one is shown.
+        shown: The variants with the predictions of their runs. Of several seeds the first one is shown.
     """
     if not shown:
         return None
@@ -104,7 +104,7 @@ def compare_images(shown: Sequence[Shown]) -> Samples | None:
 
 
 def agreement(first: Sequence[Box], second: Sequence[Box]) -> float:
-    """Share of the boxes of two sets that have a counterpart in the other: same class, IoU of 0.5 or more.
+    """Return the share of the boxes of two sets that have a counterpart in the other: same class, IoU of 0.5 or more.
 
     Each box has at most one counterpart; the closest pairs come first. Two empty sets agree.
     """
@@ -124,7 +124,7 @@ def agreement(first: Sequence[Box], second: Sequence[Box]) -> float:
 
 
 def _iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes [N, 4] and [M, 4] (corners) as [N, M]."""
+    """Return the intersection over union of boxes [N, 4] and [M, 4] (corners) as [N, M]."""
     low, high = np.maximum(first[:, None, :2], second[:, :2]), np.minimum(first[:, None, 2:], second[:, 2:])
     both = np.clip(high - low, 0, None).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]

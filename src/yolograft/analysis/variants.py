@@ -1,4 +1,4 @@
-"""What tells the runs of a comparison apart: variants, and the settings in which they differ."""
+"""Runs grouped into variants by the settings in which they differ."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ SETTINGS = "settings"
 """The column that takes up what would otherwise be too many columns."""
 
 _NAMING = ("variant", "model", "path")
-"""Options that are told with their group: `effv1-b0`."""
+"""Options that are shown with their group: `effv1-b0`."""
 
 _ASIDE = ("seed", "dataset.fold", "experiments")
 """Keys that a variant's runs may differ in."""
@@ -113,16 +113,16 @@ class Variants:
 
 
 def variants(runs: Sequence[Run]) -> Variants:
-    """Sorts runs into variants by the settings that differ between them.
+    """Group runs into variants by the settings that differ between them.
 
-    Runs of one variant and seed that both finished (from two sweeps' folders, say) are told apart by their folders. A
-    run that says nothing of its settings is a variant by itself, called by its own name.
+    Runs of one variant and seed that both finished (in two sweeps, for example) are distinguished by their folders. A
+    run without known settings is a variant by itself, under its own name.
     """
     known = [settings(run) for run in runs]
-    told = [one for one in known if one]
+    described = [one for one in known if one]
     choices = {group for run in runs for group in run.choices}
-    keys = {key for one in told for key in one}
-    varied = _order(key for key in keys if _varies(key, told, choices))
+    keys = {key for one in described for key in one}
+    varied = _order(key for key in keys if _varies(key, described, choices))
     shown = list(dict.fromkeys(_group(key, choices) if _names_group(key, choices) else key for key in varied))
     # An option alone (`width=0.5`) says little: name its part with it.
     parts = {key.split(".")[0] for key in varied} & set(GROUPS) & choices
@@ -146,11 +146,11 @@ def variants(runs: Sequence[Run]) -> Variants:
             folder, name = plain(folder), label or members[0].name
             made.append(Variant(name + (f" ({folder})" if folder else ""), cells, one, tuple(members), folder))
     headings = dict(zip(columns, [*_column_keys(columns, shown, naming, choices)], strict=True))
-    return Variants(tuple(columns), headings, tuple(_told_apart(made)), marks)
+    return Variants(tuple(columns), headings, tuple(_with_unique_labels(made)), marks)
 
 
 def settings(run: Run) -> dict[str, str]:
-    """The settings that make a run the variant it is: its choices, and its config; its overrides without a config."""
+    """Return the settings that define a run's variant: choices and config, or overrides where there is no config."""
     kept = {group: value for group, value in run.choices.items() if _counts(group)}
     if run.config:
         return kept | {key: value for key, value in run.config.items() if _counts(key)}
@@ -166,23 +166,23 @@ def _counts(key: str) -> bool:
 
 
 def _order(keys: Iterable[str]) -> list[str]:
-    """Groups in the order of the model, then the rest by name."""
+    """Return keys in the order of the model, then the rest by name."""
     rank = {group: place for place, group in enumerate(GROUPS)}
     return sorted(keys, key=lambda key: ("." in key, rank.get(key.split(".")[0], len(rank)), key))
 
 
-def _varies(key: str, told: Sequence[Mapping[str, str]], choices: set[str]) -> bool:
-    """Whether a setting differs by itself, not only because its group does."""
+def _varies(key: str, described: Sequence[Mapping[str, str]], choices: set[str]) -> bool:
+    """Return whether a setting differs by itself, not only because its group does."""
     if key in choices:  # a record that leaves out a group does not make the group vary
-        return len({one[key] for one in told if key in one}) > 1
+        return len({one[key] for one in described if key in one}) > 1
     values: dict[str | None, set[str | None]] = {}
-    for one in told:
+    for one in described:
         values.setdefault(_chosen(key, one), set()).add(one.get(key))
     return any(len(found) > 1 for found in values.values())
 
 
 def _chosen(key: str, one: Mapping[str, str]) -> str | None:
-    """What is chosen in the group of an option; None for a setting that belongs to no group."""
+    """Return what is chosen in the group of an option; None for a setting that belongs to no group."""
     group, dot, _ = key.partition(".")
     return one.get(group) if dot else None
 
@@ -192,7 +192,7 @@ def _names_group(key: str, choices: set[str]) -> bool:
 
 
 def _group(key: str, choices: set[str]) -> str:
-    """The group in whose column a setting is told; the key itself where it has a column of its own."""
+    """Return the group in whose column a setting is shown; the key itself where it has its own column."""
     group, _, option = key.partition(".")
     return group if group in choices and option in _NAMING else key
 
@@ -200,8 +200,8 @@ def _group(key: str, choices: set[str]) -> str:
 def _columns(
     shown: Sequence[str], naming: Mapping[str, Sequence[str]], known: Sequence[Mapping[str, str]], choices: set[str]
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """What stands in each column for each run, and the marks' meanings."""
-    columns = {group: _told(group, naming[group], known) for group in shown if group in choices}
+    """Return the cells of each column by run, and the meanings of the marks."""
+    columns = {group: _group_cells(group, naming[group], known) for group in shown if group in choices}
     options = _short_names([key for key in shown if key not in choices])
     if len(options) <= _MOST_OPTIONS:
         return columns | {name: [_plain(one.get(key)) for one in known] for name, key in options.items()}, {}
@@ -213,14 +213,14 @@ def _columns(
 
 
 def _unusual(options: Mapping[str, str], known: Sequence[Mapping[str, str]]) -> list[str]:
-    """For each run, which settings have another value than in most runs: `lr0=0.01, nbs=4`."""
+    """Return, for each run, the settings that differ from most runs: `lr0=0.01, nbs=4`."""
     # What is usual for a choice of its group: that another choice comes with another value is no news.
     counts: dict[tuple[str, str | None], Counter[str | None]] = {}
     for key in options.values():
         for one in known:
             counts.setdefault((key, _chosen(key, one)), Counter())[one.get(key)] += 1
 
-    def told(name: str, key: str, one: Mapping[str, str]) -> str:
+    def unusual(name: str, key: str, one: Mapping[str, str]) -> str:
         usual = counts[key, _chosen(key, one)].most_common(1)[0][0]
         if one.get(key) == usual:
             return ""
@@ -228,7 +228,7 @@ def _unusual(options: Mapping[str, str], known: Sequence[Mapping[str, str]]) -> 
 
     texts = []
     for one in known:
-        pieces = [piece for name, key in options.items() if (piece := told(name, key, one))]
+        pieces = [piece for name, key in options.items() if (piece := unusual(name, key, one))]
         unset = [piece for piece in pieces if piece.endswith(" unset")]
         if len(unset) > _MOST_OPTIONS:  # a run of which only the choices and overrides are known
             pieces = [piece for piece in pieces if piece not in unset] + [f"{len(unset)} settings unknown"]
@@ -239,7 +239,7 @@ def _unusual(options: Mapping[str, str], known: Sequence[Mapping[str, str]]) -> 
 def _column_keys(
     columns: Mapping[str, object], shown: Sequence[str], naming: Mapping[str, Sequence[str]], choices: set[str]
 ) -> Iterable[tuple[str, ...]]:
-    """The settings behind each column."""
+    """Return the settings behind each column."""
     names = _short_names([key for key in shown if key not in choices])
     for column in columns:
         if column == SETTINGS and column not in names:
@@ -248,8 +248,8 @@ def _column_keys(
             yield (column, *naming[column]) if column in choices else (names[column],)
 
 
-def _told(group: str, naming: Sequence[str], known: Sequence[Mapping[str, str]]) -> list[str]:
-    """A group's value with the options that name it: `effv1-b0`, `yolo-bccd`."""
+def _group_cells(group: str, naming: Sequence[str], known: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the cells of a group: its value with the options that name it, `effv1-b0`, `yolo-bccd`."""
     tails = {key: _tails({one[key] for one in known if one.get(key) not in (None, "None")}) for key in naming}
     return [
         "-".join([one[group], *(tails[key][one[key]] for key in naming if one.get(key) in tails[key])])
@@ -260,7 +260,7 @@ def _told(group: str, naming: Sequence[str], known: Sequence[Mapping[str, str]])
 
 
 def _tails(paths: set[str]) -> dict[str, str]:
-    """The shortest end of each path that no other one has: `bccd` of `/data/bccd/data.yaml`."""
+    """Return the shortest end of each path that no other one has: `bccd` of `/data/bccd/data.yaml`."""
     parts = {}
     for path in paths:
         pure = PurePosixPath(path.replace("\\", "/"))
@@ -274,7 +274,7 @@ def _tails(paths: set[str]) -> dict[str, str]:
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Keys by what their columns are called: `lr0`, as everyone says, but `backbone.width`."""
+    """Return keys by the heading of their column: `lr0` is well known, but `backbone.width` needs its group."""
     last = {key: key.rsplit(".", 1)[-1] for key in keys}
     return {last[k] if k.split(".")[0] in _WELL_KNOWN and last[k] not in GROUPS else k: k for k in keys}
 
@@ -284,7 +284,7 @@ def _plain(value: str | None) -> str:
 
 
 def _label(cells: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> str:
-    """Groups as their value, all else as `key=value`; of many columns only what is not usual in them."""
+    """Return a label: groups as their value, other settings as `key=value`; of many columns only unusual values."""
     pieces = []
     for heading, value in cells.items():
         usual = Counter(columns[heading]).most_common(1)[0][0]
@@ -298,7 +298,7 @@ def _label(cells: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> st
 
 
 def _folders(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
-    """One variant's runs; where several of one seed have finished, by sweep folder, or each by itself."""
+    """Return one variant's runs; where several of one seed have finished, by sweep folder, or each separately."""
     runs = sorted(runs, key=lambda run: ([-1 if part is None else part for part in run.block], str(run.path)))
     if not _repeated(runs):
         return [("", list(runs))]
@@ -310,8 +310,8 @@ def _folders(runs: Sequence[Run]) -> Iterable[tuple[str, list[Run]]]:
     return sweeps.items()
 
 
-def _told_apart(made: Sequence[Variant]) -> Iterable[Variant]:
-    """The variants, those of one label (two records without settings, say) with their folders."""
+def _with_unique_labels(made: Sequence[Variant]) -> Iterable[Variant]:
+    """Return the variants; several with the same label get their folders added."""
     labels = Counter(variant.label for variant in made)
     for variant in made:
         run = variant.runs[0]

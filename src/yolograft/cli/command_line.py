@@ -1,10 +1,11 @@
 """Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_dir
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -15,28 +16,28 @@ from yolograft.cli.commands import COMMANDS
 from yolograft.cli.flags import Flags, parse_flags
 from yolograft.cli.from_run import expand
 from yolograft.common.errors import UserError
-from yolograft.config import search_path
-from yolograft.config.check import check_values, validate
+from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, first_line, parse
 from yolograft.config.habits import quoted
-from yolograft.config.locations import conf_dir
-from yolograft.runs import resolvers
+from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
-from yolograft.runs.spec import RunSpec, check_folders, choices_of, grid, run_spec, sweep_folder, where_it_was
+from yolograft.runs.places import check_folders
+from yolograft.runs.spec import RunSpec, choices_of, run_spec
 from yolograft.runs.writable import refuse_unwritable
-from yolograft.sweep.absent import ELSEWHERE, refuse_absent
-from yolograft.sweep.launchers.settings import launcher_model
+from yolograft.sweep.absent import refuse_absent
+from yolograft.sweep.executors.settings import EXECUTORS, check_executor
+from yolograft.sweep.grid import grid, sweep_folder, where_it_was
+from yolograft.sweep.request import Request, SearchRequest, sweep_request
 from yolograft.sweep.search_space import (
-    Search,
     check_folder,
     check_space,
+    check_sweeper,
     holds_search,
-    is_search,
     probes,
     refuse_intervals,
-    settings,
     signature,
 )
+from yolograft.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,26 @@ class CommandLine:
     """A command line that was checked.
 
     Attributes:
-        arguments: For Hydra: the settings as given, and for a sweep also its folder.
+        arguments: The settings, as Hydra's grammar has them; `from=` is replaced by what it stands for.
+        request: What `train` is to do; None for the other commands.
         config: The resolved config of a command other than `train`, with the options chosen in the groups under
             `choices`.
-        sweep: Whether it asks for several runs.
-        jobs: What `train` is to do; empty for the other commands, and where only the doing shows it (a search).
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
-        launcher: Where a sweep's runs are done, as the word after `hydra/launcher=`.
-        probes: Of a search, jobs that have every value of its space once.
     """
 
     arguments: list[str]
+    request: Request | None = None
     config: dict[str, Any] = field(default_factory=dict)
-    sweep: bool = False
-    jobs: list[RunSpec] = field(default_factory=list)
     shown: str | None = None
-    launcher: str = "basic"
-    probes: list[RunSpec] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> list[RunSpec]:
+        """The runs of `train`; of a search, which chooses them as it goes, none."""
+        return self.request.specs if self.request else []
 
 
 def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
-    """Check the arguments of a command and complete them for Hydra.
+    """Compose and check what a command is asked for.
 
     Args:
         command: A name of `COMMANDS`.
@@ -73,74 +73,98 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
     Raises:
         UserError: For the first key or value that is refused, naming it and what would be right.
     """
+    typed = shlex.join(["yolograft", command, *arguments])
     try:
-        return _checked(command, parse_flags(arguments))
+        with initialized(command):
+            return _checked(command, parse_flags(arguments), typed)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(first_line(error)) from None
 
 
-def _checked(command: str, flags: Flags) -> CommandLine:
-    search_path.register()
-    resolvers.register()
+def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     arguments = [_quoted(argument) for argument in expand(command, flags.overrides)]
     if flags.multirun and command != "train":
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
-        overrides = parse(arguments)
-        fixed = [o for o in overrides if not o.is_sweep_override()]
-        composed = compose(command, fixed)
-        multirun = flags.multirun or composed.hydra.mode == RunMode.MULTIRUN
-        seeds = composed.get("seeds")
-        if not multirun and not seeds:
-            _refuse_sweep(command, overrides)
-            config = container_of(composed)
-            validate(COMMANDS[command].load_schema(), config)
-            if flags.cfg:
-                return CommandLine(list(arguments), shown=_shown(composed, flags))
-            if command != "train":
-                return CommandLine(list(arguments), {**config, "choices": choices_of(composed.hydra)})
-            single = [run_spec(composed, config)]
-            refuse_unwritable(single)
-            check_folders(single, None)
-            refuse_links(job.folder for job in single)
-            refuse_absent(single)
-            return CommandLine(list(arguments), jobs=single)
-        params = parse([f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()])
-        _check_launcher(composed)
-        every = [*params, *overrides]
-        if seeds is not None:
-            every += parse([_seed_axis(seeds, every)])
-        folder, before = sweep_folder(composed, every)
-        search = _search(composed, every)
-        jobs: list[RunSpec] = []
-        tried: list[RunSpec] = []
-        for number, job in enumerate(probes(every) if search else grid(every)):
-            composed = compose(command, parse(job))
-            config = container_of(composed)
-            validate(COMMANDS[command].load_schema(), config)
-            jobs.append(run_spec(composed, config, folder, number))
-            if flags.cfg:  # of several runs the first
-                return CommandLine(list(arguments), shown=_shown(composed, flags))
-        refuse_unwritable(jobs, sweep=True)
-        check_folders(jobs, folder)
-        if search:
-            _refuse_for_search(composed)
-            wanted = signature(search, every, jobs[0].config)
-            folder = before if holds_search(before, wanted) else folder
-            check_folder(folder, wanted)
-            tried, jobs = jobs, []
-        elif jobs:
-            jobs = where_it_was(jobs, before)
-            folder = jobs[0].folder.parent
-        refuse_links((job.folder for job in jobs), folder)
-        # Ours in the place of Hydra's own; not as the default in conf/train.yaml, over which an experiment had no say.
-        basic = composed.hydra.runtime.choices["hydra/sweeper"] == "basic"
-        added = [f"hydra.sweep.dir={folder.as_posix()}", *(["hydra/sweeper=grid"] if basic else [])]
-        launcher = str(composed.hydra.runtime.choices["hydra/launcher"])
-        if launcher not in ELSEWHERE:
-            refuse_absent(jobs or tried)
-        told = ["--multirun", *arguments, *added]
-        return CommandLine(told, sweep=True, jobs=jobs, launcher=launcher, probes=tried)
+    overrides = parse(arguments)
+    composed = compose(command, [o for o in overrides if not o.is_sweep_override()])
+    if flags.multirun or composed.hydra.mode == RunMode.MULTIRUN or composed.get("seeds"):
+        return _sweep(composed, overrides, arguments, flags, typed)
+    _refuse_several(command, overrides)
+    config = container_of(composed)
+    validate(COMMANDS[command].load_schema(), config)
+    if flags.cfg:
+        return CommandLine(arguments, shown=_shown(composed, flags))
+    if command != "train":
+        return CommandLine(arguments, config={**config, "choices": choices_of(composed.hydra)})
+    _refuse_callbacks(composed)
+    single = [run_spec(composed, config, command=typed)]
+    refuse_unwritable(single)
+    check_folders(single, None)
+    refuse_links(spec.folder for spec in single)
+    refuse_absent(single)
+    return CommandLine(arguments, Request(typed, single))
+
+
+def _sweep(
+    composed: DictConfig, overrides: Sequence[Override], arguments: list[str], flags: Flags, typed: str
+) -> CommandLine:
+    """Compose and check what a sweep is asked for."""
+    _refuse_callbacks(composed)
+    sweeper = _plain(composed.hydra, "sweeper")
+    settings = check_sweeper(_choice(composed, "sweeper"), sweeper)
+    swept = parse([f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()])
+    executor = check_executor(_choice(composed, "launcher"), _plain(composed.hydra, "launcher"))
+    every = [*swept, *overrides]
+    if (seeds := composed.get("seeds")) is not None:
+        every += parse([_seed_axis(seeds, every)])
+    _refuse_swept_hydra(every)
+    folder, before = sweep_folder(composed, every)
+    if settings is None:
+        refuse_intervals(every)
+    else:
+        check_space(every)
+    lines = list(probes(every) if settings else grid(every))
+    if flags.cfg:  # of several runs the first
+        first = next(_specs(lines[:1], folder, typed))[1]
+        return CommandLine(arguments, shown=_shown(first, flags))
+    specs = [spec for spec, _ in _specs(lines, folder, typed)]
+    refuse_unwritable(specs, sweep=True)
+    check_folders(specs, folder)
+    search = None
+    if settings:
+        _refuse_for_search(specs[0].config)
+        search = SearchRequest(settings, every, signature(settings, every, specs[0].config))
+        folder = before if holds_search(before, search.signature) else folder
+        check_folder(folder, search.signature)
+    elif (there := where_it_was(specs, folder, before)) != folder:
+        folder = there
+        specs = [spec for spec, _ in _specs(lines, folder, typed)]
+    refuse_links((spec.folder for spec in specs if not search), folder)
+    if not EXECUTORS[executor].elsewhere:
+        refuse_absent(specs)
+    sweep = sweep_request(composed, every, folder, executor, search)
+    return CommandLine(arguments, Request(typed, [], sweep, specs) if search else Request(typed, specs, sweep))
+
+
+def _specs(lines: Iterable[Sequence[str]], folder: Path, typed: str) -> Iterator[tuple[RunSpec, DictConfig]]:
+    """Compose and check the runs of a sweep, each once."""
+    for number, line in enumerate(lines):
+        composed = compose("train", parse(line))
+        config = container_of(composed)
+        validate(TrainConfig, config)
+        yield run_spec(composed, config, folder, number, typed), composed
+
+
+def _choice(composed: DictConfig, group: str) -> str:
+    return str(composed.hydra.runtime.choices[f"hydra/{group}"])
+
+
+def _plain(hydra: DictConfig, key: str) -> dict[str, Any]:
+    """Return a part of Hydra's config as plain containers."""
+    plain = OmegaConf.to_container(hydra[key], resolve=True) if isinstance(hydra.get(key), DictConfig) else None
+    if not isinstance(plain, dict):
+        raise UserError(f"hydra.{key}: is set by hydra/{key}=NAME, and its keys by hydra.{key}.KEY=VALUE")
+    return {str(key): value for key, value in plain.items()}
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")
@@ -168,12 +192,19 @@ def _shown(composed: DictConfig, flags: Flags) -> str:
         raise UserError(f"--resolve: {first_line(error)}") from None
 
 
-def _check_launcher(composed: DictConfig) -> None:
-    if model := launcher_model(str(composed.hydra.runtime.choices["hydra/launcher"])):
-        told = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
-        assert isinstance(told, dict)
-        values = {str(key): value for key, value in told.items() if key not in ("_target_", "_convert_")}
-        check_values(model, values, prefix="hydra.launcher.")
+def _refuse_callbacks(composed: DictConfig) -> None:
+    """Refuse callbacks of Hydra's, which nobody would call."""
+    for name in composed.hydra.get("callbacks") or {}:
+        raise UserError(
+            f"hydra.callbacks.{name}: Hydra's callbacks are not called here; one of Lightning's is added by "
+            f"+callbacks.{name}._target_=MODULE.CLASS"
+        )
+
+
+def _refuse_swept_hydra(overrides: Iterable[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override() and override.is_hydra_override():
+            raise UserError(f"{override.input_line}: several values are written in brackets, [a,b]")
 
 
 def _seed_axis(seeds: Any, overrides: Sequence[Override]) -> str:
@@ -186,25 +217,14 @@ def _seed_axis(seeds: Any, overrides: Sequence[Override]) -> str:
     return f"seed={','.join(map(str, range(seeds)))}"
 
 
-def _refuse_for_search(composed: DictConfig) -> None:
+def _refuse_for_search(config: dict[str, Any]) -> None:
     """Refuse what needs to know the runs beforehand: a search chooses them as it goes."""
     for key in ("plan", "constraint", "seeds"):
-        if composed[key]:
-            raise UserError(f"{key}={composed[key]}: not with hydra/sweeper=optuna, which chooses its runs as it goes")
+        if config[key]:
+            raise UserError(f"{key}={config[key]}: not with hydra/sweeper=optuna, which chooses its runs as it goes")
 
 
-def _search(composed: DictConfig, overrides: Sequence[Override]) -> Search | None:
-    """Return what a search was asked for; None for a grid."""
-    if not is_search(composed.hydra.sweeper):
-        refuse_intervals(overrides)
-        return None
-    wanted = settings(composed.hydra.sweeper)
-    check_values(Search, wanted, prefix="hydra.sweeper.")
-    check_space(overrides)
-    return Search.model_validate(wanted)
-
-
-def _refuse_sweep(command: str, overrides: Sequence[Override]) -> None:
+def _refuse_several(command: str, overrides: Sequence[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
             if override.key_or_group == "device":

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -22,6 +22,7 @@ from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.suggestions import did_you_mean
 from yolograft.config.former import update_choices, update_config
 from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 from yolograft.model.spec import check_setting
 from yolograft.runs.identity import SWEEP_KEYS
 from yolograft.runs.record import RUN_FILE, RunRecord
@@ -54,7 +55,7 @@ def expand(command: str, arguments: Sequence[str]) -> list[str]:
     folder = user_path(given[0].strip("'\""))
     record, config = _read(folder)
     keys = {re.split("[=@]", argument.lstrip("+~"), maxsplit=1)[0] for argument in own}
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+    with initialized(command):
         chosen = _choices(folder, record, keys)
         loader = GlobalHydra.instance().config_loader()
         options = [o for o in own if loader.get_group_options(o.partition("=")[0]) and "," not in o]

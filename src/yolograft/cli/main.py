@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -27,7 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"yolograft {__version__}")
         return 0
-    os.environ["YOLOGRAFT_COMMAND"] = shlex.join(["yolograft", *args])  # for run.json; every process of a sweep has it
     interrupts = _note_interrupts()
     try:
         return _run(args[0], args[1:])
@@ -52,7 +50,6 @@ def _run(command: str, rest: list[str]) -> int:
 
     if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra passes errors on to us instead of printing its own account
     if command not in COMMANDS:
         from yolograft.common.suggestions import did_you_mean
         from yolograft.config.habits import TASKS

@@ -1,126 +1,74 @@
 """`yolograft train`: one run, or with -m a sweep of them."""
 
-import logging
-import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-
 from yolograft.cli.command_line import CommandLine
-from yolograft.common.errors import UserError
-from yolograft.common.metrics import METRIC
-from yolograft.common.processes import own_names, remove_leftovers
-from yolograft.config import search_path
-from yolograft.config.locations import conf_dir
-from yolograft.runs import resolvers
-from yolograft.runs.record import RunRecord
-from yolograft.runs.spec import RunSpec, choices_of
-from yolograft.sweep.callback import SweepCallback
-from yolograft.sweep.constraint import Dropped, select
-from yolograft.sweep.overview import place
-from yolograft.sweep.sweeper import GridSweeper
-from yolograft.sweep.tracking import say_what_waits
-from yolograft.training.start import start
-from yolograft.training.stopping import StoppedError, StopRequest, stoppable
-
-log = logging.getLogger(__name__)
-
-# On import, since a launcher's process on another machine gets there without `main`.
-search_path.register()
-resolvers.register()
-
-_exit_code = 0
-_made = False
-"""Whether the folder of a single run is made by this command."""
+from yolograft.common.text import markup, plain
+from yolograft.sweep.command import run_command
+from yolograft.training.stopping import StoppedError
 
 
 def main(line: CommandLine) -> int:
     """Do what a checked command line asks for, and return the exit code."""
-    # From here on, so that nothing that is being started or imported is lost to a signal.
-    with stoppable() as stop:
-        try:
-            return _main(line, stop)
-        except StoppedError as stopped:
-            if not stopped.said:
-                sys.stderr.write(f"yolograft: {stopped}; the same command goes on\n")
-            return stopped.exit_code
-
-
-def _main(line: CommandLine, stop: StopRequest) -> int:
-    global _exit_code, _made
-    _exit_code = 0
-    SweepCallback.reset()
-    own_names()
-    remove_leftovers()
-    jobs, dropped = select(list({job.folder: job for job in line.jobs}.values()))
-    stop.check()
-    planned = bool(line.jobs) and line.jobs[0].config["plan"]
-    if line.sweep or planned:
-        from yolograft.sweep.shared import check_shared
-
-        stop.check()
-        check_shared(jobs or line.probes, line.launcher)
-        stop.check()
-    if planned:
-        return _plan(line, jobs, dropped)
-    if dropped and not jobs:
-        job, reason = dropped[0]
-        which = f"no run meets it; {job.name}" if line.sweep else "this variant"
-        raise UserError(f"constraint={job.config['constraint']}: {which} has {reason}")
-    _made = not line.sweep and not any(job.folder.exists() for job in jobs)
-    GridSweeper.jobs, GridSweeper.dropped = jobs, dropped
-    sys.argv = ["yolograft train", *line.arguments]
+    assert line.request is not None
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_task)()
-    except BaseException:
-        SweepCallback.close()
-        raise
-    return SweepCallback.close() or _exit_code
+        result = run_command(line.request, SweepReport())
+    except StoppedError as stopped:
+        if not stopped.said:
+            sys.stderr.write(f"yolograft: {stopped}; the same command goes on\n")
+        return stopped.exit_code
+    if result.plan is not None:
+        result.plan.print()
+    return result.exit_code
 
 
-def _plan(line: CommandLine, jobs: list[RunSpec], dropped: list[Dropped]) -> int:
-    """Show what the command would do."""
-    from yolograft.sweep.plan import make_plan
-    from yolograft.upstream.training import quiet
+class SweepReport:
+    """A sweep's table and page: renewed after every run, shown at the end, also when runs failed."""
 
-    quiet()
-    plan = make_plan(jobs, dropped)
-    plan.print()
-    if line.sweep:
-        plan.save(line.jobs[0].folder.parent / "plan.json")
-    return 0
+    def after_run(self, folder: Path) -> None:
+        """Renew the table on disk, and now and then the page."""
+        from yolograft.render.report import page_is_due, render
+
+        render(folder, page=page_is_due(folder))
+
+    def after_search(self, result: Mapping[str, Any]) -> None:
+        """Show the best trial, or those that no other beats in every objective."""
+        _print_best(result)
+
+    def at_the_end(self, folder: Path) -> list[Path]:
+        """Show the table, and name the files of the report."""
+        from yolograft.render.report import render, show
+
+        show(folder)
+        files = render(folder)
+        for file in files:
+            sys.stderr.write(f"{plain(str(file))}\n")
+        return files
 
 
-def _task(config: DictConfig) -> float:
-    """Train one job, and return its mAP50-95; nan where there is none. What fails, fails in its run alone."""
-    global _exit_code
-    hydra_config = HydraConfig.get()
-    sweep = hydra_config.mode == RunMode.MULTIRUN
-    folder = Path(hydra_config.runtime.output_dir)
-    spec = RunSpec(
-        config=resolvers.job_config(config),
-        folder=folder,
-        choices=choices_of(hydra_config),
-        overrides=list(hydra_config.overrides.task),
-        group=folder.parent.name if sweep else str(config.project),
-    )
-    shown = place(folder) if sweep else ""
-    if sweep and config.isolate:
-        from yolograft.sweep.isolation import run_isolated
+def _print_best(result: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
 
-        logs: Any = OmegaConf.to_container(hydra_config.job_logging, resolve=True)
-        _exit_code = run_isolated(spec, logs, place=shown)
-    else:
-        try:
-            _exit_code = start(spec, sweep=sweep, place=shown, made=_made)
-        finally:
-            if not sweep:
-                say_what_waits(folder)
-    record = RunRecord.read(folder)
-    found = record.measured(METRIC) if record is not None and not _exit_code else None
-    return math.nan if found is None else found
+    best = sorted(result["best"], key=lambda found: -found["values"][next(iter(result["objectives"]))])
+    if not best:
+        sys.stderr.write("No trial has finished yet.\n")
+        return
+    total = sum(result["trials"].values())
+    title = "Best trial" if len(result["objectives"]) == 1 else f"Pareto set: {len(best)} of {total} trials"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for column in ("trial", *result["objectives"], *best[0]["params"]):
+        table.add_column(markup(column), justify="right", no_wrap=True)
+    table.add_column("run", overflow="fold")
+    for found in best:
+        values = map(_shown, found["values"].values())
+        params = [markup(str(value)) for value in found["params"].values()]
+        table.add_row(str(found["trial"] + 1), *values, *params, markup(found["run"]))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() and value >= 1 else f"{value:.4g}"

@@ -3,14 +3,13 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from yolograft.config import search_path
 from yolograft.config.comments import file_keys, key_comments
-from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 
 _EXPERIMENTS = "experiments"
 _COLUMN = 30
@@ -38,8 +37,7 @@ def command_help(command: str, overrides: Sequence[str], notes: Sequence[str] = 
         overrides: Those given beside `--help`: the values shown are what they make.
         notes: Lines at its end.
     """
-    search_path.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+    with initialized(command):
         given = [word for word in overrides if "," not in word]
         try:
             config = compose(command, given, return_hydra_config=True)

@@ -1,17 +1,28 @@
 """Where Hydra looks besides `conf/`: the person's own folder and the experiments that come with yolograft."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.version import VersionBase
+from omegaconf import OmegaConf
 
 from yolograft.config.locations import conf_dir, home
 
+_HEADER = 512
+"""Characters of a file in which Hydra looks for lines such as `# @package _global_`."""
 
-class GroupsSource(FileConfigSource):
+
+class GroupsSource(ConfigSource):
     """A folder of which Hydra sees our groups only: a folder `runs` or `cache` beside them must not hide a key."""
 
     @staticmethod
@@ -19,21 +30,44 @@ class GroupsSource(FileConfigSource):
         """Return what its search path entries start with."""
         return "groups"
 
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read an option of a group.
+
+        Raises:
+            ConfigLoadError: There is no such file.
+        """
+        file = self._file(config_path)
+        if not file.is_file():
+            raise ConfigLoadError(f"Config not found : {file}")
+        with file.open(encoding="utf-8") as stream:
+            header = ConfigSource._get_header_dict(stream.read(_HEADER))
+            stream.seek(0)
+            config = OmegaConf.load(stream)
+        return ConfigResult(provider=self.provider, path=self.full_path(), config=config, header=header)
+
     def is_group(self, config_path: str) -> bool:
         """Whether a path is one of our groups, and there."""
-        return self._ours(config_path) and super().is_group(config_path)
+        return self._ours(config_path) and os.path.isdir(Path(self.path) / config_path)  # noqa: PTH112 - never raises
 
     def is_config(self, config_path: str) -> bool:
         """Whether a path is an option of one of our groups, and there."""
-        return self._ours(config_path) and super().is_config(config_path)
+        return self._ours(config_path) and os.path.isfile(self._file(config_path))  # noqa: PTH113 - never raises
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """List the options of a group."""
-        return super().list(config_path, results_filter) if self._ours(config_path) else []
+        found: list[str] = []
+        if not self._ours(config_path):
+            return found
+        for path in (Path(self.path) / config_path).iterdir():
+            self._list_add_result(found, f"{config_path}/{path.name}", path.name, results_filter)
+        return sorted(set(found))
 
     def available(self) -> bool:
         """Whether the folder exists."""
         return Path(self.path).is_dir()
+
+    def _file(self, config_path: str) -> Path:
+        return Path(self.path) / self._normalize_file_name(config_path)
 
     def _ours(self, config_path: str) -> bool:
         first = PurePosixPath(config_path).parts[:1]
@@ -53,3 +87,23 @@ def register() -> None:
     """Make the search path known to Hydra; calling it again changes nothing."""
     Plugins.instance().register(GroupsSource)
     Plugins.instance().register(YolograftSearchPath)
+
+
+@contextmanager
+def initialized(command: str) -> Iterator[None]:
+    """Let Hydra compose configs inside; afterwards its global state is as before, also within another Hydra app.
+
+    Args:
+        command: A name of `schema.COMMANDS`, which is Hydra's name of the job.
+    """
+    register()
+    outer, base = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+    name = JobRuntime.instance().get("name")
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer  # on leaving, Hydra has put another instance there
+        VersionBase.instance().version_base = base
+        JobRuntime.instance().set("name", name)

@@ -73,11 +73,11 @@ class Fault:
     """A fault or a peculiarity of a file of a data set.
 
     Attributes:
-        file: path of the image or label file concerned.
-        line: its line, counted from 1; None where the whole file is meant.
-        message: what is wrong.
-        kind: a word of `KINDS`.
-        count: how often it occurs in this file; `line` is the first.
+        file: Path of the image or label file concerned.
+        line: Its line, counted from 1; None where the whole file is meant.
+        message: What is wrong.
+        kind: A word of `KINDS`.
+        count: How often it occurs in this file; `line` is the first.
     """
 
     file: str
@@ -156,8 +156,8 @@ def summary_lines(faults: Sequence[Fault], limit: int = 5) -> list[str]:
     """Return the gravest faults, one per line, and a last line with the counts of the rest.
 
     Args:
-        faults: what was found.
-        limit: how many to show.
+        faults: What was found.
+        limit: How many to show.
     """
     shown = by_weight(faults)
     lines = [str(fault) for fault in shown[:limit]]
@@ -172,7 +172,7 @@ def enforce(check: Check, faults: Sequence[Fault]) -> None:
 
     Args:
         check: `strict` stops, `warn` and `off` do not.
-        faults: what was found.
+        faults: What was found.
 
     Raises:
         UserError: It names the first error and counts the others.

@@ -17,8 +17,8 @@ def classes_seen(spec: DataSpec, images: Sequence[str]) -> list[frozenset[int]]:
     """Return the classes of each image's labels; none where image or labels cannot be read, which the scan will say.
 
     Args:
-        spec: the data set.
-        images: its images. What is found is kept in the cache folder until one of their label files changes.
+        spec: The data set.
+        images: Its images. What is found is kept in the cache folder until one of their label files changes.
     """
     files = spec.labels.files(images)
     reader = hashlib.sha256(f"{spec.labels!r} {spec.nc}".encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -21,9 +21,9 @@ class Converted:
     """Named arrays of a conversion, read from disk when one is first asked for. Threads may share one.
 
     Args:
-        kind: what they are, a word for file names.
-        files: what they are made from.
-        make: makes them; called when they are not there, or when a file's size or modification time has changed.
+        kind: What they are, a word for file names.
+        files: What they are made from.
+        make: Makes them; called when they are not there, or when a file's size or modification time has changed.
     """
 
     def __init__(self, kind: str, files: Sequence[str], make: Callable[[], Arrays]) -> None:

@@ -19,10 +19,10 @@ class DetectionDataset(StockDataset):
     """One split of a data set; samples, augmentation and collation are ultralytics' YOLODataset's.
 
     Attributes:
-        spec: the data set.
-        split: which part of it.
-        listed: the split's images, those that cannot be used among them.
-        scan: what reading the labels found.
+        spec: The data set.
+        split: Which part of it.
+        listed: The split's images, those that cannot be used among them.
+        scan: What reading the labels found.
     """
 
     listed: list[str]
@@ -32,12 +32,12 @@ class DetectionDataset(StockDataset):
         """Find the images, read their labels (from the cache where nothing changed) and prepare the transforms.
 
         Args:
-            spec: the data set.
-            split: which part of it.
-            options: of ultralytics' YOLODataset (`imgsz`, `augment`, `hyp`, …).
+            spec: The data set.
+            split: Which part of it.
+            options: Of ultralytics' YOLODataset (`imgsz`, `augment`, `hyp`, …).
 
         Raises:
-            UserError: where the split cannot be used at all.
+            UserError: Where the split cannot be used at all.
         """
         self.spec = spec
         self.split = split
@@ -53,7 +53,7 @@ class DetectionDataset(StockDataset):
         """List the split's images.
 
         Raises:
-            UserError: a folder or list that does not exist, or no images in them.
+            UserError: A folder or list that does not exist, or no images in them.
         """
         files = list_images(self.spec, self.split)
         count = self.fraction if isinstance(self.fraction, int) else max(1, round(len(files) * self.fraction))
@@ -64,7 +64,7 @@ class DetectionDataset(StockDataset):
         """Return ultralytics' label dictionaries of the images that can be used, and keep them as `im_files`.
 
         Raises:
-            UserError: no image can be used, or nothing is labelled in the split that is to be trained on.
+            UserError: No image can be used, or nothing is labelled in the split that is to be trained on.
         """
         self.label_files = self.spec.labels.files(self.listed)
         self.scan = scan_split(self.spec, self.split, self.listed, fraction=self.fraction, single_cls=self.single_cls)
@@ -111,23 +111,23 @@ def build_dataset(
     """Build one split as ultralytics' `build_yolo_dataset` would; leave the global random states as they are.
 
     Args:
-        spec: the data set.
+        spec: The data set.
         split: `train`, `val` or `test`.
-        hyp: augmentation values by ultralytics' names, as attributes; what is not given is ultralytics' default.
-        imgsz: length of an image's longer side, pixels.
-        batch: images per batch; with `rect`, images of one batch share a shape.
-        stride: the model's largest stride; batch shapes are multiples of it.
-        augment: augment (training); also decides, as in ultralytics, by how much `rect` shapes are padded: not at all,
+        hyp: Augmentation values by ultralytics' names, as attributes; what is not given is ultralytics' default.
+        imgsz: Length of an image's longer side, pixels.
+        batch: Images per batch; with `rect`, images of one batch share a shape.
+        stride: The model's largest stride; batch shapes are multiples of it.
+        augment: Augment (training); also decides, as in ultralytics, by how much `rect` shapes are padded: not at all,
             else by half a stride.
-        rect: rectangular batches, sorted by aspect ratio; switches mosaic off.
-        fraction: use this share of the images, or with a whole number above 1 this many.
-        single_cls: take all classes for one.
+        rect: Rectangular batches, sorted by aspect ratio; switches mosaic off.
+        fraction: Use this share of the images, or with a whole number above 1 this many.
+        single_cls: Take all classes for one.
 
     Returns:
         The data set, its labels read; `scan` says what was found.
 
     Raises:
-        UserError: the split is not there, is empty or cannot be used.
+        UserError: The split is not there, is empty or cannot be used.
     """
     if not getattr(spec, split):
         raise UserError(f"data set {spec.name} has no {split} split")

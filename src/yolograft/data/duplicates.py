@@ -32,7 +32,7 @@ def similar(one: np.ndarray, other: np.ndarray | None = None) -> Iterator[tuple[
     """Yield pairs of images that are nearly the same, and their correlation.
 
     Args:
-        one: uint8 [n, 32, 32] thumbnails.
+        one: Uint8 [n, 32, 32] thumbnails.
         other: [m, 32, 32], each compared with each of `one`; None compares `one` with itself, every pair once.
     """
     if len(one) * len(one if other is None else other) > _MOST_PAIRS:
@@ -49,7 +49,7 @@ def repeats(one: np.ndarray, other: np.ndarray | None = None) -> Iterator[tuple[
     Of a camera that does not move every image is alike every other: then these are as many as images, not as pairs.
 
     Args:
-        one: uint8 [n, 32, 32] thumbnails.
+        one: Uint8 [n, 32, 32] thumbnails.
         other: [m, 32, 32], whose images are looked for in `one`; None looks for each image of `one` among those before.
 
     Yields:
@@ -74,8 +74,8 @@ def within(images: Sequence[str], scan: Scan) -> list[Fault]:
     """Return the images of a split that repeat another one of it.
 
     Args:
-        images: the split's images, as given to the scan.
-        scan: what reading them found.
+        images: The split's images, as given to the scan.
+        scan: What reading them found.
     """
     faults = []
     for i, j, alike in repeats(scan.thumbnails):
@@ -89,7 +89,7 @@ def across(splits: Mapping[str, Split]) -> list[Fault]:
     """Return the images of a split that an earlier split has, too.
 
     Args:
-        splits: in the order train, val, test.
+        splits: In the order train, val, test.
     """
     faults = []
     names = list(splits)

@@ -62,9 +62,9 @@ class _Contents(NamedTuple):
     """A mapped file.
 
     Attributes:
-        pixels: uint8 [bytes of the file].
-        rows: each image's row in the table.
-        table: int64 [images, 7]: offset of the pixels, their height, width and channels, original height and width,
+        pixels: Uint8 [bytes of the file].
+        rows: Each image's row in the table.
+        table: Int64 [images, 7]: offset of the pixels, their height, width and channels, original height and width,
             CRC-32 of the pixels.
     """
 
@@ -79,13 +79,13 @@ class ImageCache:
     While it lives in the process that opened it, the file is not removed to make room for others.
 
     Args:
-        path: the file.
-        imgsz: length of the images' longer side, pixels.
-        channels: of the images.
+        path: The file.
+        imgsz: Length of the images' longer side, pixels.
+        channels: Of the images.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: or one of `_DAMAGED`: it is not what this module writes.
+        OSError: The file cannot be read.
+        ValueError: Or one of `_DAMAGED`: it is not what this module writes.
     """
 
     def __init__(self, path: Path, imgsz: int, channels: int) -> None:
@@ -129,11 +129,11 @@ def image_cache(
     Of several processes that ask at once, one decodes and the others wait. Images that cannot be decoded are left out.
 
     Args:
-        files: the images, of all splits, by the names that they are asked for by.
-        imgsz: length that their longer side is brought to, pixels.
+        files: The images, of all splits, by the names that they are asked for by.
+        imgsz: Length that their longer side is brought to, pixels.
         channels: 1 (grey) or 3 (colour), as of the data set.
-        limit_gb: what all image caches together may take, GB; those used longest ago are removed.
-        value_range: as for `read_image`.
+        limit_gb: What all image caches together may take, GB; those used longest ago are removed.
+        value_range: As for `read_image`.
 
     Returns:
         The images; None, after one line in the log that says why, where they would take more than the limit or half of
@@ -244,7 +244,7 @@ def _make_room(folder: Path, key: str, needed: int, limit: int) -> None:
     """Remove what killed builds left, older files of the set and, beyond the limit, what was used longest ago.
 
     Raises:
-        _NoRoomError: there is not enough room even so.
+        _NoRoomError: There is not enough room even so.
     """
     _check_limit(needed, limit)
     for file in [*folder.glob("*.tmp"), *folder.glob(f"{key}-*.images"), *folder.glob(f"{key}-*.damaged")]:

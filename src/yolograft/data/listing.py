@@ -22,12 +22,12 @@ def list_images(spec: DataSpec, split: str) -> list[str]:
     """Return a split's images, sorted as ultralytics sorts them; none where the data set has no such split.
 
     Args:
-        spec: the data set. A folder is searched with all below it; a list (.txt) holds paths relative to itself or to
+        spec: The data set. A folder is searched with all below it; a list (.txt) holds paths relative to itself or to
             the data set's folder.
         split: `train`, `val` or `test`.
 
     Raises:
-        UserError: a folder or list that does not exist, or no images in them.
+        UserError: A folder or list that does not exist, or no images in them.
     """
     paths = getattr(spec, split)
     files = sorted(file for path in paths for file in _listed(path, spec, split) if suffix(file) in image_suffixes())

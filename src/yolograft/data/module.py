@@ -103,7 +103,7 @@ class DrawnDataset(Dataset[dict[str, Any]]):
     """A training set that is asked for draws.
 
     Args:
-        dataset: ultralytics' data set with its augmentation.
+        dataset: Ultralytics' data set with its augmentation.
         modes: The augmentation values of each mode.
     """
 

@@ -52,11 +52,11 @@ def given_path(path: str, example: str) -> Path:
     Links are kept: labels lie where the layout says, not where links lead.
 
     Args:
-        path: as it was given.
-        example: how it is given, for messages.
+        path: As it was given.
+        example: How it is given, for messages.
 
     Raises:
-        UserError: it is missing, or names nothing that exists.
+        UserError: It is missing, or names nothing that exists.
     """
     if path in ("", "???"):  # ??? is how a config file says that a value must be given
         raise UserError(f"dataset.path is missing; say which: {example}")
@@ -157,12 +157,12 @@ def lines_of(file: Path, what: str, most: int) -> list[str]:
     """Return the lines of a text file.
 
     Args:
-        file: the file, in UTF-8.
-        what: what it should be, for messages.
-        most: so many lines at most.
+        file: The file, in UTF-8.
+        what: What it should be, for messages.
+        most: So many lines at most.
 
     Raises:
-        UserError: it cannot be read, is no regular file, not text, or too long.
+        UserError: It cannot be read, is no regular file, not text, or too long.
     """
     try:
         text = read_text(file, encoding="utf-8-sig")

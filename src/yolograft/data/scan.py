@@ -42,13 +42,13 @@ class Scan:
         kept: [images] index of each image that can be used among the split's images.
         shapes: [images, 2] height and width, pixels.
         counts: [images] boxes per image.
-        rows: float32 [boxes, 5] class, centre x, centre y, width, height in fractions.
-        lengths: points per polygon, or empty where labels are boxes; one polygon per row.
-        points: float32 [all points, 2] of the polygons, in fractions.
-        thumbnails: uint8 [images, 32, 32], grey.
-        faults: what is wrong or unusual, with the files' names.
-        total: images that the split lists, those that cannot be used among them.
-        fresh: read now, not taken from the cache.
+        rows: Float32 [boxes, 5] class, centre x, centre y, width, height in fractions.
+        lengths: Points per polygon, or empty where labels are boxes; one polygon per row.
+        points: Float32 [all points, 2] of the polygons, in fractions.
+        thumbnails: Uint8 [images, 32, 32], grey.
+        faults: What is wrong or unusual, with the files' names.
+        total: Images that the split lists, those that cannot be used among them.
+        fresh: Read now, not taken from the cache.
     """
 
     kept: np.ndarray
@@ -86,7 +86,7 @@ class Scan:
         """Return what run.json says of it.
 
         Args:
-            limit: how many faults are written out; `kinds` counts them all.
+            limit: How many faults are written out; `kinds` counts them all.
         """
         return {
             "images": self.images,
@@ -101,7 +101,7 @@ class Scan:
         """Return a hash of what is trained on: file names, pictures (as thumbnails) and labels, wherever they lie.
 
         Args:
-            images: the split's images, as given to `scan`.
+            images: The split's images, as given to `scan`.
         """
         names = "\0".join(Path(images[index]).name for index in self.kept)
         digest = hashlib.sha256(names.encode("utf-8", "surrogateescape"))
@@ -142,13 +142,13 @@ def scan(
     """Read and check images and their labels, several at a time; from the cache where nothing has changed.
 
     Args:
-        images: the images.
-        reader: finds and reads their labels.
-        nc: number of classes.
-        single_cls: class numbers do not matter.
-        name: what the progress bar says, such as `train`.
-        place: what the images were found in; when that changes, the cache of its former state is replaced.
-        value_range: values of images of more than 8 bits that become 0 and 255.
+        images: The images.
+        reader: Finds and reads their labels.
+        nc: Number of classes.
+        single_cls: Class numbers do not matter.
+        name: What the progress bar says, such as `train`.
+        place: What the images were found in; when that changes, the cache of its former state is replaced.
+        value_range: Values of images of more than 8 bits that become 0 and 255.
     """
     files = reader.files(images)
     what = [CACHE_VERSION, repr(reader), nc, single_cls, value_range, list(images if place is None else place)]
@@ -170,11 +170,11 @@ def scan_split(
     """Read a split of a data set; whoever asks for the same split finds what was read before.
 
     Args:
-        spec: the data set.
+        spec: The data set.
         split: `train`, `val` or `test`.
-        images: those that the split lists, or the share of them that is used.
-        fraction: that share.
-        single_cls: class numbers do not matter.
+        images: Those that the split lists, or the share of them that is used.
+        fraction: That share.
+        single_cls: Class numbers do not matter.
     """
     place = [*getattr(spec, split), f"{fraction:g}"]
     found = scan(images, spec.labels, spec.nc, single_cls=single_cls, name=split, place=place, value_range=spec.range)

@@ -17,19 +17,19 @@ class DataSpec:
     """A data set for detection, whatever it was made from.
 
     Attributes:
-        name: what the data set is called in tables.
-        train: absolute paths of folders of images, lists of images (.txt) or images.
-        val: the same for validation; empty where there is no such split.
-        test: the same for testing.
-        names: class names by class number, 0 … nc - 1.
-        root: absolute path of the folder that holds it.
-        channels: channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
-        labels: finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
-        form: what it was read as, such as `yolo` or `coco`.
-        source: absolute path of the file or folder that says what it holds; the name of one that is made or downloaded.
-        notes: what was done that a person may not expect, in sentences.
-        held_out: images that were held out for validation, and of how many; None where the val split was given.
-        range: values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
+        name: What the data set is called in tables.
+        train: Absolute paths of folders of images, lists of images (.txt) or images.
+        val: The same for validation; empty where there is no such split.
+        test: The same for testing.
+        names: Class names by class number, 0 … nc - 1.
+        root: Absolute path of the folder that holds it.
+        channels: Channels of the image files: 3 for colour, 1 for grey, which is read as three equal ones.
+        labels: Finds and reads an image's labels; ultralytics' text files unless a source says otherwise.
+        form: What it was read as, such as `yolo` or `coco`.
+        source: Absolute path of the file or folder that says what it holds; the name of one that is made or downloaded.
+        notes: What was done that a person may not expect, in sentences.
+        held_out: Images that were held out for validation, and of how many; None where the val split was given.
+        range: Values of images of more than 8 bits that become 0 and 255; None: as ultralytics reads them.
     """
 
     name: str
@@ -50,7 +50,7 @@ class DataSpec:
         """Refuse images that no model here can take.
 
         Raises:
-            UserError: they have another number of channels.
+            UserError: They have another number of channels.
         """
         if self.channels not in (1, 3):
             raise UserError(
@@ -66,7 +66,7 @@ class DataSpec:
         """Return one line: what was read, as what form, which splits it has, and what was held out.
 
         Args:
-            images: how many images each split has, by its name.
+            images: How many images each split has, by its name.
         """
         said = ", ".join(f"{split} {count:,}" for split, count in images.items()) or "no split can be read"
         if self.held_out:

@@ -22,12 +22,12 @@ def hold_out(spec: DataSpec, share: float, *, group_duplicates: bool = False) ->
     """Split the images of a data set without val split, by the hash of each file's name; see `held_files`.
 
     Args:
-        spec: the data set; `train` holds all its images.
-        share: of the images to train on, between 0 and 1.
-        group_duplicates: images that are nearly the same come on one side.
+        spec: The data set; `train` holds all its images.
+        share: Of the images to train on, between 0 and 1.
+        group_duplicates: Images that are nearly the same come on one side.
 
     Raises:
-        UserError: it has a val split, or fewer than two images that can be told apart.
+        UserError: It has a val split, or fewer than two images that can be told apart.
     """
     if spec.val:
         raise UserError(
@@ -55,9 +55,9 @@ def held_files(draws: Mapping[str, float], classes: Mapping[str, Collection[int]
     class needs where it is. So an image stays on its side when others come and go, unless one of these rules moves it.
 
     Args:
-        draws: a number in 0 … 1 for each file; files with one number stay together. At least two numbers.
-        classes: the classes that each file shows.
-        share: of the files to train on.
+        draws: A number in 0 … 1 for each file; files with one number stay together. At least two numbers.
+        classes: The classes that each file shows.
+        share: Of the files to train on.
     """
     units: dict[float, list[str]] = {}
     for file, draw in draws.items():
@@ -93,13 +93,13 @@ def fold(spec: DataSpec, folds: int, index: int, *, group_duplicates: bool = Fal
     """Return one of k ways to train on all but a k-th of the images and to validate on the rest.
 
     Args:
-        spec: the data set; its train and val images are put together. A test split stays as it is.
-        folds: k, from 2.
-        index: which fold is validated on, 0 … k - 1.
-        group_duplicates: images that are nearly the same come into one fold.
+        spec: The data set; its train and val images are put together. A test split stays as it is.
+        folds: K, from 2.
+        index: Which fold is validated on, 0 … k - 1.
+        group_duplicates: Images that are nearly the same come into one fold.
 
     Raises:
-        UserError: there are fewer images than folds.
+        UserError: There are fewer images than folds.
     """
     files = sorted({*list_images(spec, "train"), *list_images(spec, "val")})
     draws = _draws(spec, files, group_duplicates)

@@ -12,7 +12,7 @@ class AmbiguousPathError(Exception):
     """Several files or folders are equally alike to a path that does not exist.
 
     Attributes:
-        candidates: two of them, relative to the folder that was searched.
+        candidates: Two of them, relative to the folder that was searched.
     """
 
     def __init__(self, candidates: Sequence[str]) -> None:
@@ -24,7 +24,7 @@ class Tails:
     """All that lies below a folder, by how its path ends.
 
     Args:
-        root: the folder. It is searched when the first path is looked for.
+        root: The folder. It is searched when the first path is looked for.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -39,7 +39,7 @@ class Tails:
         another split than the path says is never meant: `valid/images` is not `train/images`.
 
         Raises:
-            AmbiguousPathError: several fit equally well.
+            AmbiguousPathError: Several fit equally well.
         """
         parts = [part for part in PureWindowsPath(written).parts if part not in (".", "..")]
         if not parts:

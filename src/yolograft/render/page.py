@@ -21,7 +21,7 @@ FIGURES = "figures"
 
 
 def write_page(shown: Table, folder: Path) -> list[Path]:
-    """Draws the pictures and writes them and the page; a file that cannot be written is named in the log.
+    """Draw the pictures and write them and the page; a file that cannot be written is named in the log.
 
     Args:
         shown: What is shown of the comparison.

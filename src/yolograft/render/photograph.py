@@ -14,7 +14,7 @@ _MOST_PIXELS = 100_000_000
 
 
 def read_photograph(file: Path) -> Image.Image | None:
-    """A small upright RGB copy of an image; None where it cannot be read, is no regular file or far too large."""
+    """Return a small upright RGB copy of an image; None where it cannot be read, is no regular file or is too large."""
     try:
         with warnings.catch_warnings(), open_regular(file) as stream:
             warnings.simplefilter("ignore")  # of Pillow's own, lower limit, and of what is odd in the file

@@ -310,9 +310,3 @@ _KEYS = {attribute: key for key, attribute in _ATTRIBUTES.items()}
 
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
-
-
-def read_record(file: Path) -> dict[str, Any] | None:
-    """Return the content of a run.json as plain values, or None where there is none that can be read."""
-    record = RunRecord.read(file.parent)
-    return None if record is None else record.to_json()

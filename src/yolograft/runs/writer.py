@@ -1,7 +1,6 @@
 """The only writer of run.json: the training keeps it, and who started a process that died ends it for that process."""
 
 import logging
-import os
 import platform
 import shlex
 import subprocess
@@ -72,7 +71,7 @@ class RecordWriter:
             loggers=previous.loggers,
             started=previous.started or _now(),
             extra=previous.extra,
-            **_circumstances(),
+            **_circumstances(spec.command),
         )
 
     @property
@@ -186,7 +185,7 @@ def _begun(spec: RunSpec) -> RunRecord:
     )
 
 
-def _circumstances() -> dict[str, Any]:
+def _circumstances(command: str) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -197,7 +196,7 @@ def _circumstances() -> dict[str, Any]:
         "versions": versions,
         "git_commit": _git_commit(),
         "host": platform.node(),
-        "command": os.environ.get("YOLOGRAFT_COMMAND") or shlex.join(sys.argv),  # as typed; Hydra is given another
+        "command": command or shlex.join(sys.argv),
     }
 
 

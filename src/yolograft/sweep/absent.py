@@ -9,9 +9,6 @@ from yolograft.data.places import refuse_absent_path
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
 
-ELSEWHERE = ("submitit_slurm", "ray")
-"""Launchers whose runs may be done on other machines, with other devices and disks than this one's."""
-
 
 def refuse_absent(jobs: Iterable[RunSpec]) -> None:
     """Refuse a data set's path, weights or a device that is not there. A run that is finished needs none of them.

@@ -114,11 +114,12 @@ def _child(spec: RunSpec, place: str, logs: dict[str, Any], sender: Connection, 
     with stoppable(), let_through(*_HELD_BACK):
         os.environ.update(environment)  # the fork server has that of its own start
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        logging.config.dictConfig(logs)
+        if logs:
+            logging.config.dictConfig(logs)
         # A segmentation fault says where, too.
         faulthandler.enable((spec.folder / "train.log").open("a"), all_threads=False)
         try:
-            answer = ("ended", start(spec, sweep=True, place=place))
+            answer = ("ended", start(spec, sweep=True, place=place).code)
         except StoppedError as stopped:
             answer = ("stopped", stopped.signum)
     logging.shutdown()

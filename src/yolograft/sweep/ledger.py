@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from yolograft.common.files import atomic_write, read_text, remove_abandoned
 from yolograft.common.parsing import json_document, parse_json
@@ -26,15 +26,13 @@ _MOST = 100_000
 
 @dataclass
 class Ledger:
-    """The sweep that this process was started for.
+    """sweep.json, as one command keeps it.
 
     Attributes:
         folder: The sweep's folder.
         jobs: The runs that the command asks for.
         dropped: Those of its combinations that are not to be trained, and why.
     """
-
-    current: ClassVar["Ledger | None"] = None
 
     folder: Path
     jobs: list[RunSpec]
@@ -52,7 +50,7 @@ class Ledger:
         """Begin or go on with a sweep's ledger: what other commands have planned in this folder stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
-        Ledger.current = ledger = cls(folder, [], list(dropped))
+        ledger = cls(folder, [], list(dropped))
         known = read(folder)
         left_out = {job.name for job, _ in dropped}
         _write(
@@ -72,7 +70,21 @@ class Ledger:
     def add(self, jobs: Iterable[RunSpec]) -> None:
         """Plan more runs."""
         self.jobs += jobs
-        renew(self.folder)
+        self.renew()
+
+    def renew(self) -> None:
+        """Write anew how the runs of the sweep are going."""
+        content = read(self.folder)
+        if not content:
+            return
+        runs = {run["name"]: run for run in content.get("runs", [])}
+        # Each time: another command, which wrote at the same moment, may not have seen them.
+        runs |= {
+            job.name: {"name": job.name, "identity": job.identity, "overrides": job.overrides} for job in self.jobs
+        }
+        for run in runs.values():
+            run["status"] = state_of(self.folder / run["name"], run["identity"])
+        _write(self.folder, {**content, "runs": list(runs.values())})
 
     def unfinished(self) -> list[tuple[RunSpec, State]]:
         """Return the runs of this command that are not over, or not well, and how they are going."""
@@ -98,23 +110,6 @@ def read(folder: Path) -> dict[str, Any]:
 def _is_name(value: Any) -> bool:
     """Whether a folder of that name may lie in the sweep's."""
     return isinstance(value, str) and value == Path(value).name and value not in ("", "..") and "\0" not in value
-
-
-def renew(folder: Path) -> None:
-    """Write anew how the runs of a sweep are going."""
-    content = read(folder)
-    if not content:
-        return
-    runs = {run["name"]: run for run in content.get("runs", [])}
-    mine = Ledger.current
-    if mine is not None and mine.folder.resolve() == folder.resolve():
-        # Each time: another command, which wrote at the same moment, may not have seen them.
-        runs |= {
-            job.name: {"name": job.name, "identity": job.identity, "overrides": job.overrides} for job in mine.jobs
-        }
-    for run in runs.values():
-        run["status"] = state_of(folder / run["name"], run["identity"])
-    _write(folder, {**content, "runs": list(runs.values())})
 
 
 def _write(folder: Path, content: dict[str, Any]) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.times import duration
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RUN_FILE, RunRecord
 from yolograft.runs.states import state_of
 from yolograft.sweep import ledger
 from yolograft.sweep.search_space import RESULT
@@ -119,16 +118,16 @@ def _look(folder: Path, starting: str | None = None) -> Overview:
     for name, identity in planned.items():
         state = "running" if name == starting else state_of(folder / name, identity)
         counts[state] += 1
-        record = read_record(folder / name / "run.json") or {}
+        record = RunRecord.read(folder / name) or RunRecord()
         with suppress(OSError, ValueError):
-            written.append((folder / name / "run.json").stat().st_mtime)
+            written.append((folder / name / RUN_FILE).stat().st_mtime)
         share = _share(record)
         if state == "finished":
-            took.append(float(record.get("seconds") or 0))
+            took.append(record.seconds)
         elif state in ("running", "stopped", "to do"):
             left += 1 - share
             if share:
-                epochs.append(float(record.get("seconds") or 0) / share)
+                epochs.append(record.seconds / share)
     each = fmean(took) if took else fmean(epochs) if epochs else None
     seconds = 0.0 if not left else None if each is None else left * each / max(counts["running"], 1)
     return Overview(folder, counts, seconds, _moment(written), content.get("command", ""))
@@ -141,7 +140,6 @@ def _moment(written: list[float]) -> datetime | None:
         return None
 
 
-def _share(record: dict[str, Any]) -> float:
+def _share(record: RunRecord) -> float:
     """Return which share of its epochs a run has done."""
-    done, epochs = record.get("epochs_done"), record.get("epochs")
-    return min(done / epochs, 1.0) if isinstance(done, int) and isinstance(epochs, int) and epochs > 0 else 0.0
+    return min(record.epochs_done / record.epochs, 1.0) if record.epochs_done and record.epochs else 0.0

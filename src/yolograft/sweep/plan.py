@@ -13,7 +13,7 @@ from yolograft.common.files import atomic_write
 from yolograft.common.parsing import json_document
 from yolograft.common.text import gflops_text, markup
 from yolograft.common.times import duration
-from yolograft.runs.record import read_record
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.constraint import Dropped
@@ -117,9 +117,9 @@ def _planned(job: RunSpec, state: str, reason: str, known: Measurer, seconds: fl
 
 
 def _epochs_left(job: RunSpec) -> int:
-    record = read_record(job.folder / "run.json") or {}
-    done = record.get("epochs_done") or 0 if record.get("identity") == job.identity else 0
-    return max(int(job.config["epochs"]) - int(done), 0)
+    record = RunRecord.read(job.folder)
+    done = record.epochs_done or 0 if record is not None and record.identity == job.identity else 0
+    return max(int(job.config["epochs"]) - done, 0)
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,10 @@ def _seconds_per_epoch(jobs: Sequence[RunSpec], todo: Sequence[RunSpec], known: 
     done = [job for job in jobs if job not in todo]
     paces = []
     for job in done:
-        record = read_record(job.folder / "run.json") or {}
-        if record.get("seconds") and record.get("epochs_done"):
+        record = RunRecord.read(job.folder) or RunRecord()
+        if record.seconds and record.epochs_done:
             gflops = known.variant(job.config).gflops
-            paces.append(record["seconds"] / record["epochs_done"] / max(gflops, 1e-6))
+            paces.append(record.seconds / record.epochs_done / max(gflops, 1e-6))
     if paces:
         return _Pace(fmean(paces), known, images=False), f"Estimated from {len(paces)} finished runs, by GFLOPs."
     todo = [job for job in todo if known.data(job.config).train is not None]

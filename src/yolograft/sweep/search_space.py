@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
 from yolograft.common.metrics import BY_KEY, METRICS, OBJECTIVES, Objective
 from yolograft.common.parsing import parse_json
+from yolograft.common.suggestions import did_you_mean
+from yolograft.config.check import check_values
 from yolograft.runs.identity import identity
 
 #: What a search has found so far, in the sweep's folder.
@@ -58,16 +59,39 @@ class Search(BaseModel):
         return value
 
 
-def is_search(sweeper: Mapping[str, Any]) -> bool:
-    """Whether the chosen sweeper is ours that searches."""
-    return str(sweeper.get("_target_")).endswith(".OptunaSweeper")
+class Grid(BaseModel):
+    """The keys of `hydra.sweeper` without a search; conf/hydra/sweeper/grid.yaml explains them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_batch_size: Annotated[int, Field(ge=0)] | None
+    params: dict[str, Any] | None
 
 
-def settings(sweeper: DictConfig) -> dict[str, Any]:
-    """Return the settings of `hydra.sweeper` as plain containers, without Hydra's own words."""
-    plain = OmegaConf.to_container(sweeper, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if not str(key).startswith("_")}
+SWEEPERS: dict[str, type[BaseModel]] = {"basic": Grid, "grid": Grid, "optuna": Search}
+"""What the keys of `hydra.sweeper` must be, by the word after `hydra/sweeper=`; `basic` is Hydra's default."""
+
+
+def check_sweeper(word: str, values: Mapping[str, Any]) -> Search | None:
+    """Refuse a sweeper that is not known, and keys that it does not have.
+
+    Args:
+        word: After `hydra/sweeper=`.
+        values: The keys of `hydra.sweeper`, with `kind` where its YAML file says one.
+
+    Returns:
+        The settings of a search; None for a grid.
+
+    Raises:
+        UserError: It cannot be used.
+    """
+    kind = word if word == "basic" else str(values.get("kind"))
+    if kind not in SWEEPERS:
+        near = did_you_mean(word, SWEEPERS)
+        raise UserError(f"hydra/sweeper={word}: no sweeper of yolograft's{near} Known: {', '.join(SWEEPERS)}")
+    own = {key: value for key, value in values.items() if key not in ("kind", "_target_", "_convert_")}
+    check_values(SWEEPERS[kind], own, prefix="hydra.sweeper.")
+    return Search.model_validate(own) if kind == "optuna" else None
 
 
 def axes(overrides: Iterable[Override]) -> dict[str, Override]:

@@ -16,14 +16,13 @@ from yolograft.model.weights import load_weights
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
-from yolograft.sweep.absent import ELSEWHERE
 from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)
 
 
-def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:
+def check_shared(jobs: Sequence[RunSpec], *, elsewhere: bool) -> None:
     """Refuse what every run would be refused for, or what would make their numbers differ for another reason.
 
     Each data set, weights file and device is looked at once; what a scan of the data finds is kept, so the runs need
@@ -31,7 +30,8 @@ def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:
 
     Args:
         jobs: The runs.
-        launcher: The word after `hydra/launcher=`.
+        elsewhere: Whether they may be done on other machines, with other devices and disks: then what is missing here
+            is only said.
 
     Raises:
         UserError: For the first mistake.
@@ -39,13 +39,13 @@ def check_shared(jobs: Sequence[RunSpec], launcher: str) -> None:
     quiet()
     left = [job.config for job in jobs if state_of(job.folder, job.identity) != "finished"]
     now: dict[str, str | None] = {}
-    with _warned() if launcher in ELSEWHERE else _raised():
-        for config in _each_once(left, "device", "trainer") if launcher not in ELSEWHERE else ():
+    with _warned() if elsewhere else _raised():
+        for config in _each_once(left, "device", "trainer") if not elsewhere else ():
             refuse_missing(config["device"], config["trainer"])
         for config in _each_once(left, "weights", "backbone"):
             _check_weights(config)
         for config in _each_once(left, *_DATA, without_fold=True):
-            if launcher in ELSEWHERE:  # reading every image is a node's work, not a login node's
+            if elsewhere:  # reading every image is a node's work, not a login node's
                 _known(config)
             else:
                 now[_key(config, *_DATA)] = _check_data(config)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from yolograft.common.errors import RefusedError, UserError
 from yolograft.runs.lock import RunLockedError
@@ -12,7 +13,19 @@ from yolograft.runs.spec import RunSpec
 log = logging.getLogger(__name__)
 
 
-def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) -> int:
+class Ended(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        code: As an exit code: 0 for done (or skipped), 1 for failed, 2 for the user's mistake.
+        reason: What was wrong, where something was.
+    """
+
+    code: int
+    reason: str = ""
+
+
+def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) -> Ended:
     """Train in this process; errors are logged and recorded in run.json, none propagate.
 
     Args:
@@ -20,9 +33,6 @@ def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) ->
         sweep: Whether it is one of several: then a run that another process is training is skipped.
         place: Which of a sweep's runs it is and how long they take, for the log.
         made: Whether its folder was made for it: then it is removed where the run is refused.
-
-    Returns:
-        An exit code: 0 for done (or skipped), 1 for failed, 2 for the user's mistake.
 
     Raises:
         StoppedError: After Ctrl-C or SIGTERM, which end a whole sweep.
@@ -36,17 +46,17 @@ def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) ->
     except RunLockedError as locked:
         if not sweep:
             log.error("yolograft: %s", locked)
-            return 2
+            return Ended(2, str(locked))
         log.info("%s: passed over", locked)
     except UserError as mistake:
         log.error("yolograft: %s", mistake)
         if made and isinstance(mistake, RefusedError):
             _remove_new(spec.folder)
-        return 2
-    except (Exception, SystemExit):  # a callback that calls sys.exit ends its own run, not the sweep
+        return Ended(2, str(mistake))
+    except (Exception, SystemExit) as error:  # a callback that calls sys.exit ends its own run, not the sweep
         log.exception("%s failed", spec.name)
-        return 1
-    return 0
+        return Ended(1, f"{type(error).__name__}: {error}")
+    return Ended(0)
 
 
 def _remove_new(folder: Path) -> None:

@@ -18,11 +18,11 @@ class Reading:
     """A data set as it was found.
 
     Attributes:
-        spec: the data set.
-        splits: by name, the images of each split that can be read and what reading their labels found.
-        errors: by name, why a split cannot be read at all.
-        faults: what is wrong, each with the split that it is in; "" where it is between splits or in none.
-        notes: what was done about lists of images that a person may not expect, in sentences.
+        spec: The data set.
+        splits: By name, the images of each split that can be read and what reading their labels found.
+        errors: By name, why a split cannot be read at all.
+        faults: What is wrong, each with the split that it is in; "" where it is between splits or in none.
+        notes: What was done about lists of images that a person may not expect, in sentences.
     """
 
     spec: DataSpec
@@ -41,8 +41,8 @@ def read(spec: DataSpec, say: Callable[[str], None] = lambda _: None) -> Reading
     """Read a data set, whatever is wrong with it.
 
     Args:
-        spec: the data set.
-        say: told what is done next where that may take a while.
+        spec: The data set.
+        say: Told what is done next where that may take a while.
     """
     reading = Reading(spec)
     for name in SPLITS:

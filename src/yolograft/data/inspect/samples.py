@@ -29,11 +29,11 @@ class Box:
     """A box in a picture.
 
     Attributes:
-        cls: class number.
-        left: left edge, pixels of the picture.
-        top: top edge.
-        width: pixels.
-        height: pixels.
+        cls: Class number.
+        left: Left edge, pixels of the picture.
+        top: Top edge.
+        width: Pixels.
+        height: Pixels.
     """
 
     cls: int
@@ -48,10 +48,10 @@ class Picture:
     """A small copy of an image.
 
     Attributes:
-        file: the image.
-        split: that it is in.
-        pixels: uint8 [h, w, 3], BGR, upright.
-        boxes: what is labelled in it.
+        file: The image.
+        split: That it is in.
+        pixels: Uint8 [h, w, 3], BGR, upright.
+        boxes: What is labelled in it.
     """
 
     file: str
@@ -76,10 +76,10 @@ class Pair:
     """Two images that are (nearly) the same.
 
     Attributes:
-        fault: what was said of the second.
-        alike: correlation of their thumbnails.
-        first: the one that the fault names for comparison.
-        second: the one that the fault is about.
+        fault: What was said of the second.
+        alike: Correlation of their thumbnails.
+        first: The one that the fault names for comparison.
+        second: The one that the fault is about.
     """
 
     fault: Fault
@@ -105,9 +105,9 @@ def choose(images: Sequence[str], scan: Scan, count: int) -> list[int]:
     """Return which images of a scan to show: by the hash of their names, those first that add classes.
 
     Args:
-        images: the split's images, as given to the scan.
-        scan: what reading them found.
-        count: how many, at most.
+        images: The split's images, as given to the scan.
+        scan: What reading them found.
+        count: How many, at most.
     """
 
     def draw(index: int) -> bytes:
@@ -131,10 +131,10 @@ def small_copy(reading: Reading, split: str, index: int, side: int) -> Picture |
     """Return a small copy of an image with its boxes; None where it can no longer be read.
 
     Args:
-        reading: the data set as it was found.
-        split: the image's split.
-        index: its number in the split's scan.
-        side: length that its longer side is brought to, pixels.
+        reading: The data set as it was found.
+        split: The image's split.
+        index: Its number in the split's scan.
+        side: Length that its longer side is brought to, pixels.
     """
     images, scan = reading.splits[split]
     file = images[scan.kept[index]]

@@ -32,8 +32,8 @@ class Histogram:
     """Counts in the same bins for every split.
 
     Attributes:
-        edges: of the bins, one more than there are bins. The first and the last bin hold what lies beyond them, too.
-        counts: by split, how much is in each bin.
+        edges: Of the bins, one more than there are bins. The first and the last bin hold what lies beyond them, too.
+        counts: By split, how much is in each bin.
     """
 
     edges: tuple[float, ...]
@@ -44,8 +44,8 @@ def describe(reading: Reading, imgsz: int) -> dict[str, Any]:
     """Return all numbers of a data set as plain containers.
 
     Args:
-        reading: the data set as it was found.
-        imgsz: length that an image's longer side is brought to, pixels; decides on what is small.
+        reading: The data set as it was found.
+        imgsz: Length that an image's longer side is brought to, pixels; decides on what is small.
     """
     names = reading.spec.names
     scans = {name: found for name, (_, found) in reading.splits.items()}
@@ -84,9 +84,9 @@ def split_numbers(scan: Scan, names: Mapping[int, str], imgsz: int) -> dict[str,
     """Return the numbers of one split.
 
     Args:
-        scan: what reading it found.
-        names: class names by number.
-        imgsz: as for `describe`.
+        scan: What reading it found.
+        names: Class names by number.
+        imgsz: As for `describe`.
     """
     sides = box_sides(scan, imgsz)
     areas = sides.prod(axis=1)
@@ -181,8 +181,8 @@ def remarks(splits: Mapping[str, Mapping[str, Any]], imgsz: int, near_leaks: int
 
     Args:
         splits: `split_numbers` of each split.
-        imgsz: as for `describe`.
-        near_leaks: images that are nearly the same as one in another split.
+        imgsz: As for `describe`.
+        near_leaks: Images that are nearly the same as one in another split.
     """
     said = []
     if near_leaks:

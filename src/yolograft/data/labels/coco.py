@@ -17,8 +17,8 @@ class CocoLabels(LabelReader):
     """Boxes of COCO JSON files; segmentations and masks are not looked at.
 
     Attributes:
-        documents: each JSON file and the folder that its images lie in.
-        categories: category id of each class, 0 … nc - 1.
+        documents: Each JSON file and the folder that its images lie in.
+        categories: Category id of each class, 0 … nc - 1.
     """
 
     documents: tuple[tuple[str, str], ...]
@@ -94,8 +94,8 @@ def placed(file: str, folder: str) -> dict[str, list[int]]:
     """Return where the images of a JSON file lie, and their places in the file.
 
     Args:
-        file: the JSON file.
-        folder: where its images are looked for, with all below it. One that is not there gets the path that it should
+        file: The JSON file.
+        folder: Where its images are looked for, with all below it. One that is not there gets the path that it should
             have.
     """
     return _placed(coco_file(file), folder)
@@ -114,9 +114,9 @@ def find_image(name: str, below: dict[str, str]) -> str | None:
     """Return the file that a `file_name` means, or None.
 
     Args:
-        name: as tools write it: with folders, with backslashes, or the absolute path on another machine; its last parts
+        name: As tools write it: with folders, with backslashes, or the absolute path on another machine; its last parts
             decide, as many as are found.
-        below: the files to choose from, by relative path.
+        below: The files to choose from, by relative path.
     """
     if name in below:
         return below[name]

@@ -40,17 +40,17 @@ class CocoFile:
     """What a COCO JSON file holds. Threads may share one.
 
     Attributes:
-        file: where it lies.
+        file: Where it lies.
         names: `file_name` of each image.
-        categories: by id: name and supercategory (None where it has none).
-        used: ids of the categories that have boxes.
+        categories: By id: name and supercategory (None where it has none).
+        used: Ids of the categories that have boxes.
     """
 
     def __init__(self, file: str) -> None:
         """Parse the file, or read what parsing it found before.
 
         Raises:
-            UserError: it cannot be read or is not COCO JSON.
+            UserError: It cannot be read or is not COCO JSON.
         """
         self.file = file
         self._arrays = Converted("coco", [file], lambda: _parse(file))
@@ -99,7 +99,7 @@ def coco_file(file: str) -> CocoFile:
     """Return a COCO JSON file; the same object as long as the file does not change.
 
     Raises:
-        UserError: it cannot be read or is not COCO JSON.
+        UserError: It cannot be read or is not COCO JSON.
     """
     try:
         state = Path(file).stat()
@@ -175,8 +175,8 @@ class _Numbers:
     """Turns values into numbers, also those that a tool has written as text, and counts the latter.
 
     Attributes:
-        texts: how many were text.
-        first: the first of them.
+        texts: How many were text.
+        first: The first of them.
     """
 
     def __init__(self) -> None:

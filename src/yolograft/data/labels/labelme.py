@@ -36,7 +36,7 @@ class LabelmeLabels(LabelReader):
     """JSON files beside the images, or in a folder beside `images`.
 
     Attributes:
-        names: class names by number.
+        names: Class names by number.
     """
 
     names: tuple[str, ...]
@@ -101,7 +101,7 @@ def parse(file: str) -> dict[str, Any]:
     """Return what a JSON file of labelme holds.
 
     Raises:
-        UnreadableLabelsError: it cannot be read, is not JSON, or is something else than labelme's.
+        UnreadableLabelsError: It cannot be read, is not JSON, or is something else than labelme's.
     """
     try:
         document = parse_json(read_regular(file, MAX_BYTES))

@@ -25,13 +25,13 @@ def orphan_files(
     was in it.
 
     Args:
-        images: the images of all splits.
-        files: their label files.
-        suffix: of label files, with the point.
-        root: the data set's folder. All of it is searched for labels with the name of an image that has none.
-        labels_something: tells whether a file really labels an object.
-        ignored: names of files that are no labels.
-        claimed: names without suffix of images in other folders whose labels may lie in the same ones.
+        images: The images of all splits.
+        files: Their label files.
+        suffix: Of label files, with the point.
+        root: The data set's folder. All of it is searched for labels with the name of an image that has none.
+        labels_something: Tells whether a file really labels an object.
+        ignored: Names of files that are no labels.
+        claimed: Names without suffix of images in other folders whose labels may lie in the same ones.
     """
     listing = Listing()
     pairs = [(image, file) for image, file in zip(images, files, strict=True) if file]

@@ -47,12 +47,12 @@ def pair(
     """Return the label file of each image.
 
     Args:
-        images: the images.
-        expected: where the form of the data set has their labels; "" where there can be none.
-        elsewhere: returns, for a folder of images, other folders that may hold its labels, the likeliest first.
-        suffix: of label files, with the point, in small letters.
-        ignored: names of files that are no labels.
-        claimed: names without suffix of images in other folders whose labels may lie in the same ones.
+        images: The images.
+        expected: Where the form of the data set has their labels; "" where there can be none.
+        elsewhere: Returns, for a folder of images, other folders that may hold its labels, the likeliest first.
+        suffix: Of label files, with the point, in small letters.
+        ignored: Names of files that are no labels.
+        claimed: Names without suffix of images in other folders whose labels may lie in the same ones.
 
     Returns:
         The expected file if it is there. Else a file of that name in another of the folders. Else the only one that has

@@ -12,7 +12,7 @@ def visibility(rows: Sequence[Sequence[str]]) -> int | None:
     """Return how many key points `x y visibility` the rows of a label file have after a box; None if they are else.
 
     Args:
-        rows: columns of each row, as text.
+        rows: Columns of each row, as text.
     """
     columns = {len(row) for row in rows}
     if len(columns) != 1 or (count := columns.pop()) < 8 or (count - 5) % 3:
@@ -30,8 +30,8 @@ def fits_key_points(lengths: np.ndarray, points: np.ndarray) -> tuple[int, int] 
     All rows of pose labels have as many columns, and their key points lie in the box that the first four numbers make.
 
     Args:
-        lengths: points of each polygon.
-        points: float [all points, 2] in fractions of the image.
+        lengths: Points of each polygon.
+        points: Float [all points, 2] in fractions of the image.
     """
     if not len(lengths) or lengths[0] < _POINTS or (lengths != lengths[0]).any():
         return None

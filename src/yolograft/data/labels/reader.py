@@ -22,7 +22,7 @@ class UnreadableLabelsError(Exception):
     """Labels that cannot be trusted, so that their image must be left out.
 
     Attributes:
-        faults: why; at least one.
+        faults: Why; at least one.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -35,9 +35,9 @@ class Labels:
     """The labels of one image.
 
     Attributes:
-        rows: float32 [n, 5]: class, then centre x, centre y, width, height in fractions of the image.
-        segments: polygons, float32 [points, 2] each, in fractions; empty where the labels are boxes.
-        faults: what is wrong with labels that are used all the same.
+        rows: Float32 [n, 5]: class, then centre x, centre y, width, height in fractions of the image.
+        segments: Polygons, float32 [points, 2] each, in fractions; empty where the labels are boxes.
+        faults: What is wrong with labels that are used all the same.
     """
 
     rows: np.ndarray
@@ -57,14 +57,14 @@ class LabelReader(ABC):
         """Read the labels of one image.
 
         Args:
-            image: the image.
-            file: where its labels are; "" or a file that does not exist means that nothing is labelled.
-            shape: height and width of the image, pixels.
-            nc: number of classes.
-            single_cls: class numbers do not matter.
+            image: The image.
+            file: Where its labels are; "" or a file that does not exist means that nothing is labelled.
+            shape: Height and width of the image, pixels.
+            nc: Number of classes.
+            single_cls: Class numbers do not matter.
 
         Raises:
-            UnreadableLabelsError: the labels cannot be trusted.
+            UnreadableLabelsError: The labels cannot be trusted.
         """
 
     def expected(self, images: Sequence[str]) -> list[str]:
@@ -86,9 +86,9 @@ class LabelReader(ABC):
         """Return what is labelled though its image is not there, and what else is wrong with label files as a whole.
 
         Args:
-            images: all images of the data set's splits.
-            files: their label files.
-            root: the data set's folder.
+            images: All images of the data set's splits.
+            files: Their label files.
+            root: The data set's folder.
         """
         return []
 
@@ -97,7 +97,7 @@ def label_bytes(file: str) -> bytes:
     """Return what the label file of one image holds.
 
     Raises:
-        UnreadableLabelsError: it cannot be read, is no regular file, or is too large to be one image's.
+        UnreadableLabelsError: It cannot be read, is no regular file, or is too large to be one image's.
     """
     try:
         return read_regular(file, MAX_LABELS)
@@ -112,13 +112,13 @@ class PixelBox:
     """One labelled box as annotation formats give it.
 
     Attributes:
-        cls: class number, 0 … nc - 1.
-        left: left edge, pixels from the image's left edge.
-        top: top edge, pixels.
-        width: pixels.
-        height: pixels.
-        where: what the format calls it, for messages, such as `annotation 17`.
-        line: its line in the file, counted from 1, where that is known.
+        cls: Class number, 0 … nc - 1.
+        left: Left edge, pixels from the image's left edge.
+        top: Top edge, pixels.
+        width: Pixels.
+        height: Pixels.
+        where: What the format calls it, for messages, such as `annotation 17`.
+        line: Its line in the file, counted from 1, where that is known.
     """
 
     cls: int
@@ -142,20 +142,20 @@ def from_pixels(
     """Turn boxes in pixels into rows, by the rules that ultralytics has for its own label files.
 
     Args:
-        file: what faults are reported of.
-        boxes: of one image.
-        size: width and height of the image that was labelled, pixels.
-        nc: number of classes.
-        single_cls: take all classes for one.
-        faults: what was found before.
-        grave: what was found before that makes the labels useless; they are refused with all that is found now.
+        file: What faults are reported of.
+        boxes: Of one image.
+        size: Width and height of the image that was labelled, pixels.
+        nc: Number of classes.
+        single_cls: Take all classes for one.
+        faults: What was found before.
+        grave: What was found before that makes the labels useless; they are refused with all that is found now.
 
     Returns:
         The labels. A box without area is left out, one that reaches outside the image is kept, one that is written
         twice is used once.
 
     Raises:
-        UnreadableLabelsError: a number that is not finite, a class out of range, a negative size, or a centre outside
+        UnreadableLabelsError: A number that is not finite, a class out of range, a negative size, or a centre outside
             the image.
     """
     found, refused = list(faults), list(grave)

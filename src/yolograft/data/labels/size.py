@@ -13,14 +13,14 @@ def labelled_size(
     another shape is another image, or one that was turned.
 
     Args:
-        file: what states the size.
-        where: of which image, for messages.
-        stated: width and height; anything but positive numbers means that the format does not say.
-        shape: height and width of the image file, upright.
-        line: where it is stated.
+        file: What states the size.
+        where: Of which image, for messages.
+        stated: Width and height; anything but positive numbers means that the format does not say.
+        shape: Height and width of the image file, upright.
+        line: Where it is stated.
 
     Raises:
-        UnreadableLabelsError: the image has other proportions than the one that was labelled.
+        UnreadableLabelsError: The image has other proportions than the one that was labelled.
     """
     width, height = stated
     rows, columns = shape

@@ -30,10 +30,10 @@ class VocLabels(LabelReader):
     """XML files of objects with a name and the corners of a box.
 
     Attributes:
-        folders: pairs of a folder of images and the folder of their XML files, which may be the same.
-        names: class names by number.
-        difficult: use objects that are marked as difficult.
-        one_based: the first pixel has the number 1 and corners are inside the box, as in Pascal VOC itself: the box is
+        folders: Pairs of a folder of images and the folder of their XML files, which may be the same.
+        names: Class names by number.
+        difficult: Use objects that are marked as difficult.
+        one_based: The first pixel has the number 1 and corners are inside the box, as in Pascal VOC itself: the box is
             xmax - xmin + 1 pixels wide. Else corners are where the box's edges lie, counted from 0. So they are in any
             case in a file that has corners with fractions: those cannot be numbers of pixels.
     """
@@ -131,7 +131,7 @@ def parse(file: str) -> etree._Element:
     """Return the root of an XML file of labels. Nothing but this file is read, and no entity is expanded.
 
     Raises:
-        UnreadableLabelsError: it cannot be read, is not XML, or is something else than an annotation.
+        UnreadableLabelsError: It cannot be read, is not XML, or is something else than an annotation.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
@@ -157,7 +157,7 @@ def corners(file: str, found: etree._Element) -> tuple[float, float, float, floa
     """Return xmin, ymin, xmax and ymax of an object, as written.
 
     Raises:
-        UnreadableLabelsError: one of them is missing or not a number.
+        UnreadableLabelsError: One of them is missing or not a number.
     """
     values = []
     for name in ("xmin", "ymin", "xmax", "ymax"):

@@ -26,7 +26,7 @@ class WiderPersonLabels(LabelReader):
     """Text files in a folder of their own.
 
     Attributes:
-        folder: the folder `Annotations`; it holds `NAME.jpg.txt`.
+        folder: The folder `Annotations`; it holds `NAME.jpg.txt`.
     """
 
     folder: str

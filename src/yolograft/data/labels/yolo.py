@@ -31,10 +31,10 @@ class YoloLabels(LabelReader):
     """Label files where ultralytics looks for them, or beside the images.
 
     Attributes:
-        beside: look beside the image first; else in the folder that ultralytics' rule names: the last `images` of the
+        beside: Look beside the image first; else in the folder that ultralytics' rule names: the last `images` of the
             image's path replaced by `labels`. What is not there is looked for in the other of the two, in any letter
             case of `images` and `labels`, and by the other ways of writing a name (see `pair`).
-        keypoints: how many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
+        keypoints: How many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
             they are left out. (0, 0) says that there are none; None, that nobody says.
     """
 
@@ -104,10 +104,10 @@ def refused_rows(label: str, nc: int, single_cls: bool = False, keypoints: tuple
     """Find what makes ultralytics refuse a label file, by ultralytics' own rules.
 
     Args:
-        label: the label file.
-        nc: number of classes.
-        single_cls: class numbers do not matter.
-        keypoints: how many key points follow the box in a row, and numbers of each.
+        label: The label file.
+        nc: Number of classes.
+        single_cls: Class numbers do not matter.
+        keypoints: How many key points follow the box in a row, and numbers of each.
 
     Returns:
         One fault for each kind of mistake, at the first line that has it; none where nothing is wrong.

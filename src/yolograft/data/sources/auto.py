@@ -44,14 +44,14 @@ def auto(*, path: str, format: Format = "auto") -> DataSpec:
     """Read a data set in the first of these forms that fits: yolo, folder, coco, voc, labelme, flat.
 
     Args:
-        path: the folder of the data set, a data.yaml or a COCO JSON file.
-        format: one of them, where another than the first one that fits is meant.
+        path: The folder of the data set, a data.yaml or a COCO JSON file.
+        format: One of them, where another than the first one that fits is meant.
 
     Returns:
         The data set.
 
     Raises:
-        UserError: none fits, or the one that does is not in order.
+        UserError: None fits, or the one that does is not in order.
     """
     place = given_path(path, "dataset=auto dataset.path=FOLDER")
     if format != "auto":

@@ -33,7 +33,7 @@ def read_names(file: Path) -> dict[int, str]:
     """Return the names by number: by their line, counted from 0; empty lines at the end do not count.
 
     Raises:
-        UserError: it cannot be read, or holds no name.
+        UserError: It cannot be read, or holds no name.
     """
     if file.suffix.lower() == ".json":
         return _categories(file)

@@ -28,17 +28,17 @@ def coco(
     """Read a data set whose labels are COCO JSON; crowds (`iscrowd`) are left out, segmentations are not looked at.
 
     Args:
-        path: the folder of the data set, or a JSON file: all its images are then one pool.
-        train: the JSON file of the images to train on, relative to the folder; found by its name if not given.
-        val: the same for validation.
-        test: the same for testing.
-        images: the folder that `file_name` is relative to, relative to `path`; found if not given.
+        path: The folder of the data set, or a JSON file: all its images are then one pool.
+        train: The JSON file of the images to train on, relative to the folder; found by its name if not given.
+        val: The same for validation.
+        test: The same for testing.
+        images: The folder that `file_name` is relative to, relative to `path`; found if not given.
 
     Returns:
         The data set. Its classes are the categories in ascending order of their ids.
 
     Raises:
-        UserError: no file, or several, for a split; a file that is not COCO JSON; splits of different categories; no
+        UserError: No file, or several, for a split; a file that is not COCO JSON; splits of different categories; no
             image of a file is found.
     """
     place = given_path(path, "dataset=coco_json dataset.path=FOLDER")
@@ -175,7 +175,7 @@ def _folder_of_images(root: Path, split: str, document: CocoFile) -> tuple[str, 
     """Return the folder in which most of a sample of a JSON file's images are found, and a note where that is unusual.
 
     Raises:
-        UserError: none is found, or one could be several files.
+        UserError: None is found, or one could be several files.
     """
     file = Path(document.file)
     stem = re.sub("^instances?_", "", file.stem)

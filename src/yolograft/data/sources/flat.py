@@ -17,14 +17,14 @@ def flat(*, path: str) -> DataSpec:
     Where its folders name splits all the same, they are used: see `folder`.
 
     Args:
-        path: the folder. It holds images with a .txt of the same name beside each, or the folders images and labels.
+        path: The folder. It holds images with a .txt of the same name beside each, or the folders images and labels.
             Class names come from classes.txt (or obj.names, …), one per line, in the folder or among the labels.
 
     Returns:
         The data set, without a val split unless the layout names one.
 
     Raises:
-        UserError: the folder is missing, holds no images, or has no list of class names.
+        UserError: The folder is missing, holds no images, or has no list of class names.
     """
     return settle(given_folder(path, "dataset=flat dataset.path=FOLDER"), read, holds)
 

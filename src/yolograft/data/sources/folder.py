@@ -16,14 +16,14 @@ def folder(*, path: str) -> DataSpec:
     """Read a data set by its layout; `valid` serves as `val`, and `val` and `test` may be missing.
 
     Args:
-        path: the folder that holds `train` and `val`, or `images` with both in it. Class names come from `classes.txt`
+        path: The folder that holds `train` and `val`, or `images` with both in it. Class names come from `classes.txt`
             (or obj.names, notes.json, …), in the folder, in `train` or, as labelling tools leave it, among the labels.
 
     Returns:
         The data set; without a val split where there is only `train`.
 
     Raises:
-        UserError: the folder, its images or `classes.txt` are missing, `val` is there without `val/images`, or no class
+        UserError: The folder, its images or `classes.txt` are missing, `val` is there without `val/images`, or no class
             is named.
     """
     return settle(given_folder(path, "dataset=folder dataset.path=FOLDER"), read, holds)

@@ -21,15 +21,15 @@ def labelme(*, path: str, names: list[str] | None = None) -> DataSpec:
     Rectangles are boxes, polygons and circles become the boxes around them; lines and points are left out.
 
     Args:
-        path: the folder. Where it has the folders train and val (and test), they are the splits, also in `images`.
-        names: the classes in the order of their numbers. If not given, they are read from a classes.txt or labels.txt
+        path: The folder. Where it has the folders train and val (and test), they are the splits, also in `images`.
+        names: The classes in the order of their numbers. If not given, they are read from a classes.txt or labels.txt
             in the folder; without one, they are all that occur, in alphabetical order.
 
     Returns:
         The data set, without a val split where the layout has none.
 
     Raises:
-        UserError: the folder is missing, holds no images, or no class is named.
+        UserError: The folder is missing, holds no images, or no class is named.
     """
     return settle(given_folder(path, "dataset=labelme dataset.path=FOLDER"), lambda root: read(root, names), holds)
 

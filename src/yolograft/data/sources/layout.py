@@ -20,9 +20,9 @@ class Splits:
     """Splits that a layout names.
 
     Attributes:
-        places: folders of images, or a list of images, of each split, such as val and valid.
-        beside: labels lie beside the images, not in folders of their own.
-        shown: what shows it, such as `train/images and val/images`.
+        places: Folders of images, or a list of images, of each split, such as val and valid.
+        beside: Labels lie beside the images, not in folders of their own.
+        shown: What shows it, such as `train/images and val/images`.
     """
 
     places: dict[str, list[Path]] = field(default_factory=dict)
@@ -64,9 +64,9 @@ def settle(place: Path, read: Callable[[Path], DataSpec], holds: Callable[[Path]
     """Read a data set whose folder may have been given a level or two too low or too high.
 
     Args:
-        place: the folder that was given.
-        read: reads a data set in a folder.
-        holds: tells whether a folder seems to hold one.
+        place: The folder that was given.
+        read: Reads a data set in a folder.
+        holds: Tells whether a folder seems to hold one.
 
     Raises:
         UserError: `read` refuses it, or there are several below the folder.
@@ -84,7 +84,7 @@ def below(place: Path, holds: Callable[[Path], bool]) -> Path | None:
     """Return the only folder in or two levels below a folder that holds a data set.
 
     Raises:
-        UserError: there are several.
+        UserError: There are several.
     """
     level = folders_in(place)
     for _ in range(2):

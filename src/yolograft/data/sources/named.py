@@ -27,14 +27,14 @@ def named(*, name: str, root: str | None = None) -> DataSpec:
     """Return one of ultralytics' data sets; download it first unless it is there.
 
     Args:
-        name: of the file in ultralytics' `cfg/datasets`, without suffix.
-        root: folder for data sets; each has its own folder in it. None: `datasets` in YOLOGraft's cache folder.
+        name: Of the file in ultralytics' `cfg/datasets`, without suffix.
+        root: Folder for data sets; each has its own folder in it. None: `datasets` in YOLOGraft's cache folder.
 
     Returns:
         The data set.
 
     Raises:
-        UserError: there is no such data set, its images have more than 3 channels, or it is not there and cannot be
+        UserError: There is no such data set, its images have more than 3 channels, or it is not there and cannot be
             downloaded.
     """
     spec, data = _described(name, root)
@@ -47,11 +47,11 @@ def described(*, name: str, root: str | None = None) -> tuple[DataSpec, bool]:
     """Return what is known of one of ultralytics' data sets without downloading it, and whether it is there.
 
     Args:
-        name: as for `named`.
-        root: as for `named`.
+        name: As for `named`.
+        root: As for `named`.
 
     Raises:
-        UserError: there is no such data set, or its images have more than 3 channels.
+        UserError: There is no such data set, or its images have more than 3 channels.
     """
     spec, data = _described(name, root)
     return spec, _present(data, Path(spec.root))

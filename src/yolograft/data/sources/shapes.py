@@ -43,17 +43,17 @@ def shapes(*, train: int = 256, val: int = 64, size: int = 160, max_objects: int
     """Make the data set in YOLOGraft's cache folder, unless it is there; the same options give the same pixels.
 
     Args:
-        train: number of images to train on.
-        val: number of images to validate on.
-        size: side of the square images, pixels.
-        max_objects: objects per image at most; their number is drawn evenly from 1 on.
-        seed: seeds the pictures; nothing else does.
+        train: Number of images to train on.
+        val: Number of images to validate on.
+        size: Side of the square images, pixels.
+        max_objects: Objects per image at most; their number is drawn evenly from 1 on.
+        seed: Seeds the pictures; nothing else does.
 
     Returns:
         The data set: circles, squares, triangles and stars.
 
     Raises:
-        UserError: an option is out of range.
+        UserError: An option is out of range.
     """
     options = {"train": train, "val": val, "size": size, "max_objects": max_objects, "seed": seed}
     for name, least in (("train", 1), ("val", 1), ("size", 32), ("max_objects", 1), ("seed", 0)):

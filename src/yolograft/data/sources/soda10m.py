@@ -12,11 +12,11 @@ def soda10m(*, path: str) -> DataSpec:
     """Read the labelled part of SODA10M: 5000 images to train, 5000 to validate, 6 classes.
 
     Args:
-        path: the folder that holds `labeled` (or that folder itself): in it `annotations/instance_train.json`,
+        path: The folder that holds `labeled` (or that folder itself): in it `annotations/instance_train.json`,
             `annotations/instance_val.json`, and the images in `train` and `val`.
 
     Raises:
-        UserError: the folder or one of the JSON files is missing.
+        UserError: The folder or one of the JSON files is missing.
     """
     root = given_folder(path, "dataset=soda10m dataset.path=FOLDER")
     labelled = next(

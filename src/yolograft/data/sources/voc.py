@@ -27,8 +27,8 @@ class Layout:
     """Where the parts of a data set lie.
 
     Attributes:
-        splits: folders of images, or images, of each split.
-        folders: pairs of a folder of images and the folder of their XML files.
+        splits: Folders of images, or images, of each split.
+        folders: Pairs of a folder of images and the folder of their XML files.
     """
 
     splits: dict[str, list[str]] = field(default_factory=lambda: {split: [] for split in SPLITS})
@@ -39,11 +39,11 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
     """Read a data set whose labels are Pascal VOC's XML files.
 
     Args:
-        path: the folder that holds it, by itself or in folders such as VOC2007.
-        names: the classes in the order of their numbers. If not given, they are read from a classes.txt in the folder;
+        path: The folder that holds it, by itself or in folders such as VOC2007.
+        names: The classes in the order of their numbers. If not given, they are read from a classes.txt in the folder;
             without one, they are all names that occur, in alphabetical order.
-        difficult: use the objects that are marked as difficult, too.
-        one_based: corners are counted from 1 and belong to the box, as VOC has them and as detectron2 reads them: left
+        difficult: Use the objects that are marked as difficult, too.
+        one_based: Corners are counted from 1 and belong to the box, as VOC has them and as detectron2 reads them: left
             is xmin - 1, width is xmax - xmin + 1. False: from 0, and width is xmax - xmin, as some tools write. A file
             that has corners with fractions is read so in any case.
 
@@ -51,7 +51,7 @@ def voc(*, path: str, names: list[str] | None = None, difficult: bool = False, o
         The data set. Where it has lists (ImageSets/Main), train.txt and val.txt are used; without them, trainval.txt.
 
     Raises:
-        UserError: the folder holds no XML files and images, or no class is named.
+        UserError: The folder holds no XML files and images, or no class is named.
     """
     root = given_folder(path, "dataset=voc_xml dataset.path=FOLDER")
     return settle(
@@ -135,7 +135,7 @@ def read_list(file: Path) -> list[str]:
     """Return the names in a list of images, without the suffixes that some have.
 
     Raises:
-        UserError: the list cannot be read.
+        UserError: The list cannot be read.
     """
     lines = [_first_of_pair(line) for line in map(str.strip, lines_of(file, "a list of images", MAX_IMAGES)) if line]
     return [str(Path(line).with_suffix("")) if is_image(line) else line for line in lines]

@@ -17,10 +17,10 @@ def widerperson(*, path: str) -> DataSpec:
     counts as wrong. The data set's own evaluation knows one class, persons: `single_cls=true`.
 
     Args:
-        path: the folder that holds Images, Annotations, train.txt and val.txt.
+        path: The folder that holds Images, Annotations, train.txt and val.txt.
 
     Raises:
-        UserError: one of them is missing.
+        UserError: One of them is missing.
     """
     root = given_folder(path, "dataset=widerperson dataset.path=FOLDER")
     for name in ("Images", "Annotations"):

@@ -28,14 +28,14 @@ def yolo(*, path: str) -> DataSpec:
     """Read a data.yaml; relative paths in it are taken relative to the file, never to ultralytics' data set folder.
 
     Args:
-        path: the data.yaml, or the folder that holds it.
+        path: The data.yaml, or the folder that holds it.
 
     Returns:
         The data set; without a val split where the file has none. Paths of another machine are found again by how
         they end; a test split that is not there is left out.
 
     Raises:
-        UserError: the file is missing or not YAML, lacks `train` or `names`, or names folders that are missing.
+        UserError: The file is missing or not YAML, lacks `train` or `names`, or names folders that are missing.
     """
     place = given_path(path, "dataset=yolo dataset.path=PATH/data.yaml")
     if is_file(place):
@@ -55,7 +55,7 @@ def find_yaml(folder: Path) -> Path | None:
     """Return a folder's data.yaml, or the only YAML file there that has the key `train`.
 
     Raises:
-        UserError: there are several.
+        UserError: There are several.
     """
     files = [file for file in entries(folder) if file.suffix.lower() in (".yaml", ".yml") and is_file(file)]
     if named := [file for file in files if file.stem == "data"]:
@@ -136,7 +136,7 @@ class _Paths:
     """Where the paths of a data.yaml lead.
 
     Attributes:
-        root: the folder that they are relative to.
+        root: The folder that they are relative to.
     """
 
     def __init__(self, file: Path, data: dict[str, Any]) -> None:
@@ -171,7 +171,7 @@ class _Paths:
         """Return the absolute paths of a split; nothing where the file does not have it.
 
         Raises:
-            UserError: they are no paths, or one does not exist.
+            UserError: They are no paths, or one does not exist.
         """
         value = self._data.get(key) or []
         items = value if isinstance(value, list) else [value]

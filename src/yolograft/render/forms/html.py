@@ -30,7 +30,7 @@ _MOST_LEVELS = 40
 
 
 def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samples | None) -> bytes:
-    """Returns the page.
+    """Return the page.
 
     Args:
         shown: The table; the details below it are those of all variants.
@@ -65,7 +65,7 @@ def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samp
 
 
 def _columns(shown: Table) -> list[dict[str, Any]]:
-    """Headings: what they are called, how a click sorts first, and which one the rows are sorted by."""
+    """Return the headings with the direction of the first click, and the one that rows are sorted by."""
     made = []
     for column in shown.columns:
         values = [value for row in shown.rows if (value := column.value(row)) is not None]
@@ -105,7 +105,7 @@ def _rows(shown: Table) -> list[dict[str, Any]]:
 
 
 def _levels(comparison: Comparison) -> dict[str, list[str]]:
-    """The choices of each group that rows can be chosen by."""
+    """Return the choices of each group that rows can be chosen by."""
     found = {group: sorted({row.variant.choices[group] for row in comparison.rows}) for group in comparison.groups}
     return {group: levels for group, levels in found.items() if 1 < len(levels) <= _MOST_LEVELS}
 
@@ -132,7 +132,7 @@ def _variants(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _differing(row: Row, reference: Row | None) -> list[tuple[str, str, str]]:
-    """Settings in which a variant differs from its baseline: key, its own value, the baseline's."""
+    """Return the settings in which a variant differs from its baseline: key, its own value, the baseline's."""
     if reference is None:
         return []
     own, other = row.variant.settings, reference.variant.settings

@@ -87,7 +87,7 @@ def _cell(column: Column, row: Row, place: int | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that stands for itself; what pdflatex has no letter for is told by its code point."""
+    """Return text with LaTeX's characters escaped; letters that pdflatex lacks become their code points."""
     signs = plain(text)
     escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign < "\u0180" else f"U+{ord(sign):04X}") for sign in signs)
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", escaped)  # a number's hyphen is a minus

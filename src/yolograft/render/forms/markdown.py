@@ -8,7 +8,7 @@ from yolograft.common.text import plain
 
 
 def to_markdown(shown: Table) -> str:
-    """The table, best values bold, with its notes, effects and cautions below."""
+    """Return the table, best values bold, with its notes, effects and cautions below."""
     places = [shown.places(column) for column in shown.columns]
     cells = [
         [

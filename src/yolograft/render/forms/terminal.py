@@ -20,9 +20,9 @@ _MOST_GROUPS = 4
 
 
 def print_table(shown: Table, console: Console | None = None) -> None:
-    """Prints the comparison: the table, what each choice is worth, and the cautions.
+    """Print the comparison: the table, what each choice is worth, and the cautions.
 
-    A number is never cut or wrapped: a terminal too narrow for all columns is shown fewer, and told so. What is no
+    A number is never cut or wrapped: a terminal too narrow for all columns gets fewer, with a note. What is no
     terminal (a pipe, a log) gets all of them on lines as long as they need.
 
     Args:
@@ -69,7 +69,7 @@ def print_table(shown: Table, console: Console | None = None) -> None:
 
 
 def _named(shown: Table, columns: Sequence[Column]) -> list[Column]:
-    """The columns with one for the variant's name instead of those of all that varies."""
+    """Return the columns with one for the variant's name instead of those of the groups."""
     left = [column for column in columns if column.key not in (*shown.comparison.groups, "variant", "folder")]
     return [next(column for column in all_columns((), shown.comparison.metric) if column.key == "variant"), *left]
 
@@ -101,7 +101,7 @@ def _style(row: Row) -> str:
 
 
 def _width(made: RichTable, console: Console, folded: bool = False) -> int:
-    """Columns of the screen that a table takes: unwrapped, or with its texts folded as far as they go."""
+    """Return the width of a table in characters: unwrapped, or with its text folded as far as possible."""
     # Measured on an endless line: on the console's own, rich answers with the console's width.
     measured = Measurement.get(console, console.options.update(width=10_000), made)
     return measured.minimum if folded else measured.maximum
@@ -118,7 +118,7 @@ def _say(console: Console, text: str, style: str = "dim") -> None:
 
 
 def _encodable(text: str, console: Console) -> str:
-    """The text, `plain`, in what the output can show: a redirected console of Windows has no Δ."""
+    """Return `plain` text in characters that the output can encode: a redirected console of Windows has no Δ."""
     text = plain(text)
     try:
         text.encode(console.encoding)

@@ -33,15 +33,15 @@ def write(reading: Reading, numbers: Mapping[str, Any], out: Path) -> tuple[Path
     """Write data.html, data.json and samples.png into a folder named after the data set.
 
     Args:
-        reading: the data set as it was found.
-        numbers: what `describe` made of it.
-        out: the folder that holds such folders.
+        reading: The data set as it was found.
+        numbers: What `describe` made of it.
+        out: The folder that holds such folders.
 
     Returns:
         The page, and the class names that samples.png could not show.
 
     Raises:
-        UserError: the files cannot be written.
+        UserError: The files cannot be written.
     """
     pictures = samples(reading)
     image, missing = sheet(pictures, reading.spec.names) if pictures else (None, [])
@@ -78,9 +78,9 @@ def page(reading: Reading, numbers: Mapping[str, Any], pictures: list[Picture]) 
     """Return the page; it needs nothing but itself.
 
     Args:
-        reading: the data set as it was found.
-        numbers: what `describe` made of it.
-        pictures: the samples.
+        reading: The data set as it was found.
+        numbers: What `describe` made of it.
+        pictures: The samples.
     """
     root = Path(reading.spec.root)
     return render_page(

@@ -19,8 +19,8 @@ def sheet(pictures: Sequence[Picture], names: Mapping[int, str]) -> tuple[bytes,
     """Draw the samples with their boxes on one picture; names stand below, where they cover nothing.
 
     Args:
-        pictures: the samples.
-        names: class names by number.
+        pictures: The samples.
+        names: Class names by number.
 
     Returns:
         A PNG, and the class names that no installed font can write: they stand as `class 3`.

@@ -19,8 +19,8 @@ def print_tables(numbers: Mapping[str, Any], console: Console) -> None:
     """Print splits, classes, remarks and a summary of the faults.
 
     Args:
-        numbers: what `describe` made of the data set.
-        console: where to.
+        numbers: What `describe` made of the data set.
+        console: Where to.
     """
     splits = numbers["splits"]
     console.print(Text(plain(f"{numbers['dataset']}: {numbers['root']}"), "bold"), soft_wrap=True)

@@ -17,7 +17,7 @@ from yolograft.runs.curves import Curve, loss_sums, read_columns
 from yolograft.runs.spikes import axis_top
 
 MOST = 8
-"""Variants drawn: more lines than these cannot be told apart."""
+"""Variants drawn: more lines than these cannot be distinguished."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Line:
     """What is drawn of a variant in a panel.
 
     Attributes:
-        epochs: Those that all of its runs have reached.
+        epochs: The epochs that all of its runs have reached.
         means: Mean over the runs, for each epoch.
         spread: Standard deviation over the runs, for each epoch; empty where there is one run.
         values: Those of the single runs, of which one may be a spike.
@@ -38,7 +38,7 @@ class Line:
 
 
 def draw(comparison: Comparison) -> Picture | None:
-    """Draws the curves of the baseline and the best variants; None where no run has written any."""
+    """Draw the curves of the baseline and the best variants; None where no run has written any."""
     metric = comparison.metric
     known = []
     for row in _chosen(comparison.rows):
@@ -93,7 +93,7 @@ def draw(comparison: Comparison) -> Picture | None:
 
 
 def _styles(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Colour and dashes of each row: those of the other pictures, if they tell the rows apart."""
+    """Return colour and dashes of each row: those of the other pictures, if these distinguish the rows."""
     style = VariantStyle(comparison)
     styles = [(style.colour(row), style.dashes(row)) for row in rows]
     if len(set(styles)) == len(rows):
@@ -102,7 +102,7 @@ def _styles(comparison: Comparison, rows: Sequence[Row]) -> list[tuple[str, str]
 
 
 def _chosen(rows: Sequence[Row]) -> list[Row]:
-    """The best rows, with the best baseline among them."""
+    """Return the best rows, with the best baseline among them."""
     chosen = list(rows[:MOST])
     baseline = next((row for row in rows if row.baseline), None)
     if baseline and baseline not in chosen:
@@ -130,7 +130,7 @@ def _line(curves: Sequence[Curve]) -> Line:
 
 
 def _draw_line(axes: Axes, line: Line, colour: str, dashes: str, gid: str, top: float | None) -> None:
-    """Draws a line and its band; no band where it would reach beyond `top`: it would reach down to 0 as well."""
+    """Draw a line and its band; no band where it would reach beyond `top`: it would reach down to 0 as well."""
     if line.spread:
         low = [max(mean - sd, 0.0) for mean, sd in zip(line.means, line.spread, strict=True)]
         high = [mean + sd for mean, sd in zip(line.means, line.spread, strict=True)]

@@ -1,4 +1,4 @@
-"""What each choice is worth, as points with intervals."""
+"""Main effects as points with intervals."""
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -8,7 +8,7 @@ from yolograft.common.figures import QUIET, SERIES, Picture, new_figure, shorten
 
 
 def draw(comparison: Comparison) -> Picture | None:
-    """Draws the main effects, group under group; None where nothing was estimated."""
+    """Draw the main effects, group under group; None where nothing was estimated."""
     effects, metric = comparison.effects.main, comparison.metric
     if not effects:
         return None

@@ -51,7 +51,7 @@ def _references(element: ET.Element) -> list[str]:
 
 
 def _own(key: str, value: str, prefix: str) -> str:
-    """An attribute in the page's words."""
+    """Return an attribute with the page's variables and ids."""
     if key == f"{{{_XLINK}}}href" and value.startswith("#"):
         return f"#{prefix}-{value[1:]}"
     value = re.sub(r"url\(#([\w-]+)\)", rf"url(#{prefix}-\1)", value)

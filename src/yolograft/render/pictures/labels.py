@@ -24,14 +24,14 @@ def write_beside(
     avoid: Sequence[tuple[float, float, float]],
     line: Sequence[tuple[float, float]],
 ) -> None:
-    """Writes names, each at the free place that is nearest to its point; one without a free place is left out.
+    """Write names, each at the free place that is nearest to its point; one without a free place is left out.
 
     Fixes the figure's layout, since places depend on it.
 
     Args:
         axes: Where to.
         names: Text, x and y of each, those first that matter most.
-        avoid: x, y and the half length of the bar of every point.
+        avoid: X, y and the half length of the bar of every point.
         line: Corners of a line that names keep off where they can.
     """
     figure = axes.get_figure(root=True)
@@ -82,7 +82,7 @@ def _place(
     inside: Bbox,
     pixel: float,
 ) -> tuple[Bbox, float] | None:
-    """The best free box of a size near a point, and its distance; None where all are taken."""
+    """Return the best free box of a size near a point, and its distance; None where all are taken."""
     best: tuple[float, Bbox, float] | None = None
     for distance in _RINGS:
         for turn, degrees in enumerate(_DIRECTIONS):
@@ -103,14 +103,14 @@ def _place(
 
 
 def _gap(box: Bbox, point: Sequence[float]) -> float:
-    """Distance of a point from a box, pixels."""
+    """Return the distance of a point from a box, pixels."""
     dx = max(box.x0 - point[0], 0.0, point[0] - box.x1)
     dy = max(box.y0 - point[1], 0.0, point[1] - box.y1)
     return math.hypot(dx, dy)
 
 
 def _nearest(box: Bbox, point: Sequence[float]) -> tuple[float, float]:
-    """Where on a box, as shares of its sides, the line to a point starts."""
+    """Return where on a box, as shares of its sides, the line to a point starts."""
     return (
         min(max((point[0] - box.x0) / box.width, 0.0), 1.0),
         min(max((point[1] - box.y0) / box.height, 0.0), 1.0),

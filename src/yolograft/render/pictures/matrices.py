@@ -27,7 +27,7 @@ _DARK, _PALE = "#0a0a0a", "#fafafa"
 
 
 def per_class(comparison: Comparison) -> Picture | None:
-    """Draws the metric by class of the best variants and the baseline; None where no run tells it."""
+    """Draw the metric by class of the best variants and the baseline; None where no run has it."""
     metric = comparison.metric
     rows = [row for row in comparison.rows if _by_class(row, metric)]
     if not rows:
@@ -57,7 +57,7 @@ def per_class(comparison: Comparison) -> Picture | None:
 
 
 def confusion(comparison: Comparison, saved: Sequence[Shown]) -> Picture | None:
-    """Draws what objects of each class were taken for; None where no run has kept it.
+    """Draw the confusion matrices; None where no run has kept one.
 
     Args:
         comparison: The comparison.
@@ -125,7 +125,7 @@ def _by_class(row: Row, metric: str) -> dict[str, float]:
 
 
 def _summed(found: Sequence[Predictions]) -> Predictions | None:
-    """The counts of several seeds together; of those with other classes than the first's none."""
+    """Return the counts of several seeds together; of those with other classes than the first's none."""
     known = [one for one in found if one.confusion and one.names == found[0].names]
     if not known:
         return None
@@ -134,7 +134,7 @@ def _summed(found: Sequence[Predictions]) -> Predictions | None:
 
 
 def _most_mistaken(tables: Sequence[np.ndarray]) -> list[int]:
-    """The classes drawn, background last: those whose objects were taken for another or missed most often."""
+    """Return the classes drawn, background last: those whose objects were taken for another or missed most often."""
     mistakes = np.sum([table * (1 - np.eye(len(table))) for table in tables], axis=0).sum(axis=1)[:-1]
     most = np.argsort(-mistakes, kind="stable")[:_MOST_CLASSES]
     return [*sorted(most.tolist()), len(mistakes)]
@@ -143,7 +143,7 @@ def _most_mistaken(tables: Sequence[np.ndarray]) -> list[int]:
 def _draw_cells(
     axes: Axes, values: np.ndarray, top: float, prefix: str, tip: Callable[[int, int], str]
 ) -> dict[str, str]:
-    """Draws values [rows, columns] of 0…`top` as shades; returns what to say of each cell."""
+    """Draw values [rows, columns] of 0…`top` as shades; return the tooltip of each cell."""
     height, width = values.shape
     tips = {}
     if values.size > _MOST_CELLS:
@@ -169,7 +169,7 @@ def _draw_cells(
 
 
 def _name_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str], room: float) -> None:
-    """Writes names beside rows and below columns; upright where a name is wider than the `room` of a column, inches."""
+    """Write names beside rows and below columns; upright where a name is wider than the `room` of a column, inches."""
     names = [shortened(name, 24) for name in columns]
     turned = max(map(len, names)) * 0.07 > room
     axes.set_xticks(range(len(columns)), names, rotation=90 if turned else 0)

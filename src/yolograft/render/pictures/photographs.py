@@ -18,7 +18,7 @@ _MOST_ENTRIES = 24
 
 
 def photographs_png(samples: Samples) -> bytes | None:
-    """Draws `samples`: a row for each image, a column for the labels and for each variant; None without images."""
+    """Draw `samples`: a row for each image, a column for the labels and for each variant; None without images."""
     rows = [(sample, image) for sample in samples.images if (image := read_photograph(sample.file))]
     if not rows:
         return None
@@ -61,7 +61,7 @@ def _with_boxes(image: Image.Image, boxes: Sequence[Box], colours: Sequence[str]
 
 
 def _write(pen: ImageDraw.ImageDraw, left: int, top: int, text: str) -> int:
-    """Writes a line of text; returns its width in pixels."""
+    """Write a line of text and return its width in pixels."""
     text = shortened(plain(text), 40)
     font = ImageFont.truetype(font_for(text) or own_font(), _LETTERS)
     pen.text((left, top), text, fill="black", font=font)

@@ -44,7 +44,7 @@ class Point:
 
 
 def draw(comparison: Comparison, name: str) -> Picture | None:
-    """Draws the metric against a cost: a point per variant with finished runs.
+    """Draw the metric against a cost: a point per variant with finished runs.
 
     Args:
         comparison: What to draw.
@@ -86,7 +86,7 @@ def draw(comparison: Comparison, name: str) -> Picture | None:
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """The points that no other one beats at as little cost, from cheap to dear; none that has detected nothing."""
+    """Return the Pareto front from low to high cost; without points that have detected nothing."""
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (p.cost, -p.value)):
         if point.value > (front[-1].value if front else 0.0):
@@ -130,7 +130,7 @@ def _draw_points(
 
 
 def _draw_front(axes: Axes, front: Sequence[Point]) -> list[tuple[float, float]]:
-    """Draws the front as steps: what is attained at a cost is the best of what is no dearer. Returns its corners."""
+    """Draw the front as steps and return its corners."""
     corners = [(point.cost, point.value) for point in front[:1]]
     for point in front[1:]:
         corners += [(point.cost, corners[-1][1]), (point.cost, point.value)]
@@ -157,7 +157,7 @@ def _draw_scales(axes: Axes, points: Sequence[Point], cost: Measure, metric: str
 def _draw_legend(
     figure: Figure, style: VariantStyle, points: Sequence[Point], front: Sequence[Point], over: str
 ) -> None:
-    """Names colours and shapes below the picture, where they cover no point."""
+    """Name colours and shapes below the picture, where they cover no point."""
     handles = []
     for place, (group, levels) in enumerate(style.levels.items()):
         drawn = {point.row.variant.choices[group] for point in points}

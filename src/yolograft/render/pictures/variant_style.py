@@ -1,4 +1,4 @@
-"""How the variants of a comparison are told apart in its pictures."""
+"""Colours and markers of the variants of a comparison."""
 
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row

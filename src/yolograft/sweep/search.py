@@ -8,44 +8,38 @@ All that must survive is in the sweep's folder: `optuna.journal`, Optuna's own r
 which trials are told. A run that returned, one that died and one on another machine are thus treated alike.
 """
 
-import math
-import sys
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write
-from yolograft.common.metrics import METRICS
 from yolograft.common.parsing import json_document
-from yolograft.common.text import markup, plain
 from yolograft.config.check import validate
+from yolograft.config.compose import compose, container_of, parse
+from yolograft.config.search_path import initialized
 from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
-from yolograft.runs.record import read_record
-from yolograft.runs.resolvers import job_config
+from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.runs.states import exhausted, state_of
-from yolograft.sweep.ledger import Ledger
-from yolograft.sweep.search_space import DIRECTIONS, RESULT, Search, axes, probes, signature
-from yolograft.sweep.sweeper import launch
+from yolograft.sweep.request import SearchRequest
+from yolograft.sweep.search_space import DIRECTIONS, RESULT, axes
+from yolograft.sweep.sweep import Sweep
 from yolograft.training.config import TrainConfig
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
+
+log = logging.getLogger(__name__)
 
 JOURNAL = "optuna.journal"
 
@@ -65,64 +59,49 @@ class Proposal:
     job: RunSpec
 
 
-class OptunaSweeper(Sweeper):
-    """Asks Optuna what to try, launches it, and tells Optuna what the run's record says.
+class SearchLoop:
+    """Asks Optuna what to try, trains it, and tells Optuna what the run's record says.
 
     Args:
-        settings: The keys of conf/hydra/sweeper/optuna.yaml.
+        sweep: Trains the runs and knows their folder.
+        request: What is searched.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__()
-        self.settings = Search.model_validate(settings)
-        self.launched = 0
+    def __init__(self, sweep: Sweep, request: SearchRequest) -> None:
+        self.sweep, self.settings, self.signature = sweep, request.settings, request.signature
+        self.folder = sweep.folder
+        overrides = {override.get_key_element(): override for override in request.overrides}
+        self.searched = axes(request.overrides)
+        self.fixed = [override.input_line or "" for key, override in overrides.items() if key not in self.searched]
         self.tried: set[str] = set()
         self.refused: set[tuple[Any, ...]] = set()
         self.jobs: dict[tuple[Any, ...], RunSpec] = {}
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take Hydra's context and make the launcher."""
-        self.hydra_context, self.config = hydra_context, config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-        self.folder = Path(config.hydra.sweep.dir)
+    def run(self) -> None:
+        """Carry the search on until it has had `n_trials` trials, those of earlier commands included.
 
-    def sweep(self, arguments: list[str]) -> None:
-        """Carry the search on until it has had `n_trials` trials, those of earlier commands included."""
-        assert self.config is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, self.folder / "multirun.yaml")
+        Raises:
+            UserError: Another command carries it on, or nothing can be started.
+            StoppedError: The command was asked to stop.
+        """
         try:
             with RunLock(self.folder), _quiet_optuna():
-                self._open(arguments)
+                self._open()
                 try:
                     self._search()
                 finally:  # also when it is stopped
-                    result = self._write_result()
-                _print_best(result)
-        except UserError as mistake:  # Hydra would show a traceback
-            hint = ": one command at a time carries on a search" if isinstance(mistake, RunLockedError) else ""
-            sys.stderr.write(f"yolograft: {plain(str(mistake))}{hint}\n")
-            raise SystemExit(2) from None
+                    self.sweep.reporter.after_search(self._write_result())
+        except RunLockedError as locked:
+            raise UserError(f"{locked}: one command at a time carries on a search") from None
 
-    def _open(self, arguments: Sequence[str]) -> None:
-        """Read what is searched and open the study, or make it."""
+    def _open(self) -> None:
+        """Open the study, or make it."""
         import optuna
 
         from yolograft.sweep.proposals import distribution
 
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        params = [f"{key}={value}" for key, value in (self.settings.params or {}).items()]
-        overrides = {o.get_key_element(): o for o in parser.parse_overrides([*params, *arguments])}
-        searched = axes(overrides.values())
-        self.space = {key: distribution(override) for key, override in searched.items()}
-        self.fixed = [o.input_line or "" for key, o in overrides.items() if key not in searched]
-        first, *_ = probes(list(overrides.values()))
-        self.signature = signature(self.settings, overrides.values(), self._composed(first).config)
-        journal = self.folder / JOURNAL
-        self.storage = open_storage(journal, mend=True)
+        self.space = {key: distribution(override) for key, override in self.searched.items()}
+        self.storage = open_storage(self.folder / JOURNAL, mend=True)
         names = optuna.get_all_study_names(self.storage)
         self.study: Study = optuna.create_study(
             study_name=names[0] if names else self.folder.name,
@@ -152,7 +131,7 @@ class OptunaSweeper(Sweeper):
         cut_off, failed = ({t.number for t in self._states(state)} for state in ("RUNNING", "FAIL"))
         left = [proposal for proposal in known if proposal.number in cut_off]
         unfinished = [proposal.job for proposal in known if proposal.number in cut_off | failed]
-        ledger = Ledger.open(self.folder, " ".join(sys.argv), "optuna", unfinished)
+        ledger = self.sweep.open_ledger(unfinished)
         while True:
             batch: list[Proposal] = []
             while len(batch) < self.settings.n_jobs and (proposal := left.pop(0) if left else self._ask()):
@@ -177,7 +156,7 @@ class OptunaSweeper(Sweeper):
                 return None
             few = combinations(self.space)
             if few and not any(map(self._is_new, few)):
-                sys.stderr.write(f"All of the search space was tried, in {len(trials)} trials.\n")
+                log.warning("All of the search space was tried, in %s trials.", len(trials))
                 return None
         # Seeded by the trial: a search that was stopped and taken up again proposes what it would have proposed.
         seed = (self.settings.seed * 1_000_003 + len(trials)) % 2**32
@@ -187,7 +166,7 @@ class OptunaSweeper(Sweeper):
             trial = self.study.ask(self.space)
         except NothingNewError:
             self._forget_half_made()
-            sys.stderr.write(f"No further proposal makes a new run, after {len(trials)} trials.\n")
+            log.warning("No further proposal makes a new run, after %s trials.", len(trials))
             return None
         job = self._job(trial.params)
         self.tried.add(job.name)
@@ -214,9 +193,7 @@ class OptunaSweeper(Sweeper):
                 forget_trial(folder)
             else:
                 Trial(self.folder / JOURNAL, proposal.number, self.settings.objectives[0], self._pruner).assign(folder)
-        assert self.launcher is not None
-        launch(self.launcher, [proposal.job for proposal in batch], self.launched)
-        self.launched += len(batch)
+        self.sweep.train([replace(proposal.job, number=proposal.number) for proposal in batch])
 
     def _tell(self, proposal: Proposal) -> bool:
         """Tell how a trial ended, from the run's record; one that has not ended is left for the next command.
@@ -227,18 +204,19 @@ class OptunaSweeper(Sweeper):
         from optuna.trial import TrialState
 
         number = proposal.number
-        record = read_record(proposal.job.folder / "run.json") or {}
-        status, error = record.get("status"), record.get("error") or {}
-        values = _values(record, self.settings.objectives)
-        if status == "finished" and all(map(math.isfinite, values.values())):
-            self.study.tell(number, list(values.values()))
-            said = ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
-        elif status == "stopped" and error.get("type") == "Pruned":
+        record = RunRecord.read(proposal.job.folder) or RunRecord()
+        status, message = record.status, record.error.message if record.error else ""
+        values = {name: record.measured(name) for name in self.settings.objectives}
+        found = [value for value in values.values() if value is not None]
+        if status == "finished" and len(found) == len(values):
+            self.study.tell(number, found)
+            said = ", ".join(f"{name} {_shown(value)}" for name, value in zip(values, found, strict=True))
+        elif record.is_pruned:
             self.study.tell(number, state=TrialState.PRUNED)
-            said = f"pruned, {error.get('message')}"
+            said = f"pruned, {message}"
         elif status in ("finished", "failed"):
-            missing = [name for name, value in values.items() if not math.isfinite(value)]
-            reason = error.get("message") or f"no number for {', '.join(missing)}"
+            missing = [name for name, value in values.items() if value is None]
+            reason = message or f"no number for {', '.join(missing)}"
             trial = self.study.get_trials(deepcopy=False)[number]
             self.storage.set_trial_user_attr(trial._trial_id, "error", reason)
             self.study.tell(number, state=TrialState.FAIL)
@@ -246,7 +224,7 @@ class OptunaSweeper(Sweeper):
         else:
             said = f"{status or 'not started'}; the same command goes on with it"
         tried = " ".join(f"{key}={value}" for key, value in proposal.params.items())
-        sys.stderr.write(plain(f"Trial {number + 1}, {tried}: {said}") + "\n")
+        log.warning("Trial %s, %s: %s", number + 1, tried, said)
         return status is not None
 
     def _repeat_failed(self) -> None:
@@ -291,12 +269,11 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: It makes no valid config.
         """
-        assert self.hydra_context is not None
-        assert self.config is not None
-        composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        config = job_config(composed)
+        with initialized("train"):
+            composed = compose("train", parse(overrides))
+            config = container_of(composed)
         validate(TrainConfig, config)
-        job = run_spec(composed, config, self.folder)
+        job = run_spec(composed, config, self.folder, command=self.sweep.command)
         refuse_links([job.folder])
         return job
 
@@ -332,36 +309,8 @@ class OptunaSweeper(Sweeper):
         return result
 
 
-def _values(record: dict[str, Any], objectives: Sequence[str]) -> dict[str, float]:
-    """Return what a run's record says of the objectives; NaN where it says nothing."""
-    metrics = record.get("metrics") or {}
-    found = {name: metrics.get(name) if name in METRICS else record.get(name) for name in objectives}
-    return {name: float(value) if isinstance(value, int | float) else math.nan for name, value in found.items()}
-
-
 def _shown(value: float) -> str:
     return f"{value:,.0f}" if value.is_integer() and value >= 1 else f"{value:.4g}"
-
-
-def _print_best(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    best = sorted(result["best"], key=lambda found: -found["values"][next(iter(result["objectives"]))])
-    if not best:
-        sys.stderr.write("No trial has finished yet.\n")
-        return
-    total = sum(result["trials"].values())
-    title = "Best trial" if len(result["objectives"]) == 1 else f"Pareto set: {len(best)} of {total} trials"
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for column in ("trial", *result["objectives"], *best[0]["params"]):
-        table.add_column(markup(column), justify="right", no_wrap=True)
-    table.add_column("run", overflow="fold")
-    for found in best:
-        values = map(_shown, found["values"].values())
-        params = [markup(str(value)) for value in found["params"].values()]
-        table.add_row(str(found["trial"] + 1), *values, *params, markup(found["run"]))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 @contextmanager
