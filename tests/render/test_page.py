@@ -135,7 +135,7 @@ def test_in_short_what_cannot_be_told_is_not_called_equal() -> None:
     assert counts == "3 variants, 9 runs: 8 finished, 1 failed."
     assert told.startswith("1 of 2 differences to the baseline are significant; better: gsconv (+0.020).")
     assert told.endswith("The others are undecided: they may be better, worse or the same.")
-    assert "That makes no variants equal" in sentences(compare([*stock, *unclear]))[-1]
+    assert "That does not mean equal" in sentences(compare([*stock, *unclear]))[-1]
 
 
 def test_in_short_nothing_is_compared_without_a_finished_run() -> None:

@@ -24,7 +24,7 @@ def to_markdown(shown: Table) -> str:
     if effects.main:
         rows = [[_escaped(text) for text in effect_cells(one)] for one in (*effects.main, *effects.interactions)]
         blocks += [
-            f"**What each choice is worth**: how far {comparison.metric} lies from the mean over the group's choices; "
+            f"**Effects of the choices**: how far {comparison.metric} lies from the mean over the group's choices; "
             "of two choices together (×), how far from the sum of both.\n",
             _table(EFFECT_HEADINGS, (False, True, True, True), rows),
         ]

@@ -20,7 +20,7 @@ _MOST_GROUPS = 4
 
 
 def print_table(shown: Table, console: Console | None = None) -> None:
-    """Print the comparison: the table, what each choice is worth, and the cautions.
+    """Print the comparison: the table, the main effects, and the cautions.
 
     A number is never cut or wrapped: a terminal too narrow for all columns gets fewer, with a note. What is no
     terminal (a pipe, a log) gets all of them on lines as long as they need.

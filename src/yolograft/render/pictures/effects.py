@@ -44,9 +44,9 @@ def draw(comparison: Comparison) -> Picture | None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.margins(x=0.08)
     axes.set_xlabel(f"{metric} against the mean over the group's choices")
-    text = "How far the metric lies, with this choice, from its mean over all choices of the group, all else alike."
+    text = "How far the metric with this choice lies from its mean over all choices of the group, all else equal."
     if any(effect.low is not None for effect in effects):
-        text += " Lines: 95 % intervals; one that crosses 0 leaves open whether the choice helps or harms."
+        text += " Lines: 95 % intervals; where one crosses 0, the effect is not significant."
     else:
-        text += " Without intervals: one run of each variant does not tell how far chance reaches."
-    return Picture("effects", "What each choice is worth", text, figure, tips)
+        text += " Without intervals: with one run of each variant the scatter is unknown."
+    return Picture("effects", "Main effects of the choices", text, figure, tips)
