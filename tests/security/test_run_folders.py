@@ -16,7 +16,7 @@ from yolograft.cli.from_run import expand
 from yolograft.common.errors import UserError
 from yolograft.data.sources import named
 from yolograft.render.report import write
-from yolograft.runs.links import refuse_links
+from yolograft.runs.places import refuse_links
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
 

@@ -20,10 +20,8 @@ from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, first_line, parse
 from yolograft.config.habits import quoted
 from yolograft.config.search_path import initialized
-from yolograft.runs.links import refuse_links
-from yolograft.runs.places import check_folders
+from yolograft.runs.places import check_folders, refuse_links, refuse_unwritable
 from yolograft.runs.spec import RunSpec, choices_of, run_spec
-from yolograft.runs.writable import refuse_unwritable
 from yolograft.sweep.absent import refuse_absent
 from yolograft.sweep.executors.settings import EXECUTORS, check_executor
 from yolograft.sweep.grid import grid, sweep_folder, where_it_was

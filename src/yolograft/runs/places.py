@@ -1,7 +1,11 @@
-"""Where runs may be: folders that tell them apart, and that can be made."""
+"""Where runs may be: folders that tell them apart, can be made, and lead nowhere else.
+
+Nothing is made to find that out.
+"""
 
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from yolograft.common.errors import UserError
@@ -11,6 +15,10 @@ _LONGEST_NAME = 100
 """Characters of a folder's name that is made of words of the command line."""
 _LONGEST_FILE_NAME = 255
 """Bytes of a file's name on the disks in use."""
+_OF_SWEEPS = ("multirun.yaml", "optuna.journal", "optuna.journal.lock", "figures", "wandb", ".submitit")
+"""What a sweep writes into its own folder and not by replacing a file, which replaces a link too."""
+_WANDB = "wandb"
+"""W&B makes links in its folder; each start has a new one in it, whose name nobody knows before."""
 
 
 def check_folders(specs: Sequence[RunSpec], sweep: Path | None) -> None:
@@ -53,5 +61,76 @@ def check_folders(specs: Sequence[RunSpec], sweep: Path | None) -> None:
             )
 
 
+def refuse_unwritable(specs: Sequence[RunSpec], *, sweep: bool = False) -> None:
+    """Refuse runs whose folders cannot be made where they belong.
+
+    Args:
+        specs: The runs.
+        sweep: Whether they lie in the folder of a sweep.
+
+    Raises:
+        UserError: Naming what is in the way, and the key that chooses another place.
+    """
+    for folder in dict.fromkeys(spec.folder.parent for spec in specs):
+        there = folder.absolute()
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            reason = f"{there} is not a folder"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            reason = f"{there} cannot be written to"
+        else:
+            continue
+        elsewhere = "start it in another folder, or say hydra.sweep.dir=FOLDER" if sweep else "say project=FOLDER"
+        raise UserError(f"{folder}: {reason}; {elsewhere}")
+
+
+def refuse_links(runs: Iterable[Path], sweep: Path | None = None) -> None:
+    """Refuse folders of runs in which a link leads out of them, or a pipe or device waits to be opened.
+
+    Links from `checkpoints/` are let be: files there are replaced or removed, never written through.
+
+    Args:
+        runs: The folders of the runs that are to be trained; they need not be there.
+        sweep: The folder of their sweep.
+
+    Raises:
+        UserError: Naming the link.
+    """
+    if sweep is not None:
+        for name in _OF_SWEEPS:
+            _check_link(sweep / name, sweep)
+    for folder in dict.fromkeys(runs):
+        _check_link(folder, folder.parent)
+        for path in _entries(folder):
+            _check_link(path, folder)
+
+
 def _below(folder: Path, sweep: Path) -> str:
     return folder.relative_to(sweep).as_posix() if folder.is_relative_to(sweep) else folder.as_posix()
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a run's folder, at any depth, that could be no ordinary file or folder."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        yield from (here / name for name in folders)
+        if here != folder / "checkpoints":
+            yield from (here / name for name in files)
+        folders[:] = [name for name in folders if here != folder or name != _WANDB]
+
+
+def _check_link(path: Path, room: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # there is none, or it can be used by nobody
+        return
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    if not stat.S_ISLNK(mode):
+        raise UserError(f"{path}: is no file and no folder; remove it before a training goes on here")
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(room)):
+        raise UserError(
+            f"{path}: is a link that leads out of the run's folder, where a training would write; "
+            "remove it, or put a copy of what it leads to in its place"
+        )

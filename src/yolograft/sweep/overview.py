@@ -90,7 +90,7 @@ def _is_left(run: Path) -> bool:
 def _sweeps(root: Path) -> Iterator[Path]:
     """Yield the folders that have a ledger, or runs right below them (made before there were ledgers)."""
     for parent, below, files in os.walk(root):
-        if "run.json" in files:
+        if RUN_FILE in files:
             below.clear()
             continue
         below[:] = sorted(name for name in below if not name.startswith("."))
@@ -109,7 +109,7 @@ def _look(folder: Path, starting: str | None = None) -> Overview:
     content = ledger.read(folder)
     planned = {run["name"]: run["identity"] for run in content.get("runs", [])}
     if not content:
-        planned = {file.parent.name: None for file in sorted(folder.glob("*/run.json"))}
+        planned = {file.parent.name: None for file in sorted(folder.glob(f"*/{RUN_FILE}"))}
     counts: Counter[str] = Counter(dropped=len(content.get("dropped", [])))
     took: list[float] = []
     epochs: list[float] = []  # of each run begun: seconds for all its epochs, at its pace so far

@@ -24,8 +24,8 @@ from yolograft.common.parsing import json_document
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, parse
 from yolograft.config.search_path import initialized
-from yolograft.runs.links import refuse_links
 from yolograft.runs.lock import RunLock, RunLockedError
+from yolograft.runs.places import refuse_links
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.runs.states import exhausted, state_of

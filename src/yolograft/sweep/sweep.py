@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from yolograft.common.files import atomic_write
 from yolograft.common.log_setup import logged
 from yolograft.runs.lock import EXPIRES_AFTER, RENEWED_EVERY
-from yolograft.runs.record import RunRecord
+from yolograft.runs.record import RUN_FILE, RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import cut_off, exhausted, state_of
 from yolograft.runs.writer import record_death
@@ -153,7 +153,7 @@ class Sweep:
         if self.ledger is None:  # nothing was begun
             return []
         self.ledger.renew()
-        if any(self.folder.glob("*/run.json")):
+        if any(self.folder.glob(f"*/{RUN_FILE}")):
             try:
                 log_tables(self.folder, self.reporter.at_the_end(self.folder))
             except Exception as error:
