@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from helpers.browser import CHROMIUM, open_browser, open_page
+from yolograft.analysis.statistics import paired
 from yolograft.cli.commands import COMMANDS
 from yolograft.data.checks import KINDS
 from yolograft.runs.record import RunRecord
@@ -148,3 +149,14 @@ def test_every_kind_of_problem_is_described_with_its_severity() -> None:
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
     described = {kind: row[1] for row in rows for kind in re.findall(r"`([^`]+)`", row[0])}
     assert {kind: severity for kind, (severity, _) in KINDS.items()}.items() <= described.items()
+
+
+def test_the_worked_example_of_the_statistics_is_what_the_code_computes() -> None:
+    baseline = {(0, None): 0.50, (1, None): 0.51, (2, None): 0.49}
+    found = paired({(0, None): 0.52, (1, None): 0.53, (2, None): 0.515}, baseline)
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    page = " ".join((DOCS / "explanation" / "statistics.md").read_text(encoding="utf-8").split())
+    assert f"their mean is {found.value:.4f}" in page
+    assert f"= [{found.low:+.4f}, {found.high:+.4f}]" in page
