@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from helpers.browser import CHROMIUM, open_browser, open_page
+from yolograft.analysis.collect import Block
 from yolograft.analysis.statistics import paired
 from yolograft.cli.commands import COMMANDS
 from yolograft.data.checks import KINDS
@@ -152,8 +153,9 @@ def test_every_kind_of_problem_is_described_with_its_severity() -> None:
 
 
 def test_the_worked_example_of_the_statistics_is_what_the_code_computes() -> None:
-    baseline = {(0, None): 0.50, (1, None): 0.51, (2, None): 0.49}
-    found = paired({(0, None): 0.52, (1, None): 0.53, (2, None): 0.515}, baseline)
+    baseline: dict[Block, float] = {(0, None): 0.50, (1, None): 0.51, (2, None): 0.49}
+    values: dict[Block, float] = {(0, None): 0.52, (1, None): 0.53, (2, None): 0.515}
+    found = paired(values, baseline)
     assert found is not None
     assert found.low is not None
     assert found.high is not None
