@@ -32,7 +32,7 @@ from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
-from yolograft.model.weights import to_stock
+from yolograft.model.weights import to_upstream
 from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
@@ -181,7 +181,7 @@ class Note(pl.Callback):
         assert module.ema is not None
         stepped = module.last_step == module.iteration
         norm = module.gradient_norm if stepped else float("nan")
-        self.trace.add(module.items, module.optimizer, norm, flat(to_stock(module.ema.ema)))
+        self.trace.add(module.items, module.optimizer, norm, flat(to_upstream(module.ema.ema)))
 
 
 def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, options: Any) -> Trace:
@@ -258,7 +258,7 @@ def parity(options: Any) -> dict[str, float]:
     threads = NUM_THREADS  # what stock sets: sums in another order differ in the last bits
     with reproducible(0, threads, deterministic=True):
         model = build_detector(model_spec(config, spec.names))
-        start = {name: tensor.clone() for name, tensor in to_stock(model).items()}
+        start = {name: tensor.clone() for name, tensor in to_upstream(model).items()}
         data, val = loaders()
         images = len(data.train)
         recipe = Recipe(options.epochs, -(-images // options.batch), options.batch, images, optim)

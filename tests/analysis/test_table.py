@@ -90,7 +90,7 @@ def test_columns_are_chosen_by_name_and_settings_are_columns_too(sweep: Path) ->
             "columns=parms: there is no such column; did you mean params? There are backbone, neck",
         ),
         ({"sort": "-recal"}, "sort=-recal: there is no such column; did you mean recall?"),
-        ({"filter": "neks == 'conv'"}, "filter=neks == 'conv': there is no such column; did you mean neck?"),
+        ({"filter": "neks == 'conv'"}, "filter=neks == 'conv': there is no such name; did you mean neck?"),
     ],
 )
 def test_unknown_words_are_refused_with_the_nearest(grid: Comparison, words: dict[str, str], message: str) -> None:

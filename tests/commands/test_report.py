@@ -99,7 +99,7 @@ def test_several_sweeps_are_compared_and_their_folders_left_alone(tmp_path: Path
     [
         ("columns=[backbone,parms]", "columns=parms: there is no such column; did you mean params?"),
         ("sort=paramss", "sort=paramss: there is no such column; did you mean params?"),
-        ("filter=necc == 'x'", "filter=necc == 'x': there is no such column; did you mean neck?"),
+        ("filter=necc == 'x'", "filter=necc == 'x': there is no such name; did you mean neck?"),
         ("filter=exit()", "filter=exit(): exit() is not allowed"),
         ("baseline=nek=conv", "baseline=nek=conv: no run has nek; did you mean neck?"),
         ("baseline=stock", 'baseline=stock: write groups with their values, baseline="backbone=yolo11 neck=conv"'),

@@ -1,32 +1,9 @@
-"""Building detectors from the real files in conf/, as a person does from the command line."""
-
-from pathlib import Path
-from typing import Any
+"""Detectors as the model tests build them."""
 
 import pytest
 import torch
-import yaml
 
-from yolograft.model.detector import Detector, ModelSpec, build_detector
-
-CONF = Path(__file__).parents[2] / "conf"
-
-
-def group(name: str, choice: str) -> dict[str, Any]:
-    return yaml.safe_load((CONF / name / f"{choice}.yaml").read_text(encoding="utf-8"))
-
-
-def make_spec(
-    *, backbone="yolo11", context="sppf_c2psa", neck="conv", head="detect", scale="n", loss="ciou", nc=80, **options
-) -> ModelSpec:
-    """Return the spec of a variant; further options go to its backbone."""
-    parts = {
-        "backbone": group("backbone", backbone) | options,
-        "context": group("context", context),
-        "neck": group("neck", neck),
-        "head": group("head", head),
-    }
-    return ModelSpec(parts, group("scale", scale), nc, {}, group("loss", loss))
+from helpers.models import build_variant, make_spec
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -45,7 +22,4 @@ def spec():
 
 @pytest.fixture
 def build():
-    def build(trust=(), **choices) -> Detector:
-        return build_detector(make_spec(**choices), trust)
-
-    return build
+    return build_variant

@@ -76,7 +76,7 @@ def test_one_seed_is_asked_to_become_two_only_where_there_is_one() -> None:
 
     assert "needs two seeds" in last((0.5, "yolo11", 0), (0.4, "mbv3", 0))
     same = last((0.5, "yolo11", 0), (0.6, "yolo11", 1), (0.4, "mbv3", 0), (0.5, "mbv3", 1))
-    assert same.endswith("those of one variant are all the same, so nothing is known of their spread.")
+    assert same.endswith("those of one variant are all the same, so their spread is unknown.")
     apart = last((0.5, "yolo11", 0), (0.6, "yolo11", 1), (0.4, "mbv3", 1), (0.5, "mbv3", 2))
     assert apart.endswith("a variant and its baseline have only one seed in common.")
 

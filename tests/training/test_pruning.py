@@ -41,7 +41,7 @@ def test_a_trial_is_hopeless_when_it_is_below_the_others_after_its_first_epochs(
         Trial(tmp_path / "optuna.journal", number, "mAP50-95", MEDIAN).assign(run)
         trial = Trial.of_run(run)
         assert trial is not None
-        assert [trial.hopeless(values[:1]), trial.hopeless(values)] == [False, number == 1]
+        assert [trial.should_prune(values[:1]), trial.should_prune(values)] == [False, number == 1]
         assert list(study.trials[number].intermediate_values.values()) == values
 
 
@@ -49,9 +49,9 @@ def test_what_was_reported_stays_and_what_a_restart_has_left_out_is_made_up_for(
     study = study_with_a_good_trial(tmp_path / "optuna.journal")
     study.ask()
     trial = Trial(tmp_path / "optuna.journal", 1, "mAP50-95", MEDIAN)
-    assert not trial.hopeless([0.5])
-    assert not trial.hopeless([0.4])
-    assert trial.hopeless([0.4, 0.6, 0.7])
+    assert not trial.should_prune([0.5])
+    assert not trial.should_prune([0.4])
+    assert trial.should_prune([0.4, 0.6, 0.7])
     assert study.trials[1].intermediate_values == {0: 0.5, 1: 0.6, 2: 0.7}
 
 
@@ -59,12 +59,12 @@ def test_a_trial_that_is_over_is_not_pruned(tmp_path: Path) -> None:
     study = study_with_a_good_trial(tmp_path / "optuna.journal")
     study.tell(study.ask(), state=optuna.trial.TrialState.PRUNED)
     trial = Trial(tmp_path / "optuna.journal", 1, "mAP50-95", MEDIAN)
-    assert not trial.hopeless([0.0] * 3)
+    assert not trial.should_prune([0.0] * 3)
 
 
 def test_a_journal_that_is_gone_does_not_end_a_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     trial = Trial(tmp_path / "elsewhere" / "optuna.journal", 0, "mAP50-95", MEDIAN)
-    assert not trial.hopeless([0.0])
+    assert not trial.should_prune([0.0])
     assert "could not be reported" in caplog.text
 
 

@@ -16,10 +16,9 @@ from yolograft.common.typed import entries, items, mapping, share, text, whole, 
 from yolograft.config.former import update_choices, update_config
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
+from yolograft.runs.spec import LEDGER
 from yolograft.runs.states import status_of
 from yolograft.runs.weights_file import best_weights, lacks_weights
-
-LEDGER = "sweep.json"
 
 _MAX_CONFIG = 4 * 2**20
 """Bytes of a config.yaml that are read."""

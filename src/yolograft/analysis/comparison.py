@@ -16,13 +16,13 @@ from yolograft.common.metrics import COSTS, METRIC, METRICS
 from yolograft.common.suggestions import did_you_mean
 from yolograft.model.bases import DEFAULT_BASE
 
-STOCK = DEFAULT_BASE.choices
-"""Stock YOLO11, group by group: what a comparison is made against unless told otherwise."""
+_DEFAULT_BASELINE = DEFAULT_BASE.choices
+"""Upstream YOLO11 by group: the baseline of a comparison by default."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is known of some runs.
+    """The comparison of some runs.
 
     Attributes:
         runs: All runs, ordered by path.
@@ -30,7 +30,7 @@ class Comparison:
         groups: What varies: headings of the columns in `Row.variant.choices`.
         keys: The settings behind each of these columns, by dotted key.
         marks: What marks in the column `settings` stand for, `{"#1": "lr0=0.01, …"}`; empty where they are spelt out.
-        metric: What is compared.
+        metric: The metric that is compared.
         effects: Main effects of the choices, and interactions.
         cautions: Reasons to doubt its numbers.
         waiting: Sweeps of which runs have not begun.
@@ -108,8 +108,8 @@ def compare(
     Args:
         runs: The runs, of one sweep or of several.
         metric: One of `METRICS`.
-        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for stock YOLO11, or for `yolo11`
-            with `conv` where the runs hold context, head or loss at another value than stock's.
+        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for the choices of the
+            default base, or for its backbone and neck alone where no run has its context, head and loss too.
         waiting: Sweeps of which runs have not begun, see `collect.not_begun`.
 
     Raises:
@@ -121,7 +121,7 @@ def compare(
         )
     made = variants(runs)
     attempts = (
-        [STOCK, {group: STOCK[group] for group in ("backbone", "neck")}]
+        [_DEFAULT_BASELINE, {group: _DEFAULT_BASELINE[group] for group in ("backbone", "neck")}]
         if baseline is None
         else [_known(baseline, made)]
     )
@@ -211,10 +211,10 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
     ranked: list[tuple[tuple[int, ...], Row]] = []
     for other in candidates:
         options = _own_options(other.variant, wanted)
-        # Stock is stock; but options that a whole sweep shares do not tell its variants apart.
+        # The default baseline is unmodified; but an option that a whole sweep shares does not distinguish its variants.
         if (
             "backbone" in wanted
-            and wanted.items() <= STOCK.items()
+            and wanted.items() <= _DEFAULT_BASELINE.items()
             and not _shares(row.variant, other.variant, options)
         ):
             continue
@@ -227,7 +227,7 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
     ranked.sort(key=lambda one: one[0])
     if not ranked or ranked[0][1] is row:
         return ranked[0][1] if ranked else None
-    # Several that are as near but not the same: which of them would be chance.
+    # Several are equally near but differ: choosing one of them would be arbitrary.
     as_near = [other for rank, other in ranked if rank[:2] == ranked[0][0][:2]]
     return as_near[0] if all(one.variant.settings == as_near[0].variant.settings for one in as_near) else None
 

@@ -108,9 +108,9 @@ def check_words(
     if filter is None:
         return None
     expression = Expression("filter", filter)
-    for name in expression.names:
-        if name not in known:
-            raise UserError(f"filter={filter}: {_no_such(name, known, shown)}")
+    if latency := next((name for name in expression.names if name not in known and name.startswith("latency")), None):
+        raise UserError(f"filter={filter}: {_no_such(latency, known, shown)}")
+    expression.check_names(known, shown)
     return expression
 
 

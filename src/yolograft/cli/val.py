@@ -16,6 +16,7 @@ from yolograft.common.text import markup
 from yolograft.compute.presence import refuse_impossible
 from yolograft.config.schema import Imgsz
 from yolograft.data.places import refuse_absent_path
+from yolograft.runs.weights_file import best_weights
 
 
 class ValConfig(Imgsz):
@@ -56,7 +57,7 @@ def find_weights(run: str) -> Path:
         UserError: If there are none.
     """
     path = user_path(run)
-    file = path / "checkpoints" / "best.safetensors" if path.is_dir() else path
+    file = best_weights(path) if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"run={run}: there is no {file}; give a run's folder or a best.safetensors")
     return file

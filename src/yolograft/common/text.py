@@ -1,7 +1,7 @@
 """Text of a stranger (class names, paths, messages) made harmless, one function for each kind of output.
 
 HTML needs none of its own: Jinja's autoescape does it. LaTeX and Markdown have theirs beside their tables
-(`report/forms/`), on top of `plain`.
+(`render/forms/`), on top of `plain`.
 """
 
 import logging

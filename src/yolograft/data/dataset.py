@@ -10,12 +10,12 @@ from yolograft.data.checks import Fault
 from yolograft.data.listing import list_images
 from yolograft.data.scan import Scan, scan_split
 from yolograft.data.spec import DataSpec
-from yolograft.upstream.data import StockDataset, full_hyp
+from yolograft.upstream.data import UpstreamDataset, full_hyp
 
 Split = Literal["train", "val", "test"]
 
 
-class DetectionDataset(StockDataset):
+class DetectionDataset(UpstreamDataset):
     """One split of a data set; samples, augmentation and collation are ultralytics' YOLODataset's.
 
     Attributes:

@@ -21,6 +21,7 @@ from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.state import NoTensorsError, check_header, read_state
+from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
 from yolograft.upstream.model import is_upstream
 
@@ -34,17 +35,17 @@ class TransferReport:
     Attributes:
         matched: Ours that were filled.
         unmatched_ours: Ours that were left as they are: no such layer in the source, or another shape there.
-        unmatched_stock: The source's that have no place here.
+        unmatched_upstream: The source's that have no place here.
     """
 
     matched: tuple[str, ...]
     unmatched_ours: tuple[str, ...]
-    unmatched_stock: tuple[str, ...]
+    unmatched_upstream: tuple[str, ...]
 
     @property
     def unmatched_layers(self) -> tuple[str, ...]:
         """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
-        layers = {name.split(".")[1] for name in self.unmatched_stock if name.startswith("model.")}
+        layers = {name.split(".")[1] for name in self.unmatched_upstream if name.startswith("model.")}
         return tuple(role.path for role in DEFAULT_BASE.roles if str(role.layer) in layers)
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class TransferReport:
         return f"{len(self.matched)} of {total} tensors matched{where}"
 
 
-def from_stock(model: Detector, state: dict[str, Tensor]) -> TransferReport:
+def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
     """Copy stock YOLO11 weights into a detector, layer by layer according to what each layer is for.
 
     Args:
@@ -64,20 +65,20 @@ def from_stock(model: Detector, state: dict[str, Tensor]) -> TransferReport:
         What was matched. A swapped part and a tensor of another shape are left as they are.
     """
     own = model.state_dict()
-    names = {stock: ours for stock, ours in _shared_names(model) if stock in state}
-    fitting = {ours: state[stock] for stock, ours in names.items() if state[stock].shape == own[ours].shape}
+    names = {upstream: ours for upstream, ours in _shared_names(model) if upstream in state}
+    fitting = {ours: state[upstream] for upstream, ours in names.items() if state[upstream].shape == own[ours].shape}
     model.load_state_dict(fitting, strict=False)
     return TransferReport(
         matched=tuple(name for name in own if name in fitting),
         unmatched_ours=tuple(name for name in own if name not in fitting),
-        unmatched_stock=tuple(name for name in state if names.get(name) not in fitting),
+        unmatched_upstream=tuple(name for name in state if names.get(name) not in fitting),
     )
 
 
-def to_stock(model: Detector) -> dict[str, Tensor]:
+def to_upstream(model: Detector) -> dict[str, Tensor]:
     """Return a detector's tensors under the names of ultralytics' YOLO11, without those of swapped parts."""
     own = model.state_dict()
-    return {stock: own[ours] for stock, ours in _shared_names(model)}
+    return {upstream: own[ours] for upstream, ours in _shared_names(model)}
 
 
 def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
@@ -91,14 +92,14 @@ def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
         What was matched, by name and shape.
     """
     if any(name.startswith("model.0.") for name in state):
-        return from_stock(model, state)
+        return from_upstream(model, state)
     own = model.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
     model.load_state_dict(fitting, strict=False)
     return TransferReport(
         matched=tuple(name for name in own if name in fitting),
         unmatched_ours=tuple(name for name in own if name not in fitting),
-        unmatched_stock=tuple(name for name in state if name not in fitting),
+        unmatched_upstream=tuple(name for name in state if name not in fitting),
     )
 
 
@@ -117,7 +118,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = user_path(path)
     if path.is_dir():
-        path = path / "checkpoints" / "best.safetensors"
+        path = best_weights(path)
     elif not path.exists():
         path = published_weights(str(path)) or path
     try:

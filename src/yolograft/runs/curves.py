@@ -9,6 +9,9 @@ from pathlib import Path
 from yolograft.common.files import read_text
 from yolograft.common.typed import MANY
 
+METRICS_FILE = "metrics.csv"
+"""A row for each epoch, in the run's folder."""
+
 _MAX_FILE = 64 * 2**20
 """Bytes of a metrics.csv that are read."""
 _MAX_EPOCHS = 100_000

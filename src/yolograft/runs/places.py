@@ -10,6 +10,7 @@ from pathlib import Path
 
 from yolograft.common.errors import UserError
 from yolograft.runs.spec import RunSpec
+from yolograft.runs.weights_file import best_weights
 
 _LONGEST_NAME = 100
 """Characters of a folder's name that is made of words of the command line."""
@@ -39,7 +40,7 @@ def check_folders(specs: Sequence[RunSpec], sweep: Path | None) -> None:
         if any(len(os.fsencode(part)) > _LONGEST_FILE_NAME for part in spec.folder.parts):  # `stat` may not come so far
             raise UserError(f"{said}: file name too long; a run's folder cannot be called so")
         try:
-            (spec.folder / "checkpoints" / "best.safetensors").stat()
+            best_weights(spec.folder).stat()
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as problem:  # too long, a character that no name may have, a file in the way

@@ -8,6 +8,7 @@ from yolograft.compute.presence import refuse_impossible
 from yolograft.data.places import refuse_absent_path
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
+from yolograft.runs.weights_file import best_weights
 
 
 def refuse_absent(jobs: Iterable[RunSpec]) -> None:
@@ -32,6 +33,6 @@ def _refuse_absent_weights(weights: str) -> None:
     path = user_path(weights)
     if path.name == weights and not path.exists():  # may be a name under which ultralytics publishes weights
         return
-    file = path / "checkpoints" / "best.safetensors" if path.is_dir() else path
+    file = best_weights(path) if path.is_dir() else path
     if not file.exists():
         raise UserError(f"no weights file '{file}'")

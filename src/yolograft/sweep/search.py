@@ -13,7 +13,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -29,9 +30,10 @@ from yolograft.runs.places import refuse_links
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec, run_spec
 from yolograft.runs.states import exhausted, state_of
+from yolograft.sweep.ledger import Ledger
+from yolograft.sweep.reporter import Reporter
 from yolograft.sweep.request import SearchRequest
 from yolograft.sweep.search_space import DIRECTIONS, RESULT, axes
-from yolograft.sweep.sweep import Sweep
 from yolograft.training.config import TrainConfig
 from yolograft.training.trial import Trial, forget_trial, make_pruner, open_storage
 
@@ -59,6 +61,20 @@ class Proposal:
     job: RunSpec
 
 
+class SearchedSweep(Protocol):
+    """What a search needs of the sweep that it belongs to (see `sweep.Sweep`)."""
+
+    folder: Path
+    command: str
+    reporter: Reporter
+
+    def open_ledger(self, specs: Sequence[RunSpec]) -> Ledger:
+        """Begin or go on with sweep.json."""
+
+    def train(self, specs: Sequence[RunSpec]) -> None:
+        """Train runs and wait for them."""
+
+
 class SearchLoop:
     """Asks Optuna what to try, trains it, and tells Optuna what the run's record says.
 
@@ -67,7 +83,7 @@ class SearchLoop:
         request: What is searched.
     """
 
-    def __init__(self, sweep: Sweep, request: SearchRequest) -> None:
+    def __init__(self, sweep: SearchedSweep, request: SearchRequest) -> None:
         self.sweep, self.settings, self.signature = sweep, request.settings, request.signature
         self.folder = sweep.folder
         overrides = {override.get_key_element(): override for override in request.overrides}

@@ -11,12 +11,12 @@ from yolograft.common.errors import UserError
 from yolograft.compute.devices import refuse_missing
 from yolograft.data.checks import enforce
 from yolograft.data.from_config import data_spec
+from yolograft.data.run_data import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.model.state import read_state
 from yolograft.model.weights import load_weights
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
-from yolograft.training.data_sets import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
 from yolograft.upstream.training import quiet
 
 log = logging.getLogger(__name__)

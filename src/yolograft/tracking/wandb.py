@@ -5,8 +5,6 @@ then leaves the run's id taken in its service process; `finish` waits for ever, 
 the process for 10 s more; a killed process loses what was logged in the last 15 s.
 """
 
-import csv
-import io
 import logging
 import os
 import re
@@ -20,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from yolograft.common.errors import UserError
-from yolograft.common.files import read_text
 from yolograft.config.schema import Strict, Text
+from yolograft.runs.curves import METRICS_FILE, read_columns
 from yolograft.runs.predictions import Box
 from yolograft.tracking.base import RunLogger, Status, TrackedRun, line
 from yolograft.tracking.wandb_server import CUT, global_settings, key, server_problem
@@ -74,7 +72,7 @@ class WandbLogger(RunLogger):
         self.online = False
         self._run: Any = None
         self._url = self._secret = ""
-        self._best = _best(run.folder / "metrics.csv")
+        self._best = _best(run.folder / METRICS_FILE)
         self._try(self._start)
 
     @classmethod
@@ -252,11 +250,8 @@ class WandbLogger(RunLogger):
 
 def _best(file: Path) -> dict[str, float]:
     """Return the best value of each metric in the metrics.csv that an earlier start has left."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(file), newline="")))
-        return {name: max(float(row[name]) for row in rows) for name in rows[0] if name and name.startswith("metrics/")}
-    except (OSError, ValueError, IndexError, TypeError, csv.Error):  # TypeError: a row that was cut off
-        return {}
+    columns = {name: values for name, values in read_columns(file).items() if name.startswith("metrics/")}
+    return {name: max(values.values()) for name, values in columns.items() if values}
 
 
 def _box(box: Box, names: Mapping[int, str]) -> dict[str, Any]:

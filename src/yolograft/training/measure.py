@@ -2,6 +2,7 @@
 
 from yolograft.evaluation.run_results import measure_run
 from yolograft.model.from_config import own_packages
+from yolograft.runs.curves import METRICS_FILE
 from yolograft.runs.predictions import write_predictions
 from yolograft.runs.record import Metrics
 from yolograft.runs.weights_file import digest
@@ -35,7 +36,7 @@ def measure(session: Session, prepared: Prepared) -> None:
     )
     write_predictions(session.folder, found.predictions)
     if drawing:
-        draw_curves(session.folder / "metrics.csv", session.plots / "curves.png", session.task)
+        draw_curves(session.folder / METRICS_FILE, session.plots / "curves.png", session.task)
     session.record.update(metrics=Metrics.of(found.metrics), weights_sha256=digest(weights))
     if session.logger is not None:
         session.logger.log_pictures(found.pictures, found.names, session.record.now.best_epoch or 0)

@@ -10,11 +10,11 @@ from yolograft.compute.devices import Compute
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
+from yolograft.data.run_data import checked, data_sets, fingerprint, origin, refuse_other_data, share_images
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.weights import load_weights, transfer
-from yolograft.training.data_sets import checked, data_sets, fingerprint, origin, refuse_other_data, share_images
 from yolograft.training.session import Session
 from yolograft.training.starting_point import StartingPoint
 from yolograft.upstream.training import fitting_batch

@@ -13,6 +13,7 @@ from yolograft.common.text import PlainFormatter
 from yolograft.common.times import duration
 from yolograft.compute.devices import Compute, resolve
 from yolograft.data.from_config import with_absolute_path
+from yolograft.data.run_data import fingerprint_now, refuse_other_data
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.record import RunRecord
 from yolograft.runs.siblings import say_trained_shorter
@@ -22,7 +23,6 @@ from yolograft.runs.writer import RecordWriter
 from yolograft.tracking.agent import tell_agent
 from yolograft.tracking.loggers import check_logger
 from yolograft.training.checkpoints import Checkpoints
-from yolograft.training.data_sets import fingerprint_now, refuse_other_data
 from yolograft.training.distributed import launch
 from yolograft.training.run import run
 from yolograft.training.session import Session

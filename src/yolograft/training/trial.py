@@ -33,7 +33,7 @@ class Pruned(Exception):  # noqa: N818  # no error: the search has seen enough o
 
 
 class Trial:
-    """One trial of a search whose hopeless trials are ended early.
+    """One trial of a search that prunes: trials that fall behind the others are ended early.
 
     Args:
         journal: The study's journal file.
@@ -74,7 +74,7 @@ class Trial:
         content = {"journal": f"../{self.journal.name}", "number": self.number, "metric": self.metric}
         atomic_write(folder / _FILE, json.dumps({**content, "pruner": self.pruner}).encode())
 
-    def hopeless(self, values: Sequence[float]) -> bool:
+    def should_prune(self, values: Sequence[float]) -> bool:
         """Report the last epoch, and return whether the trial should end.
 
         Args:

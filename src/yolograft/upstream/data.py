@@ -1,6 +1,6 @@
 """Ultralytics' detection dataset without three habits: rewriting users' images, writing beside them, remembering.
 
-Image loading, augmentation and the reading of labels stay ultralytics'; `tests/data/test_stock_data.py` holds this file
+Image loading, augmentation and the reading of labels stay ultralytics'; `tests/upstream/test_data.py` holds this file
 to what it relies on.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
     "DecodedImages",
     "LoadedImage",
     "RefusedLabelsError",
-    "StockDataset",
+    "UpstreamDataset",
     "content_hash",
     "full_hyp",
     "img2label_paths",
@@ -93,7 +93,7 @@ def full_hyp(hyp: Any) -> IterableSimpleNamespace:
         hyp: any object with ultralytics' names as attributes (`hsv_h`, `mosaic`, `fliplr`, …); what it lacks keeps
             ultralytics' default.
     """
-    # `deterministic` only switches a warning on, about an effect that `StockDataset.load_image` does not have
+    # `deterministic` only switches a warning on, about an effect that `UpstreamDataset.load_image` does not have
     return IterableSimpleNamespace(**{**DEFAULT_CFG_DICT, **vars(hyp), "deterministic": False})
 
 
@@ -105,7 +105,7 @@ class DecodedImages(Protocol):
     """Images that were decoded before."""
 
     def get(self, file: str, imgsz: int, channels: int) -> LoadedImage | None:
-        """Return what `StockDataset.load_image` would for the file, in memory of the caller's own, or None."""
+        """Return what `UpstreamDataset.load_image` would for the file, in memory of the caller's own, or None."""
 
 
 class _NoFile:
@@ -115,7 +115,7 @@ class _NoFile:
         return False
 
 
-class StockDataset(YOLODataset):
+class UpstreamDataset(YOLODataset):
     """YOLODataset whose samples depend on the random state alone, and which writes nothing beside the images.
 
     - Mosaic chooses among all images. Stock does so with `cache="ram"` only; else it chooses among the images that this

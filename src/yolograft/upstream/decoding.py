@@ -8,7 +8,7 @@ import PIL
 import ultralytics
 from ultralytics.data.utils import exif_size
 
-from yolograft.upstream.data import StockDataset
+from yolograft.upstream.data import UpstreamDataset
 from yolograft.upstream.images import ValueRange, opened_image
 
 __all__ = ["DECODERS", "ImageReader", "resized_pixels"]
@@ -17,7 +17,7 @@ __all__ = ["DECODERS", "ImageReader", "resized_pixels"]
 DECODERS = f"ultralytics {ultralytics.__version__}, opencv {cv2.__version__}, pillow {PIL.__version__}"
 
 
-class ImageReader(StockDataset):
+class ImageReader(UpstreamDataset):
     """Images without labels, of which only `load_image` is meant to be used; threads may share it.
 
     Args:

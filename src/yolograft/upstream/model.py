@@ -28,7 +28,7 @@ __all__ = [
     "new_detect",
     "new_sppf",
     "start_module",
-    "stock_yolo11",
+    "upstream_yolo11",
     "v8DetectionLoss",
 ]
 
@@ -38,7 +38,7 @@ def is_upstream(module: torch.nn.Module, kind: str) -> bool:
     return type(module).__name__ == kind and type(module).__module__.startswith("ultralytics.nn.")
 
 
-def stock_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
+def upstream_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
     """Return ultralytics' own YOLO11 of a scale (n, s, m, l or x), randomly initialised."""
     return DetectionModel(f"yolo11{scale}.yaml", nc=nc, verbose=False)
 

@@ -13,7 +13,7 @@ from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.common.figures import DASHES, GROUND, QUIET, SERIES, Picture, new_figure, shortened
 from yolograft.render.pictures.variant_style import VariantStyle
-from yolograft.runs.curves import Curve, loss_sums, read_columns
+from yolograft.runs.curves import METRICS_FILE, Curve, loss_sums, read_columns
 from yolograft.runs.spikes import axis_top
 
 MOST = 8
@@ -112,7 +112,7 @@ def _chosen(rows: Sequence[Row]) -> list[Row]:
 
 def _curves(run: Run, metric: str) -> dict[str, Curve]:
     """Return the metric and the training and validation loss of a run by epoch."""
-    columns = read_columns(run.path / "metrics.csv")
+    columns = read_columns(run.path / METRICS_FILE)
     curves = {metric: columns.get(f"metrics/{metric}", {}), **loss_sums(columns)}
     return {name: curve for name, curve in curves.items() if curve}
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write
 from yolograft.model.weights import save_detector
+from yolograft.runs.curves import METRICS_FILE
 from yolograft.runs.record import Metrics
 from yolograft.runs.writer import RecordWriter
 from yolograft.training.callbacks.console import images_in
@@ -186,7 +187,7 @@ class Journal(pl.Callback):
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        atomic_write(self.folder / "metrics.csv", text.getvalue().encode())
+        atomic_write(self.folder / METRICS_FILE, text.getvalue().encode())
 
 
 class TimeBudget(pl.Callback):

@@ -21,9 +21,9 @@ class Pruning(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report; a run that ends with this epoch anyway is let go its way."""
         assert isinstance(pl_module, DetectionTraining)
-        epoch, hopeless = pl_module.epoch + 1, False
+        epoch, prune = pl_module.epoch + 1, False
         if trainer.is_global_zero:
-            hopeless = self.trial.hopeless([row[f"metrics/{self.trial.metric}"] for row in self.journal.rows])
-        hopeless = trainer.strategy.broadcast(hopeless)
-        if hopeless and epoch < pl_module.recipe.epochs and not trainer.should_stop:
+            prune = self.trial.should_prune([row[f"metrics/{self.trial.metric}"] for row in self.journal.rows])
+        prune = trainer.strategy.broadcast(prune)
+        if prune and epoch < pl_module.recipe.epochs and not trainer.should_stop:
             raise Pruned(f"behind the other trials after {epoch} of {pl_module.recipe.epochs} epochs")

@@ -1,0 +1,32 @@
+"""Building detectors from the real files in conf/, as a person does from the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from yolograft.model.detector import Detector, ModelSpec, build_detector
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def group(name: str, choice: str) -> dict[str, Any]:
+    return yaml.safe_load((CONF / name / f"{choice}.yaml").read_text(encoding="utf-8"))
+
+
+def make_spec(
+    *, backbone="yolo11", context="sppf_c2psa", neck="conv", head="detect", scale="n", loss="ciou", nc=80, **options
+) -> ModelSpec:
+    """Return the spec of a variant; further options go to its backbone."""
+    parts = {
+        "backbone": group("backbone", backbone) | options,
+        "context": group("context", context),
+        "neck": group("neck", neck),
+        "head": group("head", head),
+    }
+    return ModelSpec(parts, group("scale", scale), nc, {}, group("loss", loss))
+
+
+def build_variant(trust=(), **choices) -> Detector:
+    """Return the detector of a variant."""
+    return build_detector(make_spec(**choices), trust)
