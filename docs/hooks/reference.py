@@ -123,7 +123,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Add to the page of benchmarks the records that it does not mention."""
+    """Add the package's public names to their page, and to the page of benchmarks the records it does not mention."""
+    if page.file.src_uri == "reference/python.md":
+        listed = "\n\n".join(f"::: yolograft.{name}" for name in public_names())
+        return markdown.replace("<!-- public names -->", f"## Public names\n\n{listed}" if listed else "")
     if page.file.src_uri != "results/benchmarks.md":
         return markdown
     for file in sorted((ROOT / "benchmarks/results").glob("*.txt")):
@@ -131,6 +134,13 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
             title = file.stem.replace("_", " ")
             markdown += f"\n## {title[0].upper()}{title[1:]}\n\n```\n{file.read_text(encoding='utf-8').rstrip()}\n```\n"
     return markdown
+
+
+def public_names() -> list[str]:
+    """Return what `yolograft.__all__` lists, without names such as `__version__`."""
+    tree = ast.parse((ROOT / "src/yolograft/__init__.py").read_text(encoding="utf-8"))
+    lists = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+    return [name for names in lists for name in ast.literal_eval(names) if not name.startswith("_")]
 
 
 def commands_page() -> str:

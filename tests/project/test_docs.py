@@ -123,10 +123,12 @@ def test_search_has_an_index_that_opens_from_disk(site: Path) -> None:
     assert "reference/groups.html#backbone-effv1" in index
 
 
-def test_python_names_are_in_the_reference(site: Path) -> None:
+def test_python_names_are_in_the_reference(site: Path, hook: ModuleType) -> None:
     page = (site / "reference" / "python.html").read_text(encoding="utf-8")
     assert 'id="yolograft.model.features.Scale"' in page
     assert "Depth and width of a model" in page
+    for name in hook.public_names():
+        assert re.search(rf'id="yolograft(\.\w+)*\.{name}"', page), name
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
