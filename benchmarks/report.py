@@ -17,10 +17,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from yolograft import __version__
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.table import table
+from yolograft.common.version import __version__
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex

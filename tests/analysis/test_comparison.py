@@ -52,7 +52,7 @@ def test_seeds_are_summed_up_and_paired(seeds: Comparison) -> None:
 
 
 def test_p_values_are_corrected_over_the_whole_table(seeds: Comparison) -> None:
-    found = sorted((row.difference.p, row.difference.p_holm) for row in seeds.rows if row.difference)  # type: ignore[type-var]
+    found = sorted((row.difference.p, row.difference.p_holm) for row in seeds.rows if row.difference)
     assert len(found) == 3
     assert found[0][1] == pytest.approx(3 * found[0][0])  # type: ignore[operator]
 
@@ -145,7 +145,7 @@ def test_the_baseline_has_the_same_scale_and_data_set(tmp_path: Path, write_run:
     assert rows["effv1 + s + shapes"].difference.value == pytest.approx(0.05)  # type: ignore[union-attr]
     assert rows["effv1 + n + coco8"].reference is None
     assert said(comparison, "baseline") == [
-        "no baseline that agrees in all else, hence no difference: effv1 + n + coco8"
+        "no baseline with the same other settings, hence no difference: effv1 + n + coco8"
     ]
 
 

@@ -51,7 +51,7 @@ def test_a_balanced_design_by_hand() -> None:
     assert (found.n, found.df, found.notes) == (8, 3, ())
 
 
-def formula(results: Results, text: str = "y ~ C(A, Sum) * C(B, Sum) + C(seed, Sum)"):  # type: ignore[no-untyped-def]
+def formula(results: Results, text: str = "y ~ C(A, Sum) * C(B, Sum) + C(seed, Sum)"):
     table = pd.DataFrame([(*key, value) for key, value in results.items()], columns=["A", "B", "seed", "y"])
     return smf.ols(text, table).fit()
 

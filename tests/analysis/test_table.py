@@ -95,7 +95,7 @@ def test_columns_are_chosen_by_name_and_settings_are_columns_too(sweep: Path) ->
 )
 def test_unknown_words_are_refused_with_the_nearest(grid: Comparison, words: dict[str, str], message: str) -> None:
     with pytest.raises(UserError) as refused:
-        table(grid, **words)  # type: ignore[arg-type]
+        table(grid, **words)
     assert str(refused.value).startswith(message)
 
 

@@ -13,7 +13,7 @@ NOTE = Fault("images/c.png", None, "grey", "grey")
 def test_only_errors_stop_and_only_when_strict() -> None:
     enforce("strict", [SLIGHT, NOTE])
     for check in ("warn", "off"):
-        enforce(check, [GRAVE])  # type: ignore[arg-type]
+        enforce(check, [GRAVE])
     more = [SLIGHT, GRAVE, Fault("labels/a.txt", 3, "x", "pixels", 2), Fault("labels/d.txt", 1, "x", "class-range", 4)]
     with pytest.raises(UserError) as refused:
         enforce("strict", more)

@@ -32,7 +32,7 @@ def write(root: Path, images: str, labels: str, train: str = "images") -> DataSp
     for name in labels.split():
         file = root / name.replace("~", " ")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(voc_xml((40, 20), [Box(*[0, *CAT[1:]])], ["cat"]) if file.suffix == ".xml" else ROW)  # type: ignore[arg-type]
+        file.write_text(voc_xml((40, 20), [Box(*[0, *CAT[1:]])], ["cat"]) if file.suffix == ".xml" else ROW)
     if "\n" in train:
         (root / "list.txt").write_text(train)
         train = "list.txt"

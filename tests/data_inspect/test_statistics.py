@@ -125,7 +125,7 @@ def test_remarks_name_absent_classes_imbalance_and_narrow_boxes() -> None:
     }
     said = remarks(splits, 320, near_leaks=2)
     assert said == [
-        "2 images are nearly the same as one in another split: what is measured there is partly learnt by heart.",
+        "2 images are nearly the same as one in another split: metrics there partly measure memorisation.",
         "Without a box in train: owl. These classes are never seen in training.",
         "Without a box in val: dog, owl. These classes have no metrics there.",
         "In train cat has 10 times as many boxes as dog.",

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from helpers.made_runs import FINISHED, WriteRun, made_run
-from yolograft import __version__
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
+from yolograft.common.version import __version__
 from yolograft.runs import lock
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from yolograft import __version__
 from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison, Row
 from yolograft.common.metrics import COSTS
+from yolograft.common.version import __version__
 
 # backbone, neck → params, mAP50-95
 FINISHED: dict[tuple[str, str], tuple[int, float]] = {

@@ -17,7 +17,7 @@ import yaml
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
 
-from yolograft import __version__
+from yolograft.common.version import __version__
 
 BACKBONES = {"yolo11": (1.0, 0.0), "effv1": (0.65, -0.03), "effv2": (0.85, 0.012), "mbv3": (0.66, -0.07)}
 """Parameters as a share of YOLO11's, and what the backbone adds to mAP50-95."""

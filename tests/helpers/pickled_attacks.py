@@ -45,7 +45,7 @@ class Calls:
         return function, self.args
 
 
-class AnyNames(pickle._Pickler):  # type: ignore[name-defined,misc]  # the one in Python: it can be told not to look
+class AnyNames(pickle._Pickler):  # the one in Python: it can be told not to look
     """Writes the names of classes without asking whether there are such classes."""
 
     def save_type(self, obj: Any) -> None:
@@ -53,7 +53,7 @@ class AnyNames(pickle._Pickler):  # type: ignore[name-defined,misc]  # the one i
         names = f"{obj.__module__}\n{obj.__qualname__}\n".encode()
         self.write(b"c" + names)  # type: ignore[attr-defined]
 
-    dispatch: ClassVar[dict[type, Any]] = {**pickle._Pickler.dispatch, type: save_type}  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[type, Any]] = {**pickle._Pickler.dispatch, type: save_type}
 
 
 def dumps(value: Any) -> bytes:

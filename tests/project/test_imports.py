@@ -113,7 +113,7 @@ def test_circles_and_arrows_upwards_are_seen_also_within_functions_and_in_relati
     files = {
         "__init__.py": "__version__ = '1'\n",
         "cli/__init__.py": "",
-        "cli/main.py": "from yolograft import __version__\nfrom yolograft.data.a import f\n",
+        "cli/main.py": "from yolograft.common.version import __version__\nfrom yolograft.data.a import f\n",
         "data/__init__.py": "",
         "data/a.py": "def f():\n    from .b import g\n    return g\n",
         "data/b.py": "from yolograft.data import a\nfrom yolograft.cli.main import f\ng = a\n",

@@ -136,11 +136,19 @@ def test_a_damaged_field_is_unknown_and_the_others_are_read(tmp_path: Path, key:
         assert getattr(found, key) == getattr(unknown, key)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "3", "{", "\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "3", "{", "\xff", '{"x":' + "[" * 150 + "]" * 150 + "}"])
 def test_what_is_no_record_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / RUN_FILE).write_text(content, encoding="latin-1")
     assert RunRecord.read(tmp_path) is None
     assert state_of(tmp_path) == "to do"
+
+
+def test_what_is_kept_can_be_written_back(tmp_path: Path) -> None:
+    run = spec(tmp_path)
+    (tmp_path / RUN_FILE).write_text(f'{{"identity": "{run.identity}", "x": {"[" * 99}{"]" * 99}, "y": {10**400}}}')
+    RecordWriter(run).update(device="cpu")
+    content = json.loads((tmp_path / RUN_FILE).read_text(encoding="utf-8"))
+    assert content["y"] == 10**400
 
 
 def test_a_damaged_metric_makes_a_finished_run_be_trained_again(tmp_path: Path) -> None:

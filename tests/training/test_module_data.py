@@ -10,7 +10,7 @@ from yolograft.data.dataset import build_dataset
 from yolograft.data.module import DrawnDataset, EpochBatches, closed
 from yolograft.data.sources.shapes import shapes
 
-HYP = dict(OmegaConf.load(conf_dir() / "augment" / "default.yaml"))  # type: ignore[arg-type]
+HYP = dict(OmegaConf.load(conf_dir() / "augment" / "default.yaml"))
 
 
 def draws(batches: EpochBatches) -> list:

@@ -124,7 +124,7 @@ def test_fraction_and_single_class_show_in_the_record(run: Train) -> None:
 def test_patience_ends_a_training_that_does_not_get_better(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     result = Evaluator.result
 
-    def constant(self, gather=None):  # type: ignore[no-untyped-def]
+    def constant(self, gather=None):
         return {**result(self, gather), "mAP50-95": 0.5}
 
     monkeypatch.setattr(Evaluator, "result", constant)
@@ -188,7 +188,7 @@ def test_a_time_budget_goes_on_after_a_restart(run: Train, monkeypatch: pytest.M
 
     write = Journal._write_epoch
 
-    def cut(self, trainer, module, row, fitness):  # type: ignore[no-untyped-def]
+    def cut(self, trainer, module, row, fitness):
         write(self, trainer, module, row, fitness)
         if module.epoch == 4:
             raise RuntimeError("cut off")

@@ -59,7 +59,7 @@ def test_the_training_counts_the_same(run: Train, caplog: pytest.LogCaptureFixtu
     made: list[list[float]] = []
     step = DetectionTraining.step
 
-    def counted(self):  # type: ignore[no-untyped-def]
+    def counted(self):
         made.append([group["lr"] for group in self.optimizer.param_groups])
         step(self)
 

@@ -33,7 +33,7 @@ def test_batches_of_an_earlier_start_count_for_nothing(
         now[0] += 2.0
         return to_input(self, batch, size)
 
-    def interrupted(self, batch, index):  # type: ignore[no-untyped-def]
+    def interrupted(self, batch, index):
         if self.epoch == 1 and not asked and index == (1 if stopped_in == "training_step" else 0):
             asked.append(True)
             signal.raise_signal(signal.SIGTERM)

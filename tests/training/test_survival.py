@@ -101,7 +101,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(
 ) -> None:
     losses = DetectionTraining.losses
 
-    def limited(self, model, batch):  # type: ignore[no-untyped-def]
+    def limited(self, model, batch):
         if len(batch["img"]) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return losses(self, model, batch)
@@ -115,7 +115,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(
 
 
 def test_a_batch_of_one_that_is_too_large_says_so(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(self, model, batch):  # type: ignore[no-untyped-def]
+    def never(self, model, batch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(DetectionTraining, "losses", never)

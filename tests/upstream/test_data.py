@@ -125,9 +125,9 @@ def test_mosaic_chooses_among_all_images(spec: DataSpec) -> None:
 def test_building_leaves_the_random_states(spec: DataSpec) -> None:
     random.seed(3)
     np.random.seed(3)
-    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index,union-attr]
+    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
     build_dataset(spec, "train", SimpleNamespace(), 64, 4, augment=True, rect=False)
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[index,union-attr]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[index]
 
 
 def test_a_data_set_reaches_workers_that_are_spawned(spec: DataSpec) -> None:

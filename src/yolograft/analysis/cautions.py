@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from yolograft import __version__
 from yolograft.analysis.collect import Block, Run, Waiting
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.variants import Variants
+from yolograft.common.version import __version__
 
 _ENDED = {"failed": "failed", "stopped": "was stopped", "running": "has not ended", "damaged": "cannot be read"}
 
@@ -63,7 +63,7 @@ def _baseline(rows: Sequence[Row], metric: str) -> Iterable[Caution]:
     elif len(baselines) == len(compared):
         yield Caution("baseline", 'every variant is a baseline: name the one to compare with, baseline="KEY=VALUE"')
     elif alone := [row.variant.label for row in compared if not row.baseline and not row.reference]:
-        text = f"no baseline that agrees in all else, hence no difference: {_listed(alone)}"
+        text = f"no baseline with the same other settings, hence no difference: {_listed(alone)}"
         yield Caution("baseline", text, tuple(alone))
 
 

@@ -33,7 +33,7 @@ Block = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from its `run.json`. What the record does not tell, or tells in a wrong type or range, is None.
+    """One run, read from its `run.json`. What the record lacks, or has in a wrong type or range, is None.
 
     All text is harmless in any output: one line, without control characters, of bounded length.
 
@@ -57,7 +57,7 @@ class Run:
         epochs: Epochs asked for.
         fingerprint: Hash of the images and labels.
         versions: Version by package, `yolograft` among them.
-        conditions: How it was computed: `device`, `precision`, `batch`, as far as the record tells.
+        conditions: How it was computed: `device`, `precision`, `batch`, as far as recorded.
         error: First line of what went wrong, or None.
         traceback: All of it.
     """

@@ -178,12 +178,12 @@ def _known(baseline: Mapping[str, str], made: Variants) -> dict[str, str]:
             )
         # `effv1-b0`, as the table says, stands for two settings; `effv1` for the group's, if only one of it was run.
         exact = next((v for v in made.all if name in made.groups and v.choices.get(name) == value), None)
-        told = {v.choices.get(name, value) for v in made.all if v.settings.get(key) == value}
+        labels = {v.choices.get(name, value) for v in made.all if v.settings.get(key) == value}
         if exact:
             wanted |= {one: exact.settings[one] for one in made.keys[name] if one in exact.settings}
-        elif len(told) > 1 and not any(other.startswith(f"{key}.") for other in baseline):
-            raise UserError(f"baseline={name}={value}: there are several; say which: {', '.join(sorted(told))}")
-        elif told:
+        elif len(labels) > 1 and not any(other.startswith(f"{key}.") for other in baseline):
+            raise UserError(f"baseline={name}={value}: there are several; say which: {', '.join(sorted(labels))}")
+        elif labels:
             wanted[key] = value
         else:
             values = {v.choices.get(name) or v.settings.get(key, "") for v in made.all} - {""}

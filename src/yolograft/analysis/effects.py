@@ -40,7 +40,7 @@ class Effect:
         groups: One group (main effect) or two (interaction).
         levels: The level in each of them.
         value: The estimate.
-        low: Lower end of its 95 % interval; None with one seed, or where nothing is left to tell the error from.
+        low: Lower end of its 95 % interval; None with one seed, or without degrees of freedom for the error.
         high: Its upper end.
         n: Number of runs with these levels.
     """

@@ -124,7 +124,7 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
         values = {every[name].value(row) for row in comparison.rows}
         if name in ("n", "status"):
             return bool(values - ({0, 1} if name == "n" else {"finished"}))
-        if name == "folder":  # only where nothing else tells the rows apart
+        if name == "folder":  # only where nothing else distinguishes the rows
             return any(row.variant.folder for row in comparison.rows)
         return name in groups or name == comparison.metric or bool(values - {None, ""})
 

@@ -41,7 +41,7 @@ class Variant:
         choices: What stands in each column of `Variants.groups`; empty text where it has no such setting.
         settings: All that is known of its settings, by dotted key.
         runs: Its runs, ordered by seed and fold, whatever became of them.
-        folder: Where its settings do not tell it from another variant: the folder that does.
+        folder: The folder that distinguishes it, where its settings do not.
     """
 
     label: str
@@ -78,7 +78,7 @@ class Variant:
     def cost(self, key: str) -> float | None:
         """Return what it costs: what its runs have in common, or the mean over its finished runs.
 
-        Over all runs where none has finished; None where none of them tells.
+        Over all runs where none has finished; None where none of them has it.
 
         Args:
             key: One of `COSTS`.
@@ -94,7 +94,7 @@ class Variants:
     """The variants of a comparison.
 
     Attributes:
-        groups: What varies, in the order of the columns: config groups (`backbone` tells its variant too), then single
+        groups: What varies, in the order of the columns: config groups (`backbone` includes its variant), then single
             settings under the shortest name that is theirs alone; `settings` where those would be too many.
         keys: The settings behind each column, by dotted key.
         all: The variants, in the order in which their runs come.

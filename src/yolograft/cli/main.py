@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(_usage())
         return 0
     if args[0] == "--version":
-        from yolograft import __version__
+        from yolograft.common.version import __version__
 
         print(f"yolograft {__version__}")
         return 0

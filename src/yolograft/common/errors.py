@@ -5,7 +5,7 @@ import os
 
 
 class UserError(Exception):
-    """A mistake the person at the keyboard can mend; shown as one line, without a traceback.
+    """A mistake that the user can fix; shown as one line, without a traceback.
 
     The message names the file, key or value at fault and says what would be right.
     """

@@ -19,7 +19,7 @@ from yolograft.common.fonts import font_for, own_font
 # stands for one thing only.
 GROUND, INK, QUIET, LINE = "#ffffff", "#1b1f24", "#5a636e", "#d9dde2"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-"""Okabe and Ito's colours, told apart with any colour vision; their yellow is too pale for a point on white."""
+"""Okabe and Ito's colours, distinguishable with any colour vision; their yellow is too pale for a point on white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")

@@ -1,4 +1,4 @@
-"""Files that a reader never sees half written, and reading of files that a stranger may have made."""
+"""Atomic writing of files, and reading of untrusted files."""
 
 import contextlib
 import errno

@@ -27,12 +27,12 @@ class Measure:
         known: When it is known: once the model is built (the same for all seeds), after each `epoch`, or at the `end`.
         text: How a table writes a value.
         spare: How soon a narrow terminal leaves the column out: the highest first.
-        title: What a sentence calls it; its label unless told otherwise.
-        axis: What stands at an axis of it; its title unless told otherwise.
+        title: What a sentence calls it; its label by default.
+        axis: What stands at an axis of it; its title by default.
         tick: How an axis writes a value.
-        exact: How a value is told in full, with its unit.
+        exact: How a value is written in full, with its unit.
         epoch_column: Its place among the metrics of an epoch in metrics.csv and on the screen.
-        short: What the heading of a narrow column says; its label unless told otherwise.
+        short: What the heading of a narrow column says; its label by default.
     """
 
     key: str
@@ -154,7 +154,7 @@ MEASURES = (
 BY_KEY = {measure.key: measure for measure in MEASURES}
 
 METRIC = "mAP50-95"
-"""The metric that decides which epoch is the best, and that reports compare unless told otherwise."""
+"""The metric that decides which epoch is the best, and that reports compare by default."""
 METRICS = tuple(measure.key for measure in MEASURES if measure.kind == "metric")
 """In the order of importance."""
 EPOCH_METRICS = tuple(sorted(METRICS, key=lambda key: BY_KEY[key].epoch_column))

@@ -12,7 +12,7 @@ def unreachable(address: str, patience: float = PATIENCE) -> str | None:
 
     Asked on a thread of its own: looking a name up can hang far longer than any time limit that can be set.
     """
-    import requests  # type: ignore[import-untyped]  # slow to import, and seldom needed
+    import requests  # slow to import, and seldom needed
 
     site = re.sub(r"^(\w+://[^/]+).*", r"\1", address)
     answer: list[str | None] = []

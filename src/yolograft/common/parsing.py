@@ -1,4 +1,4 @@
-"""JSON and YAML that a stranger may have written: any text gives plain values or a ValueError, soon."""
+"""Untrusted JSON and YAML: any text gives plain values or a ValueError, in bounded time."""
 
 import json
 from typing import Any
@@ -21,6 +21,22 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("is nested too deep") from None
+
+
+def is_deep(value: Any, most: int = MAX_DEPTH) -> bool:
+    """Whether plain values are nested deeper than `most` levels.
+
+    Python reads deeper JSON than it writes: what is read, kept and written back must be checked in between.
+    """
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def json_document(content: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Text of a stranger (class names, paths, messages) made harmless, one function for each kind of output.
+"""Untrusted text (class names, paths, messages) made harmless, one function for each kind of output.
 
 HTML needs none of its own: Jinja's autoescape does it. LaTeX and Markdown have theirs beside their tables
 (`render/forms/`), on top of `plain`.
@@ -47,8 +47,8 @@ def csv_cell(value: object) -> object:
 
 
 def gflops_text(value: float) -> str:
-    """Return GFLOPs as every command tells them: one decimal as ultralytics, three digits below 1.
+    """Return GFLOPs as every command writes them: one decimal as ultralytics, three digits below 1.
 
-    A small model at a small image size would else have 0.0 or 0.1, and no two could be told apart.
+    A small model at a small image size would else have 0.0 or 0.1, and no two could be distinguished.
     """
     return f"{value:.1f}" if value >= 0.9995 else f"{value:#.3g}"

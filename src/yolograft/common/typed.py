@@ -1,4 +1,4 @@
-"""Values of a file that a stranger may have written: of the type, range and length that is asked for, or none."""
+"""Values of an untrusted file: of the requested type, range and length, or none."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Batches: which image comes when, and with which random numbers it is augmented."""
+"""Batches: the order of the images, and the random seed of each image's augmentation."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class Draw:
 class EpochBatches(Sampler[list[Draw]]):
     """The batches of an epoch: every image once, in an order of its own for each seed and epoch.
 
-    Each draw carries the seed of its augmentation, so a sample depends only on (seed, epoch, image): not on the number
+    Each draw holds the seed of its augmentation, so a sample depends only on (seed, epoch, image): not on the number
     of loader workers, not on what was drawn before, and not on whether the training was cut off in between. Of several
     processes each takes its share of every batch.
 
@@ -78,7 +78,7 @@ class EpochBatches(Sampler[list[Draw]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning tells the epoch, counted from this start."""
+        """Set the epoch, counted from this start; called by Lightning."""
         self.epoch = self.start_epoch + epoch
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class EpochBatches(Sampler[list[Draw]]):
 
 
 class DrawnDataset(Dataset[dict[str, Any]]):
-    """A training set that is asked for draws.
+    """A training set that is indexed by draws.
 
     Args:
         dataset: Ultralytics' data set with its augmentation.

@@ -196,7 +196,7 @@ def _many_ignored(spec: DataSpec, split: str, found: Scan) -> list[Fault]:
 
 
 def _pose(spec: DataSpec, split: str, found: Scan) -> list[Fault]:
-    """Say where polygons would make as good pose labels, and nobody says which they are."""
+    """Report rows that could be polygons as well as pose labels, where `kpt_shape` is not set."""
     reader = spec.labels
     shape = fits_key_points(found.lengths, found.points) if isinstance(reader, YoloLabels) else None
     if not shape or not isinstance(reader, YoloLabels) or reader.keypoints is not None:

@@ -27,7 +27,7 @@ def hold_out(spec: DataSpec, share: float, *, group_duplicates: bool = False) ->
         group_duplicates: Images that are nearly the same come on one side.
 
     Raises:
-        UserError: It has a val split, or fewer than two images that can be told apart.
+        UserError: It has a val split, or fewer than two different images.
     """
     if spec.val:
         raise UserError(

@@ -14,7 +14,7 @@ COSTS = tuple(key for key in RECORDED_COSTS if key in BUILT)
 """What a variant costs, under its names in W&B's summary."""
 
 _GROUPS = ("backbone", "neck", "scale")
-"""What runs are grouped by where no folder tells what varies."""
+"""What runs are grouped by where no folder is given, so that nothing is known to vary."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def write_page(shown: Table, folder: Path) -> list[Path]:
     written = []
     for file, make in files.items():
         try:
-            if figures.is_symlink() and file.parent == figures:  # the folder may be a stranger's
+            if figures.is_symlink() and file.parent == figures:  # the folder may come from someone else
                 raise OSError(errno.ELOOP, "its folder is a link, which may lead anywhere", str(file))
             if content := make():
                 file.parent.mkdir(exist_ok=True)

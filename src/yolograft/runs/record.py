@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from yolograft.common.files import read_text
 from yolograft.common.metrics import METRICS, RECORDED_COSTS
-from yolograft.common.parsing import parse_json
+from yolograft.common.parsing import is_deep, parse_json
 from yolograft.common.typed import number, share, whole, written
 
 T = TypeVar("T")
@@ -112,6 +112,7 @@ class RunRecord:
         command: The command line.
         extra: Fields that this version does not know, as they stand in the file.
         damaged: Fields that were of the wrong type or range; not written.
+        folder: Where it was read; not written.
     """
 
     format: int | None = None
@@ -145,6 +146,7 @@ class RunRecord:
     command: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     damaged: frozenset[str] = frozenset()
+    folder: Path | None = field(default=None, compare=False)
 
     @classmethod
     def read(cls, folder: Path) -> "RunRecord | None":
@@ -154,7 +156,7 @@ class RunRecord:
             folder: The run's folder.
         """
         try:
-            return cls.load(folder / RUN_FILE)
+            return dataclasses.replace(cls.load(folder / RUN_FILE), folder=folder)
         except (OSError, ValueError):
             return None
 
@@ -164,11 +166,13 @@ class RunRecord:
 
         Raises:
             OSError: It cannot be opened, is no regular file or is too large.
-            ValueError: It is no JSON object.
+            ValueError: It is no JSON object, or nested too deep.
         """
         content = parse_json(read_text(file, MAX_RECORD))
         if not isinstance(content, dict):
             raise ValueError("is not a JSON object")
+        if is_deep(content):
+            raise ValueError("is nested too deep")
         return cls.from_json(content)
 
     @classmethod
@@ -205,7 +209,7 @@ class RunRecord:
                 content[name] = None if value is None else value.to_json()
             elif name == "error":
                 content[name] = None if value is None else dataclasses.asdict(value)
-            elif name not in ("extra", "damaged"):
+            elif name not in ("extra", "damaged", "folder"):
                 content[_KEYS.get(name, name)] = _plain(value)
         return {**content, **self.extra}
 

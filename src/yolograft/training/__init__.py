@@ -1,1 +1,1 @@
-"""A variant, data and the recipe become a finished run."""
+"""One run's training, from its config to its result."""

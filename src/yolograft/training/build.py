@@ -1,4 +1,4 @@
-"""The second step of a training: from model and data to what Lightning trains, in the order of its epochs."""
+"""The second step of a training: schedule, batches, LightningModule and journal, from model and data."""
 
 import logging
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Built:
 
 
 def build(session: Session, prepared: Prepared, start: StartingPoint) -> Built:
-    """Put a training together, at the point where it begins.
+    """Put a training together, at its starting point.
 
     Args:
         session: The run, in this process.

@@ -1,4 +1,4 @@
-"""A run's checkpoints, written so that a kill loses nothing, and read so that damage is seen."""
+"""A run's checkpoints: written atomically, so that a kill loses nothing; read with their checksums verified."""
 
 from pathlib import Path
 from typing import Any

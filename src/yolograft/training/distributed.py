@@ -1,4 +1,4 @@
-"""Several processes, one training: the same losses and weights as one process with the same batch.
+"""Training in several processes: the same losses and weights as one process with the same batch.
 
 Three things make it so. Every process takes its share of each batch (`data.module.EpochBatches`). Batch norms see the
 whole batch (`sync_norms`; torch's own SyncBatchNorm exists for GPUs only and would drop timm's fused activations). And
@@ -112,7 +112,7 @@ class _AllSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Every process's loss depends on every process's summand."""
         total = gradient.clone()
         dist.all_reduce(total)
@@ -164,10 +164,15 @@ def sync_norms(model: nn.Module) -> None:
 
 
 class WholeBatchLoss:
-    """Turns a process's loss into its share of the whole batch's.
+    """Converts a process's loss into its share of the whole batch's.
 
     ultralytics divides a loss by the sum of its targets' scores. The gradients that DDP averages are those of one
     process with the whole batch when each process's loss is weighted with its share of that sum.
+
+    Example: process A has 3 images whose targets' scores sum to 10, process B has 1 image with a sum of 30. With
+    unnormalized losses a and b, one process with all 4 images would compute (a + b) / 40 * 4. A itself computes
+    a / 10 * 3. Its share is 10 / 40, so it goes backward from (a / 10 * 3) / 3 * 4 * (10 / 40) * 2 = a / 40 * 4 * 2; B
+    from b / 40 * 4 * 2. DDP's mean over the 2 processes has the gradient of (a + b) / 40 * 4.
 
     Args:
         criterion: ultralytics' detection loss; its assigner is watched for the scores.

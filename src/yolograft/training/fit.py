@@ -1,4 +1,4 @@
-"""The third step of a training: Lightning's Trainer, set so that it only does what is not done here."""
+"""The third step of a training: Lightning's Trainer with our callbacks, without its own checkpoints and bars."""
 
 import logging
 import warnings

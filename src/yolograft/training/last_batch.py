@@ -1,4 +1,4 @@
-"""Refuses before it begins a training that its last batch would end.
+"""Refuse, before it begins, a training that its last batch would end.
 
 A batch norm in training mode needs two values per channel. Where the last batch of an epoch has one image, a map of
 1x1 (P5 at 32 px, or a backbone's attention over a whole image) gives it one. ultralytics fails there in mid-epoch; its
@@ -15,7 +15,7 @@ from yolograft.model.detector import Detector
 from yolograft.training.freezing import hold_statistics
 
 SINGLE_VALUE = "Expected more than 1 value per channel when training"
-"""How torch's batch norm says it."""
+"""The message of torch's batch norm."""
 
 
 def refuse_single_image(

@@ -22,7 +22,7 @@ GRADIENT_NORM = 10.0  # ultralytics' clipping
 
 
 class DetectionTraining(pl.LightningModule):
-    """Trains a detector as `ultralytics.engine.trainer` does, one `training_step` at a time.
+    """Trains a detector as ultralytics' trainer does, one `training_step` at a time.
 
     Optimization is manual: ultralytics changes learning rates, momenta and accumulation with every iteration.
 
@@ -89,7 +89,7 @@ class DetectionTraining(pl.LightningModule):
         return self.optimizer
 
     def on_fit_start(self) -> None:
-        """Make the EMA once the model is on its device, and take up what an earlier start left."""
+        """Make the EMA once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
             self.model.criterion = self.model.init_criterion()
@@ -108,17 +108,20 @@ class DetectionTraining(pl.LightningModule):
             self.restored = None
 
     def on_train_start(self) -> None:
-        """Take back the gradients of batches that no step has used yet; Lightning has cleared them since."""
+        """Restore the gradients of batches that no optimizer step has used yet; Lightning cleared them.
+
+        A run that is stopped two batches into an accumulation of four goes on with the gradients of both.
+        """
         for name, parameter in self.model.named_parameters():
             gradient = self.pending_gradients.get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
         self.pending_gradients = {}
 
     def on_validation_model_zero_grad(self) -> None:
-        """Keep them over a validation too, where Lightning would clear them: ultralytics goes on accumulating."""
+        """Keep accumulated gradients over a validation, as ultralytics does; Lightning would clear them."""
 
     def on_train_epoch_start(self) -> None:
-        """Forget the losses of the epoch before; hold what is frozen."""
+        """Reset the mean losses, and put frozen batch norms into eval mode."""
         if self.current_epoch > 0:
             self.train_losses = {}
         hold_statistics(self.frozen)
@@ -230,7 +233,7 @@ class DetectionTraining(pl.LightningModule):
         }
 
     def progress(self, within_epoch: bool = False) -> dict[str, Any]:
-        """Return everything of the training that shapes its future, as tensors and plain values.
+        """Return the state that a later start resumes from, as tensors and plain values.
 
         Args:
             within_epoch: The epoch is not over: its mean losses so far belong to what goes on.
@@ -249,7 +252,7 @@ class DetectionTraining(pl.LightningModule):
         }
 
     def load_progress(self, state: Mapping[str, Any]) -> None:
-        """Take up what `progress` returned; the model must be on its device already."""
+        """Restore what `progress` returned; the model must be on its device already."""
         assert self.ema is not None
         self.model.load_state_dict(state["model"])
         self.ema.ema.load_state_dict(state["ema"])

@@ -1,4 +1,4 @@
-"""The first step of a training: model and data, found, checked and described."""
+"""The first step of a training: build the model, open and check the data, record and log both."""
 
 import logging
 from dataclasses import dataclass

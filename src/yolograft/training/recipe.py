@@ -17,7 +17,7 @@ import torch
 
 @dataclass(frozen=True)
 class Recipe:
-    """The schedule of one training.
+    """Learning rates, momenta and accumulation of one training.
 
     Args:
         epochs: Epochs of the whole training.
@@ -62,7 +62,12 @@ class Recipe:
         return max(1 - epoch / self.epochs, 0) * (1.0 - lrf) + lrf
 
     def accumulate(self, iteration: int) -> int:
-        """Return after how many batches the optimizer steps, at an iteration (from 0) of the whole training."""
+        """Return after how many batches the optimizer steps, at an iteration (from 0) of the whole training.
+
+        With `nbs=64` and batches of 16 images, 4 batches make a step; over a warm-up of 300 iterations the number rises
+        from 1 at iteration 0 over 2 at iteration 100 to 4 at iteration 300. The averaged weights (EMA) count steps, not
+        batches: their decay after step n is 0.9999 * (1 - exp(-n / 2000)), 0.63 at step 2000.
+        """
         nominal = min(self.nominal_accumulate, self.batches * self.epochs)
         if self.warmup and iteration < self.warmup:
             return max(1, int(np.interp(iteration, [0, self.warmup], [1, nominal]).round()))

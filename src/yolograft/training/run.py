@@ -1,4 +1,4 @@
-"""One start of a run: prepare, build, fit, measure; and again where that can mend a failure."""
+"""One start of a run: prepare, build, fit, measure; repeated where that can recover from a failure."""
 
 import logging
 
@@ -27,7 +27,7 @@ RETRIES = 3
 
 
 def run(session: Session) -> None:
-    """Train, measure the best weights, draw; the logger has one run for all of it, and learns how it ended.
+    """Train, measure the best weights, draw; the logger has one run for all of it and is told how it ended.
 
     Args:
         session: The run, in this process.
@@ -67,7 +67,7 @@ def _train(session: Session, start: StartingPoint) -> None:
 
 
 def _train_until_done(session: Session) -> None:
-    """Train; again from the last checkpoint where that can mend a failure."""
+    """Train; repeat from the last checkpoint after a failure that another try can avoid."""
     batch, attempt, failures, failed_after = None, 0, 0, -1
     record, trainer = session.record, session.config["trainer"]
     while True:

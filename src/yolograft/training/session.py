@@ -1,4 +1,4 @@
-"""One start of a run in one process: what everything that this process does for the run is given."""
+"""What every step of a training is given: the run, its record, the device, the request to stop."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class Session:
         record: Its run.json.
         compute: Device, precision, threads, workers.
         stop: Whether the process was asked to stop.
-        rank: Which of the processes this is; the first writes the run's folder and speaks.
+        rank: Which of the processes this is; the first writes the run's folder and logs.
         task: What the model is trained for.
         logger: The logger of the `logger` group, while the run trains; None in the other processes.
     """
@@ -56,5 +56,5 @@ class Session:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks."""
+        """Whether this process writes the run's folder and logs."""
         return self.rank == 0

@@ -1,4 +1,4 @@
-"""Says how many optimizer steps a schedule has: warm-up and accumulation may leave a short one none."""
+"""Log how many optimizer steps a schedule has: warm-up and accumulation may leave a short one none."""
 
 import logging
 import math

@@ -44,7 +44,7 @@ class StartingPoint:
 
     @property
     def repeats(self) -> bool:
-        """Whether this start repeats what the checkpoint went on to: then it goes on from the averaged weights."""
+        """Whether this start repeats an epoch that failed: then it goes on from the averaged weights."""
         return self.attempt > self._saved("attempt", 0)
 
     def epochs(self, configured: int) -> int:

@@ -1,4 +1,4 @@
-"""A run's outside: who may train in its folder, and how its end is told; the inside is `run.py`."""
+"""Train one run: lock its folder, skip what is finished, resume what was stopped, record how it ended."""
 
 import logging
 from dataclasses import replace
@@ -119,7 +119,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
 
 
 def _lost(folder: Path, record: RecordWriter) -> str | None:
-    """Return what has become of a run's best weights so far; None where nothing has."""
+    """Return what is wrong with a run's best weights so far; None where nothing is."""
     if record.finished:
         return lacks_weights(folder, record.previous.weights_sha256)
     # A kill between two writes leaves better weights than run.json knows of: their content proves nothing.
@@ -138,7 +138,7 @@ def _say_result(record: RecordWriter, folder: Path) -> None:
 
 
 def _train_rank(rank: int, spec: RunSpec, compute: Compute) -> None:
-    """Be one of several processes that train together; the first writes the run's folder and speaks."""
+    """Run one of several processes that train together; the first writes the run's folder and logs."""
     handler = logging.StreamHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.ERROR, handlers=[handler])

@@ -1,4 +1,4 @@
-"""A search's trial, as the run sees it that carries it out: what an epoch brought, and whether to go on.
+"""A search's trial, as seen by the run that carries it out: report each epoch, ask whether to go on.
 
 The sweeper leaves a small file in the run's folder. So it does not matter in which process, on which machine and under
 which launcher the run is; and neither its identity nor its name knows of the search.

@@ -1,4 +1,4 @@
-"""Ultralytics' detection dataset without three habits: rewriting users' images, writing beside them, remembering.
+"""ultralytics' detection dataset, but it never rewrites images, writes beside them or depends on earlier samples.
 
 Image loading, augmentation and the reading of labels stay ultralytics'; `tests/upstream/test_data.py` holds this file
 to what it relies on.

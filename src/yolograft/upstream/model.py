@@ -69,7 +69,7 @@ def new_detect(nc: int, channels: list[int], strides: list[int]) -> Detect:
     """
     head = Detect.__new__(Detect)
     head.legacy = False
-    head.__init__(nc=nc, reg_max=16, end2end=False, ch=channels)  # type: ignore[misc]
+    head.__init__(nc=nc, reg_max=16, end2end=False, ch=channels)
     head.stride = torch.tensor(
         strides, dtype=torch.float32, device="cpu"
     )  # known even where the weights are not (meta)

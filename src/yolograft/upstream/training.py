@@ -32,7 +32,7 @@ __all__ = [
 
 
 def quiet() -> None:
-    """Show only ultralytics' errors: what it would say is said by us, once and in our words."""
+    """Show only ultralytics' errors; progress and results are logged by us."""
     LOGGER.setLevel("ERROR")
     rcParams["text.parse_math"] = False  # class names may hold a $
     provide_fonts()
@@ -63,7 +63,7 @@ def build_optimizer(
     args = SimpleNamespace(**settings)
     trainer = SimpleNamespace(args=args, data={"nc": nc})
     optimizer = BaseTrainer.build_optimizer(
-        trainer,  # type: ignore[arg-type]  # it reads args and data only
+        trainer,  # it reads args and data only
         model=model,
         name=args.optimizer,
         lr=args.lr0,

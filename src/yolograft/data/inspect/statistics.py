@@ -187,9 +187,7 @@ def remarks(splits: Mapping[str, Mapping[str, Any]], imgsz: int, near_leaks: int
     said = []
     if near_leaks:
         images = "1 image is" if near_leaks == 1 else f"{near_leaks} images are"
-        said.append(
-            f"{images} nearly the same as one in another split: what is measured there is partly learnt by heart."
-        )
+        said.append(f"{images} nearly the same as one in another split: metrics there partly measure memorisation.")
     for name, split in splits.items():
         absent = [kind["name"] for kind in split["classes"] if not kind["boxes"]]
         if absent and split["boxes"]:

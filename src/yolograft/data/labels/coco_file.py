@@ -253,7 +253,7 @@ class _Places:
             self._by_value.setdefault(_whole(id_), set()).add(place)
 
     def __call__(self, id_: Any, number: _Numbers) -> int | None:
-        """Return the place; None where there is no such image, or none that can be told from others."""
+        """Return the place; None where there is no such image, or it is not unique."""
         if not isinstance(id_, _ID):
             return None
         if id_ in self._by_id:

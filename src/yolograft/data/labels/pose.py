@@ -1,4 +1,4 @@
-"""Rows of pose labels (class, box, key points), told from polygons."""
+"""Rows of pose labels (class, box, key points), distinguished from polygons."""
 
 from collections.abc import Sequence
 

@@ -17,7 +17,7 @@ from yolograft.data.labels.reader import (
 #: What is detected, numbered from 1 in the files.
 CLASSES = ("pedestrians", "riders", "partially-visible persons")
 
-#: Regions, not persons: pictures of people, mannequins, and crowds too dense to tell one from another.
+#: Regions, not persons: pictures of people, mannequins, and crowds too dense to separate persons.
 REGIONS = {4: "ignore regions", 5: "crowd"}
 
 

@@ -35,7 +35,7 @@ class YoloLabels(LabelReader):
             image's path replaced by `labels`. What is not there is looked for in the other of the two, in any letter
             case of `images` and `labels`, and by the other ways of writing a name (see `pair`).
         keypoints: How many key points follow the box in each row, and numbers of each (`kpt_shape` of a data.yaml):
-            they are left out. (0, 0) says that there are none; None, that nobody says.
+            they are left out. (0, 0) means none; None means unknown.
     """
 
     beside: bool = False

@@ -199,7 +199,7 @@ def _colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def _colour_unlike(rng: np.random.Generator, other: np.ndarray, distance: float = 110.0) -> np.ndarray:
-    """Return a random colour that can be told from another one."""
+    """Return a random colour that differs visibly from another one."""
     colour = _colour(rng)
     while np.linalg.norm(colour - other) < distance:
         colour = _colour(rng)

@@ -13,7 +13,7 @@ def widerperson(*, path: str) -> DataSpec:
     """Read WiderPerson: 8000 images to train, 1000 to validate; pedestrians, riders and partially-visible persons.
 
     Its two other labels are no single objects: "ignore regions" (pictures of people and the like) and "crowd" (people
-    that nobody can tell apart). They are left out, as conversions to other forms commonly do; what is detected there
+    too dense to separate). They are left out, as conversions to other forms commonly do; what is detected there
     counts as wrong. The data set's own evaluation knows one class, persons: `single_cls=true`.
 
     Args:

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from yolograft import __version__
 from yolograft.analysis.columns import EFFECT_HEADINGS, effect_cells
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
@@ -17,6 +16,7 @@ from yolograft.analysis.table import Table
 from yolograft.common.figures import Picture
 from yolograft.common.metrics import METRICS
 from yolograft.common.times import duration
+from yolograft.common.version import __version__
 from yolograft.render.pages.colours import palette
 from yolograft.render.pages.template import data_address, render_page
 from yolograft.render.photograph import read_photograph

@@ -57,10 +57,10 @@ def print_table(shown: Table, console: Console | None = None) -> None:
     effects = shown.comparison.effects
     if len({effect.groups for effect in effects.main}) > 1:
         console.print()
-        worth = _table([_encodable(heading, console) for heading in EFFECT_HEADINGS], numbers=(1, 2, 3))
+        effects_table = _table([_encodable(heading, console) for heading in EFFECT_HEADINGS], numbers=(1, 2, 3))
         for effect in effects.main:
-            worth.add_row(*(Text(_encodable(cell, console)) for cell in effect_cells(effect)))
-        _print(worth, console, width)
+            effects_table.add_row(*(Text(_encodable(cell, console)) for cell in effect_cells(effect)))
+        _print(effects_table, console, width)
         _say(console, f"effect: how far {shown.comparison.metric} lies from the mean over the group's choices")
         for note in effects.notes:
             _say(console, note)

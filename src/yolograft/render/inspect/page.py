@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from yolograft import __version__
 from yolograft.common.errors import UserError
 from yolograft.common.figures import freeze, own_style
 from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
+from yolograft.common.version import __version__
 from yolograft.data.checks import KINDS, Fault
 from yolograft.data.duplicates import ALIKE
 from yolograft.data.inspect.reading import Reading

@@ -16,7 +16,7 @@ def pictures(comparison: Comparison, saved: Sequence[Shown]) -> Iterator[Picture
         saved: What the runs of some variants kept at their end.
     """
     drawings: list[Callable[[], Picture | None]] = [
-        *(lambda name=name: scatter.draw(comparison, name) for name in scatter.DRAWN),  # type: ignore[misc]
+        *(lambda name=name: scatter.draw(comparison, name) for name in scatter.DRAWN),
         lambda: effects.draw(comparison),
         lambda: curves.draw(comparison),
         lambda: matrices.per_class(comparison),

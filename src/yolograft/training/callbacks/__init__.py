@@ -1,1 +1,1 @@
-"""What happens beside the training: files, terminal, loggers."""
+"""Lightning callbacks: files, terminal, pruning."""

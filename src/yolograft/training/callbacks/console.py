@@ -1,4 +1,4 @@
-"""What a person sees while a training runs: a bar with the losses, and a line for every epoch."""
+"""The terminal during a training: a progress bar with the losses, and a line for every epoch."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from yolograft.training.module import DetectionTraining
 log = logging.getLogger(__name__)
 
 _HEARTBEAT = 30.0
-"""Seconds without a line after which one says how far it is, where nobody sees a bar."""
+"""Seconds without output after which the progress is logged, where there is no terminal for a bar."""
 _WIDTH = 7
 """Characters of a column, where its heading needs no more."""
 
@@ -82,7 +82,7 @@ class Console(pl.Callback):
             self.bar.update(self._bar_task, advance=1, losses=losses)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the training's speed before validation takes its time."""
+        """Note the training's speed; validation is not part of it."""
         self._speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9) if self._seen else None
         if self.bar:
             self.bar.update(self._bar_task, description="validating")
@@ -117,12 +117,12 @@ class Console(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Show a sign of life; a validation of many images takes its time."""
+        """Log the progress of a long validation."""
         if not self.bar and self._is_due():
             log.info("validating: batch %s of %s", batch_idx + 1, sum(map(int, trainer.num_val_batches)))
 
     def _beat(self, module: DetectionTraining, batch: int, batches: int) -> None:
-        """Say how far the epoch is, where nothing was said for a while."""
+        """Log the progress of the epoch, where nothing was logged for a while."""
         if not self._seen or not self._is_due():
             return
         speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
@@ -144,12 +144,12 @@ class Console(pl.Callback):
         return True
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar:
             self.bar.stop()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Take the bar away, also when something went wrong."""
+        """Remove the bar after an error too."""
         if self.bar:
             self.bar.stop()
 

@@ -1,4 +1,4 @@
-"""Writes what an epoch brought, as soon as it is over: metrics.csv, run.json, checkpoints, loggers."""
+"""Write an epoch's results as soon as it is over: metrics.csv, run.json, checkpoints, loggers."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 _LOOKS_EVERY = 5.0
-"""Seconds between two looks for the run's folder within an epoch."""
+"""Seconds between two checks within an epoch that the run's folder is still there."""
 
 
 class NotFiniteError(Exception):
@@ -35,7 +35,7 @@ class NotFiniteError(Exception):
 
 
 class Journal(pl.Callback):
-    """Keeps a run's folder.
+    """Writes a run's folder.
 
     Args:
         session: The run, in this process.
@@ -59,7 +59,7 @@ class Journal(pl.Callback):
         self._looked = 0.0
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up the journal of an earlier start."""
+        """Restore the journal of an earlier start."""
         self.rows = list(state["rows"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.training_seconds = state["training_seconds"]
@@ -68,7 +68,7 @@ class Journal(pl.Callback):
         self.stopper.best_fitness, self.stopper.best_epoch = state["stopper"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals back, which Lightning has taken for itself."""
+        """Install our signal handlers again; Lightning installed its own."""
         self.stop.listen()
         self.record.began = True
 
@@ -79,7 +79,7 @@ class Journal(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop where it was asked for: the step is finished, and goes into the checkpoint."""
+        """Write the checkpoint and stop, where that was asked for; the step is finished and in it."""
         assert isinstance(pl_module, DetectionTraining)
         self.stop.check_lock()
         if time.monotonic() - self._looked > _LOOKS_EVERY:

@@ -1,4 +1,4 @@
-"""Ends a run that a search has no hope for."""
+"""End a run that falls behind the other trials of its search."""
 
 import pytorch_lightning as pl
 
@@ -8,7 +8,7 @@ from yolograft.training.trial import Pruned, Trial
 
 
 class Pruning(pl.Callback):
-    """Reports every epoch to the search and stops where it says so; comes after `Journal`, so the epoch is on disk.
+    """Reports every epoch to the search and stops where it says so; runs after `Journal`, so the epoch is on disk.
 
     Args:
         trial: The trial that the run carries out.
@@ -19,7 +19,7 @@ class Pruning(pl.Callback):
         self.trial, self.journal = trial, journal
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Report; a run that ends with this epoch anyway is let go its way."""
+        """Report the epoch; a run that ends with it anyway is never pruned."""
         assert isinstance(pl_module, DetectionTraining)
         epoch, prune = pl_module.epoch + 1, False
         if trainer.is_global_zero:
