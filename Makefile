@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
+NEXT := .venv-hydra-next
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-cluster test-gpu bench-gpu parity lint docs wheel format clean
+.PHONY: help setup demo test test-slow test-cluster test-gpu bench-gpu parity lint docs wheel test-hydra-next format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install yolograft with the tools of development
 
@@ -42,6 +44,15 @@ test-slow: setup ## the tests that take long
 test-cluster: setup ## sweeps on a real Slurm (apt-get install slurm-wlm munge; as root) and a real Ray
 	$(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt -e '.[ray]'
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m cluster -v -s tests/cluster
+
+# The packages of .venv with another Hydra before them: a .pth file names folders that are searched last.
+test-hydra-next: setup ## config and sweep tests with the newest pre-release of Hydra
+	@test -x $(NEXT)/bin/python || $(BIN)/python -m venv $(NEXT)
+	$(NEXT)/bin/python -m pip install --disable-pip-version-check -qq --upgrade 'hydra-core>=1.4.0rc0,<1.5'
+	@{ $(BIN)/python -c '$(SITE)'; echo $(CURDIR)/src; } > $$($(NEXT)/bin/python -c '$(SITE)')/packages.pth
+	@$(NEXT)/bin/python -c 'import hydra, omegaconf; print("Hydra", hydra.__version__, "OmegaConf", omegaconf.__version__)'
+	OMP_NUM_THREADS=1 $(NEXT)/bin/python -m pytest -m "not slow and not cluster and not gpu" -n $(JOBS) --dist worksteal \
+		tests/config tests/sweep tests/cli
 
 test-gpu: setup ## trainings on a CUDA device, six at a time; skipped where there is none
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m gpu -n 6 tests/gpu

@@ -10,10 +10,12 @@ weights; then the largest differences. `--free` also trains both freely with sev
 import argparse
 import json
 import logging
+import math
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -210,7 +212,9 @@ def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, o
 
 
 def relative(ours: float, stock: float) -> float:
-    """Return the relative difference of two numbers."""
+    """Return the relative difference of two numbers; 0 where neither is finite, infinity where one of them is not."""
+    if not math.isfinite(ours) or not math.isfinite(stock):
+        return 0.0 if math.isfinite(ours) == math.isfinite(stock) else math.inf
     return abs(ours - stock) / max(abs(stock), 1e-12)
 
 
@@ -229,13 +233,16 @@ def compare(ours: Trace, stock: Trace) -> dict[str, float]:
             key = {"rates": "lr", "momenta": "momentum"}[name]
             worst[key] = max(worst[key], *(abs(x - y) for x, y in pairs))
         norm = relative(ours.norms[step], stock.norms[step])
-        worst["gradient_norm"] = max(worst["gradient_norm"], norm if norm == norm else 0.0)
+        worst["gradient_norm"] = max(worst["gradient_norm"], norm)
         worst["ema"] = max(worst["ema"], ema)
         print(
             f"{step:>5} {' '.join(f'{v:9.5f}' for v in a)} | {' '.join(f'{v:9.5f}' for v in b)} "
             f"{ours.rates[step][0]:10.7f} {stock.rates[step][0]:10.7f} "
             f"{ours.norms[step]:10.4f} {stock.norms[step]:10.4f} {ema:13.2e}"
         )
+    if not (updates := sum(not torch.equal(before, after) for before, after in pairwise(ours.emas))):
+        sys.exit("no step has changed the weights (mixed precision skips the first ones): train for more epochs")
+    print(f"{updates} of {len(ours.emas) - 1} steps after the first changed the weights")
     return worst
 
 

@@ -19,12 +19,12 @@ from typing import Any
 
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
-from yolograft.analysis.table import table
 from yolograft.common.version import __version__
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex
 from yolograft.render.forms.markdown import to_markdown
+from yolograft.render.table import table
 
 BACKBONES, NECKS, SCALES, SEEDS = (
     ("yolo11", "effv1", "effv2", "mbv3", "timm"),

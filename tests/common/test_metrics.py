@@ -59,7 +59,7 @@ for name, energy in (("a", 3.25), ("b", 4.5)):
     (run / "run.json").write_text(json.dumps({**record, "energy_wh": energy}))
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
-from yolograft.analysis.table import table
+from yolograft.render.table import table
 from yolograft.runs.record import RunRecord
 from yolograft.sweep.search_space import DIRECTIONS
 from yolograft.tracking.base import summary

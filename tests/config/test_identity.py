@@ -4,20 +4,18 @@ import copy
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from yolograft.cli.command_line import check_command_line
-from yolograft.config import search_path
-from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 from yolograft.runs import resolvers
 from yolograft.runs.identity import data_word, identity, variant_name
 
 
 @pytest.fixture(scope="module")
 def config() -> dict:
-    search_path.register()
     resolvers.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+    with initialized("train"):
         return resolvers.job_config(compose("train"))
 
 

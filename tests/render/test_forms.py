@@ -11,12 +11,12 @@ from rich.console import Console
 
 from helpers.made_runs import made_run
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.analysis.table import Table, table
 from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex
 from yolograft.render.forms.markdown import to_markdown
 from yolograft.render.forms.terminal import print_table
+from yolograft.render.table import Table, table
 
 
 def printed(comparison: Comparison, width: int, terminal: bool, encoding: str = "utf-8") -> list[str]:

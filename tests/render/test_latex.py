@@ -8,8 +8,8 @@ import pytest
 
 from helpers.made_runs import made_run
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.analysis.table import table
 from yolograft.render.forms.latex import to_latex
+from yolograft.render.table import table
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

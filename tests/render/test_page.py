@@ -16,9 +16,9 @@ from helpers.made_runs import WriteRun, made_run
 from helpers.made_sweep import make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
-from yolograft.analysis.table import table
 from yolograft.render.page import write_page
 from yolograft.render.summary import sentences
+from yolograft.render.table import table
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "train.py"\nRuntimeError: <b>no</b> & never'
 

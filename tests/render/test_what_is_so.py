@@ -9,12 +9,12 @@ import pytest
 from helpers.made_runs import WriteRun, made_run, metrics
 from yolograft.analysis.collect import collect, is_sweep, not_begun
 from yolograft.analysis.comparison import compare
-from yolograft.analysis.table import table
 from yolograft.common.errors import UserError
 from yolograft.render.forms.csv import to_csv
 from yolograft.render.forms.latex import to_latex
 from yolograft.render.pictures import curves, matrices, scatter
 from yolograft.render.summary import sentences
+from yolograft.render.table import table
 from yolograft.runs.predictions import Predictions
 from yolograft.runs.spikes import axis_top
 

@@ -15,9 +15,9 @@ from helpers.made_sweep import make_sweep
 from helpers.waiting import at_most
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
-from yolograft.analysis.table import table
 from yolograft.render.forms.terminal import print_table
 from yolograft.render.report import write
+from yolograft.render.table import table
 from yolograft.runs.record import RunRecord
 from yolograft.sweep.overview import overview
 

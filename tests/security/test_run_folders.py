@@ -10,12 +10,12 @@ import pytest
 from helpers.made_sweep import make_sweep
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
-from yolograft.analysis.table import table
 from yolograft.cli.command_line import check_command_line
 from yolograft.cli.from_run import expand
 from yolograft.common.errors import UserError
 from yolograft.data.sources import named
 from yolograft.render.report import write
+from yolograft.render.table import table
 from yolograft.runs.places import refuse_links
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")

@@ -16,7 +16,6 @@ from helpers.waiting import at_most
 from yolograft.analysis.collect import collect, read_run
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.samples import compare_images, saved
-from yolograft.analysis.table import table
 from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write
 from yolograft.common.parsing import json_document, parse_json
@@ -24,6 +23,7 @@ from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.json import to_json
 from yolograft.render.photograph import read_photograph
 from yolograft.render.report import write
+from yolograft.render.table import table
 from yolograft.runs import lock
 from yolograft.runs.curves import read_columns
 from yolograft.runs.lock import RunLock, lock_holder

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from helpers.tiny import TINY
 from helpers.training import Build, Train, Trained
-from yolograft.config import search_path
 from yolograft.config.check import validate
-from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.runs import resolvers
@@ -32,9 +31,8 @@ def build() -> Build:
 
     def _build(*, backbone: str = "yolo11", scale: str = "n", nc: int = 2, **options: Any) -> Detector:
         changed = [f"backbone={backbone}", f"scale={scale}", *(f"backbone.{key}={v}" for key, v in options.items())]
-        search_path.register()
         resolvers.register()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+        with initialized("train"):
             config = resolvers.job_config(compose("train", changed, return_hydra_config=True))
         names = {index: str(index) for index in range(nc)}
         return build_detector(model_spec(config, names))
@@ -47,9 +45,8 @@ def run(tmp_path: Path) -> Train:
     """Train with overrides, as a config that was composed and checked; return the record and the folder."""
 
     def _run(*overrides: str, folder: str = "run") -> Trained:
-        search_path.register()
         resolvers.register()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="train"):
+        with initialized("train"):
             composed = compose("train", [*TINY, *overrides], return_hydra_config=True)
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}

@@ -1,1 +1,1 @@
-"""From run folders to knowledge: collect, group into variants, compare."""
+"""From run folders to numbers: runs, variants, comparison, effects, cautions."""

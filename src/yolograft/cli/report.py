@@ -32,8 +32,8 @@ def main(line: CommandLine) -> int:
     config = line.config
     from yolograft.analysis.collect import collect, is_sweep, not_begun
     from yolograft.analysis.comparison import compare
-    from yolograft.analysis.table import check_words, table
     from yolograft.analysis.variants import variants
+    from yolograft.render.table import check_words, table
 
     folders = [user_path(folder) for folder in _words(config["runs"])]
     metric, sort, condition = config["metric"], config["sort"], config["filter"]

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from yolograft.common.files import read_text
-from yolograft.config import search_path
 from yolograft.config.locations import conf_dir, home
+from yolograft.config.search_path import initialized
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def composed_keys(command: str, overrides: Sequence[str] = ()) -> list[ComposedK
     Raises:
         HydraException: For an override that Hydra refuses.
     """
-    search_path.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+    with initialized(command):
         config = compose(command, list(overrides))
         said = key_comments(command, overrides)
         groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}

@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import hydra
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
@@ -18,6 +20,9 @@ from omegaconf import OmegaConf
 
 from yolograft.config.locations import conf_dir, home
 
+_BEFORE_1_4 = tuple(map(int, hydra.__version__.split(".")[:2])) < (1, 4)
+_BASE: dict[str, Any] = {"version_base": "1.3"} if _BEFORE_1_4 else {}
+"""Hydra 1.4 behaves so by itself, and warns of the argument."""
 _HEADER = 512
 """Characters of a file in which Hydra looks for lines such as `# @package _global_`."""
 
@@ -101,7 +106,7 @@ def initialized(command: str) -> Iterator[None]:
     name = JobRuntime.instance().get("name")
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=command):
+        with initialize_config_dir(str(conf_dir()), job_name=command, **_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = outer  # on leaving, Hydra has put another instance there

@@ -1,1 +1,1 @@
-"""How results look: terminal, Markdown, CSV, JSON, LaTeX, HTML pages, pictures."""
+"""How results look: tables and columns, the forms of a report, HTML pages, pictures."""

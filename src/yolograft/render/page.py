@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from yolograft.analysis.samples import compare_images, saved
-from yolograft.analysis.table import Table
 from yolograft.common.files import atomic_write
 from yolograft.render.forms.html import to_html
 from yolograft.render.pictures.draw import pictures
 from yolograft.render.pictures.files import to_png, to_svg
 from yolograft.render.pictures.photographs import photographs_png
+from yolograft.render.table import Table
 
 log = logging.getLogger(__name__)
 

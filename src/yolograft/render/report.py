@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from yolograft.analysis.comparison import compare_folders
-from yolograft.analysis.table import Table, table
 from yolograft.common.files import atomic_write
 from yolograft.common.metrics import METRIC
 from yolograft.render.forms import FORMS
 from yolograft.render.forms.terminal import print_table
+from yolograft.render.table import Table, table
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from yolograft.analysis.columns import signed
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
+from yolograft.render.columns import signed
 
 _MOST_NAMED = 6
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import omegaconf
 from omegaconf import DictConfig, OmegaConf
 
 from yolograft.runs.identity import data_word, identity, variant_name
@@ -9,8 +10,10 @@ from yolograft.runs.identity import data_word, identity, variant_name
 
 def register() -> None:
     """Make `${run_folder:}` and `${sweep_folder:}` known; calling it again changes nothing."""
-    OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True)
-    OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
+    before_2_4 = tuple(map(int, omegaconf.__version__.split(".")[:2])) < (2, 4)
+    add: Any = OmegaConf.register_new_resolver if before_2_4 else OmegaConf.register_resolver
+    add("run_folder", _run_folder, replace=True)
+    add("sweep_folder", _sweep_folder, replace=True)
 
 
 def job_config(root: DictConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yolograft.analysis.table import Table
+    from yolograft.render.table import Table
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yolograft.analysis.records import run_rows, variant_rows
-from yolograft.analysis.table import Table
 from yolograft.common.text import csv_cell
+from yolograft.render.table import Table
 
 
 def to_csv(shown: Table) -> str:

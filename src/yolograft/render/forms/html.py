@@ -8,20 +8,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from yolograft.analysis.columns import EFFECT_HEADINGS, effect_cells
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.analysis.samples import Samples
-from yolograft.analysis.table import Table
 from yolograft.common.figures import Picture
 from yolograft.common.metrics import METRICS
 from yolograft.common.times import duration
 from yolograft.common.version import __version__
+from yolograft.render.columns import EFFECT_HEADINGS, effect_cells
 from yolograft.render.pages.colours import palette
 from yolograft.render.pages.template import data_address, render_page
 from yolograft.render.photograph import read_photograph
 from yolograft.render.pictures.inline import to_inline
 from yolograft.render.summary import sentences
+from yolograft.render.table import Table
 
 _HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 from yolograft.analysis.records import variant_record
-from yolograft.analysis.table import Table
+from yolograft.render.table import Table
 
 
 def to_json(shown: Table) -> str:

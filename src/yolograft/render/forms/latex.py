@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from yolograft.analysis.columns import Column
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
-from yolograft.analysis.table import Table
 from yolograft.common.metrics import BUILT, COSTS
 from yolograft.common.text import plain
+from yolograft.render.columns import Column
+from yolograft.render.table import Table
 
 _LEFT_OUT = ("significant", "status", "parts", "folder", *(key for key in COSTS if key not in BUILT))
 """Columns that are usual elsewhere; named in `columns=` they are here too."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from yolograft.analysis.columns import EFFECT_HEADINGS, effect_cells
-from yolograft.analysis.table import Table
 from yolograft.common.text import plain
+from yolograft.render.columns import EFFECT_HEADINGS, effect_cells
+from yolograft.render.table import Table
 
 
 def to_markdown(shown: Table) -> str:

@@ -8,10 +8,10 @@ from rich.segment import Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from yolograft.analysis.columns import EFFECT_HEADINGS, Column, all_columns, effect_cells
 from yolograft.analysis.row import Row
-from yolograft.analysis.table import Table
 from yolograft.common.text import plain
+from yolograft.render.columns import EFFECT_HEADINGS, Column, all_columns, effect_cells
+from yolograft.render.table import Table
 
 _PLAIN = str.maketrans({"Δ": "diff", "±": "+-", "≠": "!=", "×": "x", "†": "*", "…": "..."})
 

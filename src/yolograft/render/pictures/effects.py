@@ -2,9 +2,9 @@
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from yolograft.analysis.columns import effect_cells
 from yolograft.analysis.comparison import Comparison
 from yolograft.common.figures import QUIET, SERIES, Picture, new_figure, shortened
+from yolograft.render.columns import effect_cells
 
 
 def draw(comparison: Comparison) -> Picture | None:

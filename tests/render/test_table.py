@@ -7,9 +7,9 @@ import pytest
 from helpers.made_runs import made_run
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, Row, compare
-from yolograft.analysis.table import Table, table
 from yolograft.common.errors import UserError
 from yolograft.common.times import duration
+from yolograft.render.table import Table, table
 
 
 def shown(made: Table) -> list[str]:

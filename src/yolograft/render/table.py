@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from yolograft.analysis.columns import Column, all_columns, setting_column
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import COSTS, METRICS
+from yolograft.render.columns import Column, all_columns, setting_column
 
 _FORMER_KEYS = {"told": "significant"}
 """Columns by the keys that they had up to version 0.1."""
