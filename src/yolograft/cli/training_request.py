@@ -13,8 +13,7 @@ from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, parse
 from yolograft.runs.places import check_folders, refuse_links, refuse_unwritable
 from yolograft.runs.spec import RunSpec, run_spec
-from yolograft.sweep.absent import refuse_absent
-from yolograft.sweep.executors.settings import EXECUTORS, check_executor
+from yolograft.sweep.executors.settings import check_executor
 from yolograft.sweep.grid import grid, sweep_folder, where_it_was
 from yolograft.sweep.request import Request, SearchRequest, sweep_request
 from yolograft.sweep.search_space import (
@@ -39,14 +38,13 @@ def single_request(composed: DictConfig, config: dict[str, Any], typed: str) -> 
         typed: The command line.
 
     Raises:
-        UserError: The run's folder cannot be used, or what it needs is not there.
+        UserError: The run's folder cannot be used.
     """
     _refuse_callbacks(composed)
     single = [run_spec(composed, config, command=typed)]
     refuse_unwritable(single)
     check_folders(single, None)
     refuse_links(spec.folder for spec in single)
-    refuse_absent(single)
     return Request(typed, single)
 
 
@@ -131,8 +129,6 @@ class SweepLine:
             folder = there
             specs = [spec for spec, _ in self._specs(self.lines, folder)]
         refuse_links((spec.folder for spec in specs if not search), folder)
-        if not EXECUTORS[self.executor].elsewhere:
-            refuse_absent(specs)
         sweep = sweep_request(self.composed, self.overrides, folder, self.executor, search)
         return Request(self.typed, [], sweep, specs) if search else Request(self.typed, specs, sweep)
 
