@@ -1,14 +1,14 @@
 # Everything runs from the checkout's own .venv; every target makes it first where it needs it.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 NEXT := .venv-hydra-next
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-cluster test-hydra-next test-gpu bench-gpu parity lint format clean
+.PHONY: help setup demo test test-slow test-cluster test-gpu bench-gpu parity lint docs wheel test-hydra-next format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,10 +63,23 @@ bench-gpu: setup ## tests, parity, throughput, a sweep and a profile on a CUDA d
 parity: setup ## compare training with stock's, step by step (minutes)
 	$(BIN)/python benchmarks/parity.py
 
+docs: setup ## build the documentation into site/, with every link checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+wheel: setup ## build the wheel, install it into an environment of its own and run it
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --wheel --no-isolation
+	$(BIN)/python -m venv build/wheel
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
+		then build/wheel/$(notdir $(BIN))/python -m pip install --disable-pip-version-check -qq -c constraints.txt dist/*.whl; \
+		else build/wheel/$(notdir $(BIN))/python -m pip install --disable-pip-version-check -qq dist/*.whl; fi
+	cd build/wheel && $(notdir $(BIN))/yolograft info backbone=effv1 neck=gsconv
+	cd build/wheel && $(notdir $(BIN))/yolograft train experiments=smoke
+
 format: setup ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove caches and build outputs (not .venv, not runs)
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks conf experiments -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -66,7 +66,7 @@ def _print_best(result: Mapping[str, Any]) -> None:
     for found in best:
         values = map(_shown, found["values"].values())
         params = [markup(str(value)) for value in found["params"].values()]
-        table.add_row(str(found["trial"] + 1), *values, *params, markup(found["run"]))
+        table.add_row(str(found["trial"] + 1), *values, *params, markup(found["run"] or "-"))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
