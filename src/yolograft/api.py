@@ -126,7 +126,7 @@ def load(path: str | Path, *, trust: Sequence[str] = ()) -> "Detector":
         >>> import torch
         >>> boxes = model(torch.zeros(1, 3, 64, 64))[0]
         >>> tuple(boxes.shape)
-        (1, 7, 84)
+        (1, 8, 84)
     """
     from yolograft.model.weights import load_detector
 

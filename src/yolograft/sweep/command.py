@@ -9,6 +9,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.processes import own_names, remove_leftovers
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
+from yolograft.sweep.absent import refuse_absent
 from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.executors.settings import EXECUTORS
 from yolograft.sweep.job import train_job
@@ -63,13 +64,16 @@ def run_command(request: Request, reporter: Reporter | None = None) -> Result:
         StoppedError: After Ctrl-C or SIGTERM; the runs' checkpoints are written.
     """
     with stoppable() as stop:
+        elsewhere = request.sweep is not None and EXECUTORS[request.sweep.executor].elsewhere
+        if not elsewhere:
+            refuse_absent(request.specs or request.probes)
         own_names()
         remove_leftovers()
         specs, dropped = select(list({spec.folder: spec for spec in request.specs}.values()))
         stop.check()
         planned = bool(request.specs) and bool(request.specs[0].config["plan"])
         if request.sweep is not None or planned:
-            _check_shared(request, specs, stop)
+            _check_shared(request, specs, stop, elsewhere=elsewhere)
         if planned:
             return _plan(request, specs, dropped)
         if dropped and not specs:
@@ -83,11 +87,10 @@ def run_command(request: Request, reporter: Reporter | None = None) -> Result:
         return Result(sweep.all_specs, sweep.folder, failed, int(bool(failed)))
 
 
-def _check_shared(request: Request, specs: Sequence[RunSpec], stop: StopRequest) -> None:
+def _check_shared(request: Request, specs: Sequence[RunSpec], stop: StopRequest, *, elsewhere: bool) -> None:
     from yolograft.sweep.shared import check_shared
 
     stop.check()
-    elsewhere = request.sweep is not None and EXECUTORS[request.sweep.executor].elsewhere
     check_shared(specs or request.probes, elsewhere=elsewhere)
     stop.check()
 
