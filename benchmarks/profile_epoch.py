@@ -79,11 +79,11 @@ def summary(averages: Any, seconds: float, steps: int, on_cuda: bool) -> str:
         busy = _kernel_seconds(averages)
         lines.append(f"kernels {busy:.3f} s: the device was busy {busy / seconds:.0%} of the time")
     for key in WAITS:
-        for event in averages:
-            if event.key == key:
-                lines.append(
-                    f"{key:24} {event.count / steps:9.1f} a step, {event.cpu_time_total / steps / 1000:8.2f} ms"
-                )
+        lines += [
+            f"{key:24} {event.count / steps:9.1f} a step, {event.cpu_time_total / steps / 1000:8.2f} ms"
+            for event in averages
+            if event.key == key
+        ]
     orders = ["self_device_time_total", "self_cpu_time_total"] if on_cuda else ["self_cpu_time_total"]
     for order in orders:
         lines += ["", f"by {order}", averages.table(sort_by=order, row_limit=30, max_name_column_width=60)]

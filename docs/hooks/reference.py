@@ -202,7 +202,7 @@ def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
         keys = tuple(key.name for key in document.keys)
         kind = str(document.content.get("_target_", "")) if group == "dataset" else name
         alike.setdefault((kind, keys), []).append(name)
-    for (_, _), members in alike.items():
+    for members in alike.values():
         first = found[members[0]]
         heading = "Public data sets" if len(members) > 3 else ", ".join(f"`{name}`" for name in members)
         yield f"### {heading} {{ #{anchor(f'{group}-{members[0]}')} }}"

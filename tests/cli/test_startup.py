@@ -86,6 +86,12 @@ def test_the_list_of_commands_needs_no_hydra(tmp_path: Path) -> None:
     assert not loaded(code, tmp_path) & {"hydra", "omegaconf", "pydantic", "rich", "yaml"}
 
 
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "bakbone=effv1"], ["train", "backbone=efv1"]])
+def test_what_hydra_alone_answers_loads_no_schema(arguments: list[str], tmp_path: Path) -> None:
+    code = f"from yolograft.cli.main import main\nmain({arguments!r})"
+    assert not loaded(code, tmp_path) & {"pydantic", "pydantic_core", "rich", "filelock", "psutil"}
+
+
 def test_importing_the_package_loads_nothing_else(tmp_path: Path) -> None:
     code = "import yolograft\nyolograft.__version__\ndir(yolograft)"
     third_party = loaded(code, tmp_path) - set(sys.stdlib_module_names) - {"yolograft"}

@@ -101,8 +101,14 @@ def test_faults_are_named_and_counted(root: Path) -> None:
     dataset = built(root)
     scan = dataset.scan
     assert told(scan) == {
-        **{"images": 2, "boxes": 2, "backgrounds": 1, "skipped": 2},
-        **{"class-range": 1, "unreadable-image": 1, "overhang": 1, "duplicate-row": 1},
+        "images": 2,
+        "boxes": 2,
+        "backgrounds": 1,
+        "skipped": 2,
+        "class-range": 1,
+        "unreadable-image": 1,
+        "overhang": 1,
+        "duplicate-row": 1,
     }
     assert [(fault.file, fault.line) for fault in scan.faults] == [
         (str(label(root, 0)), 2),
@@ -224,8 +230,10 @@ def test_polygons_become_boxes_and_survive_the_cache(root: Path) -> None:
         told(first.scan)
         == told(second.scan)
         == {
-            **{"images": 4, "boxes": 5},
-            **{"duplicate-row": 1, "polygons": 5},
+            "images": 4,
+            "boxes": 5,
+            "duplicate-row": 1,
+            "polygons": 5,
         }
     )
     assert np.allclose(first.labels[1]["bboxes"], [[0.3, 0.25, 0.4, 0.3]])

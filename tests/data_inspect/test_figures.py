@@ -1,6 +1,6 @@
 import base64
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import cv2
 import numpy as np
@@ -15,14 +15,14 @@ SVG = "{http://www.w3.org/2000/svg}"
 NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
-def drawn(histogram: Histogram, **options: object) -> ElementTree.Element:
+def drawn(histogram: Histogram, **options: object) -> ET.Element:
     with own_style():
         picture = histogram_picture("one", histogram, "a <title>", "an axis & more", {1.0: "one"}, **options)  # type: ignore[arg-type]
         freeze(picture.figure)
-    return ElementTree.fromstring(to_inline(picture, to_svg(picture)).replace("<svg ", f"<svg {NAMESPACES} ", 1))
+    return ET.fromstring(to_inline(picture, to_svg(picture)).replace("<svg ", f"<svg {NAMESPACES} ", 1))
 
 
-def heights(element: ElementTree.Element) -> dict[str, list[float]]:
+def heights(element: ET.Element) -> dict[str, list[float]]:
     """How high each bin of each split is drawn, as a share of the highest of all."""
     found = {}
     for part in element.iter(f"{SVG}g"):
@@ -56,7 +56,7 @@ def test_a_split_without_boxes_is_a_line_on_the_floor() -> None:
 def test_ticks_of_bins_that_hold_several_values_say_which() -> None:
     assert even_ticks((0, 1, 2, 3)) == {0.5: "0", 1.5: "1", 2.5: "2"}
     assert even_ticks((0, 4, 8)) == {2: "0–3", 6: "4–7"}
-    assert len(even_ticks(range(0, 31))) == 6
+    assert len(even_ticks(range(31))) == 6
 
 
 def test_the_heat_map_is_a_png_whose_opacity_is_the_number_of_centres() -> None:

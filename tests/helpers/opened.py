@@ -46,7 +46,7 @@ def opened(kind: str, file: Path) -> str:
         return f"measured: {metrics['imgsz']}"
     except UserError as refusal:
         return f"refused: {plain(str(refusal))}"
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         return f"uncaught: {type(error).__name__}: {error}"
 
 

@@ -41,6 +41,10 @@ def test_the_wheel_carries_every_module(contents: set[str]) -> None:
     assert modules == {name for name in contents if name.endswith(".py")}
 
 
+def test_the_wheel_says_that_it_is_typed(contents: set[str]) -> None:
+    assert "yolograft/py.typed" in contents
+
+
 def test_the_wheel_carries_what_pages_are_made_of(contents: set[str]) -> None:
     parts = {f"yolograft/{name}" for name in sources("src/yolograft") if name.endswith((".j2", ".css", ".js"))}
     assert len(parts) >= 5

@@ -255,7 +255,7 @@ def _differing(variant: Variant, other: Variant, wanted: Mapping[str, str], made
 
 def _ties(key: str, variant: Variant) -> bool:
     """Return whether results are comparable only if they agree in a setting: a config group, or the data."""
-    return key.split(".")[0] == "dataset" or any(key in run.choices for run in variant.runs)
+    return key.split(".", maxsplit=1)[0] == "dataset" or any(key in run.choices for run in variant.runs)
 
 
 def _compared(row: Row, reference: Row, wanted: Mapping[str, str], made: Variants, metric: str) -> Row:

@@ -107,9 +107,11 @@ def estimate(observations: Sequence[Observation], groups: Sequence[str]) -> Effe
         else:
             notes.append("seeds: not the same for all levels, hence not taken as blocks")
     estimable = design.estimable(factors)
-    for group in factors:
-        if group not in estimable:
-            notes.append(f"{group}: its effect cannot be separated from that of another group: they vary together")
+    notes += [
+        f"{group}: its effect cannot be separated from that of another group: they vary together"
+        for group in factors
+        if group not in estimable
+    ]
     pairs: list[tuple[str, str]] = []
     for pair in combinations(estimable, 2):
         if missing := design.missing(pair):

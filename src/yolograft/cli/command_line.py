@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line that was checked.
+    """A checked command line.
 
     Attributes:
         arguments: The settings, as Hydra's grammar has them; `from=` is replaced by what it stands for.

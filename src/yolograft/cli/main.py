@@ -1,4 +1,4 @@
-"""The `yolograft` program: picks the command, checks what was asked, and only then imports what is heavy."""
+"""The `yolograft` program: pick the command, check its arguments, and only then import what is heavy."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as mistake:
         print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BaseException as error:

@@ -23,7 +23,7 @@ class SweepsConfig(Strict):
 
 
 def main(line: CommandLine) -> int:
-    """Look and print."""
+    """List the sweeps and print them."""
     config = line.config
     found = overview(user_path(config["root"]))
     if config["format"] == "json":

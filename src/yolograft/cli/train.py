@@ -12,7 +12,7 @@ from yolograft.training.stopping import StoppedError
 
 
 def main(line: CommandLine) -> int:
-    """Do what a checked command line asks for, and return the exit code."""
+    """Run a checked command line and return the exit code."""
     assert line.request is not None
     try:
         result = run_command(line.request, SweepReport())

@@ -1,4 +1,4 @@
-"""What a `train` command line asks for, as a request whose runs are checked, each composed once."""
+"""Turn a `train` command line into a request: each run is composed once, and checked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def single_request(composed: DictConfig, config: dict[str, Any], typed: str) -> 
 
 @dataclass(frozen=True)
 class SweepLine:
-    """A command line that asks for a sweep, taken apart.
+    """The parsed command line of a sweep.
 
     Attributes:
         composed: Its config without what is swept, with Hydra's own key.
@@ -74,7 +74,7 @@ class SweepLine:
 
     @classmethod
     def of(cls, composed: DictConfig, overrides: Sequence[Override], typed: str) -> "SweepLine":
-        """Take a command line apart.
+        """Parse a command line.
 
         Args:
             composed: Its config without what is swept, with Hydra's own key.
@@ -82,7 +82,7 @@ class SweepLine:
             typed: The command line.
 
         Raises:
-            UserError: It asks for what a sweep cannot do.
+            UserError: Its sweeper, launcher, seeds or folder cannot be used.
         """
         _refuse_callbacks(composed)
         sweeper = _plain(composed.hydra, "sweeper")
@@ -154,7 +154,7 @@ def _plain(hydra: DictConfig, key: str) -> dict[str, Any]:
 
 
 def _refuse_callbacks(composed: DictConfig) -> None:
-    """Refuse callbacks of Hydra's, which nobody would call."""
+    """Refuse Hydra callbacks, which would never be called."""
     for name in composed.hydra.get("callbacks") or {}:
         raise UserError(
             f"hydra.callbacks.{name}: Hydra's callbacks are not called here; one of Lightning's is added by "

@@ -35,7 +35,7 @@ class ValConfig(Imgsz):
 
 
 def main(line: CommandLine) -> int:
-    """Measure and print."""
+    """Measure the weights and print the metrics."""
     config = line.config
     weights = find_weights(config["run"])
     refuse_impossible(config["device"])

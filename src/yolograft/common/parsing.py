@@ -77,7 +77,7 @@ def parse_yaml(text: str, *, as_written: bool = False) -> Any:
     loader = getattr(yaml, f"C{kind}", getattr(yaml, kind))  # ten times as fast, where PyYAML was built with it
     try:
         _refuse_bombs(text, loader)
-        return yaml.load(text, loader)
+        return yaml.load(text, loader)  # noqa: S506 - a SafeLoader of ours
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise NotYamlError(" ".join(str(error.problem or error.context).split()), line) from None

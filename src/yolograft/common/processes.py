@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _LONGEST_SOCKET = 100
 """Characters that the path of a Unix socket may have, a few less than the systems allow."""
 _SOCKET = "/listener-12345678"
-_SHARED_MEMORY = Path("/dev/shm")
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what dead processes left there is removed
 
 
 @cache

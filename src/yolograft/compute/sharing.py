@@ -25,7 +25,7 @@ def cores() -> int:
 def own_cores() -> int:
     """Return how many processors this run may use: its share where several run at a time."""
     try:
-        jobs = int(os.environ.get(JOBS_PER_MACHINE, 1))
+        jobs = int(os.environ.get(JOBS_PER_MACHINE, "1"))
     except ValueError:
         jobs = 1
     return max(cores() // max(jobs, 1), 1)

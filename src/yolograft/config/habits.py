@@ -116,7 +116,7 @@ def quoting(argument: str, before: str | None, readable: Callable[[str], bool]) 
     right = _in_quotes(key, value)
     try:
         helps = readable(right)
-    except Exception:  # whatever the grammar says of it: then it is no advice
+    except Exception:  # whatever the grammar says of it: then it is no advice  # noqa: BLE001
         helps = False
     if not helps:
         return f"{argument}: cannot be read; write KEY=VALUE, as epochs=3"

@@ -41,7 +41,7 @@ def command_help(command: str, overrides: Sequence[str], notes: Sequence[str] = 
         given = [word for word in overrides if "," not in word]
         try:
             config = compose(command, given, return_hydra_config=True)
-        except HydraException:  # a slip beside --help: it is the help that was asked for
+        except HydraException:  # a mistake beside --help: show the help without it
             given = []
             config = compose(command, return_hydra_config=True)
         options = groups(config)
@@ -81,6 +81,6 @@ def _commented(text: str, comments: Mapping[str, str]) -> str:
             before = f"{line:<{_COLUMN}}  # " if key.one_line else " " * (len(line) - len(line.lstrip())) + "# "
             wrapped = textwrap.wrap(comment, max(_WIDTH - len(before), 40), break_on_hyphens=False)
             following = " " * (len(before) - 2) + "# "
-            told = "\n".join((before if n == 0 else following) + part for n, part in enumerate(wrapped))
-            lines[key.line] = told if key.one_line else f"{told}\n{line}"
+            commented = "\n".join((before if n == 0 else following) + part for n, part in enumerate(wrapped))
+            lines[key.line] = commented if key.one_line else f"{commented}\n{line}"
     return "\n".join(lines) + "\n"

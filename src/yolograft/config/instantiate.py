@@ -49,7 +49,7 @@ def locate(target: str, group: str, trust: Sequence[str] | None = ()) -> Callabl
     module_name, _, attribute = target.rpartition(".")
     rooms = ROOMS.get(group, ())
     if trust is not None and not is_within(module_name, (*rooms, *trust)):
-        package = target.split(".")[0]
+        package = target.split(".", maxsplit=1)[0]
         raise UserError(
             f"{group}: '{target}' is not from {', '.join(rooms) or 'the command line'}; "
             f"if you trust it, name its package: trust=[{package}]"

@@ -109,7 +109,7 @@ def _annotation(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
         node = aliases[node.id]
     try:
         # Only the plain types above can be named: no builtins, nothing of the module.
-        return eval(compile(ast.Expression(node), "<signature>", "eval"), {"__builtins__": {}}, dict(_TYPES))
+        return eval(compile(ast.Expression(node), "<signature>", "eval"), {"__builtins__": {}}, dict(_TYPES))  # noqa: S307
     except (NameError, TypeError, AttributeError):
         return Any
 

@@ -49,6 +49,6 @@ def _shape(image: str) -> tuple[int, int]:
     try:
         with opened_image(image) as opened:
             width, height = exif_size(opened)
-    except Exception as error:  # whatever its format's reader raises
+    except Exception as error:  # whatever its format's reader raises  # noqa: BLE001
         raise OSError(str(error)) from None
     return int(height), int(width)

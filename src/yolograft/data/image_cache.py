@@ -291,7 +291,7 @@ def _fill(stream: IO[bytes], files: Sequence[str], reader: ImageReader) -> None:
     def add(row: int) -> None:
         try:
             image, original, _ = reader.load_image(row)
-        except Exception:  # decoders raise what they like; the training says so when it comes to the image
+        except Exception:  # decoders raise what they like; the training says so when it comes to the image  # noqa: BLE001
             return
         if image.dtype != np.uint8:  # TIFFs of floating-point numbers
             return

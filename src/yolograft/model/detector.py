@@ -79,7 +79,7 @@ class Detector(DetectionModel):
     @property
     def levels(self) -> tuple[Feature, ...]:
         """The backbone's levels."""
-        return cast(tuple[Feature, ...], self.model[0].features)
+        return cast("tuple[Feature, ...]", self.model[0].features)
 
     # Packages that whoever built the detector trusts besides ours; set by `build_detector`.
     _trust: tuple[str, ...] = ()

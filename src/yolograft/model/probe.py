@@ -103,7 +103,7 @@ def _run(part: nn.Module, label: str, given: Sequence[Feature], training: bool) 
         try:
             with torch.no_grad(), _as_it_was(part), torch.random.fork_rng(devices=[]):
                 return part.train(training)(_inputs(part, given, images, size)), size
-        except Exception as error:  # whatever a part of the person's own raises
+        except Exception as error:  # whatever a part of the person's own raises  # noqa: BLE001
             failure = failure or error
     if _device(part).type == "meta":  # operators without a version for it, numbers that are read: no fault of theirs
         return None

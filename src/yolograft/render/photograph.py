@@ -26,7 +26,7 @@ def read_photograph(file: Path) -> Image.Image | None:
                 if image.mode.startswith("I"):  # 16 bits
                     image = image.point(lambda value: value / 256).convert("L")
                 image = image.convert("RGB")
-    except Exception:  # decoders raise what they like: OSError, SyntaxError, ValueError, struct.error, ImportError, …
+    except Exception:  # decoders raise what they like: OSError, SyntaxError, ValueError, struct.error, ImportError, …  # noqa: BLE001
         return None
     image.thumbnail((SIDE, SIDE))
     return image

@@ -145,7 +145,7 @@ class Sweep:
             self.ledger.renew()
         try:
             self.reporter.after_run(self.folder)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a report that fails ends no sweep
             _warn(self.folder, error)
 
     def _close(self) -> list[Failure]:
@@ -156,7 +156,7 @@ class Sweep:
         if any(self.folder.glob(f"*/{RUN_FILE}")):
             try:
                 log_tables(self.folder, self.reporter.at_the_end(self.folder))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a report that fails ends no sweep
                 _warn(self.folder, error)
             say_what_waits(self.folder)
         return failures(self.ledger.unfinished())

@@ -82,7 +82,7 @@ class MlflowLogger(RunLogger):
             client, run_id = self._open(self.uri, goes_on)
             while (call := self._queue.get()) is not None:
                 call(client, run_id)
-        except Exception as error:  # reported at the end
+        except Exception as error:  # reported at the end  # noqa: BLE001
             self._problem = error
 
     def _open(self, uri: str, goes_on: bool) -> tuple[Any, str]:

@@ -216,7 +216,7 @@ class WandbLogger(RunLogger):
         def work() -> None:
             try:
                 send()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a logger that fails ends no training
                 errors.append(error)
 
         thread = threading.Thread(target=work, daemon=True)

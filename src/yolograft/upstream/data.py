@@ -212,7 +212,7 @@ def run_recipe(data: dict[str, Any], folder: Path) -> None:
             if download.startswith("http"):
                 safe_download(download, dir=folder.parent, delete=True)
             else:
-                exec(download, {"yaml": {**data, "path": folder}})  # the installed package's own code
+                exec(download, {"yaml": {**data, "path": folder}})  # the installed package's own code  # noqa: S102
     finally:
         if offline is not None:
             os.environ["YOLO_OFFLINE"] = offline

@@ -51,7 +51,7 @@ def resized_pixels(file: str, imgsz: int) -> int:
     try:
         with opened_image(file) as image:
             sides = exif_size(image)
-    except Exception:  # whatever is wrong with it is reported by those who look at its pixels
+    except Exception:  # whatever is wrong with it is reported by those who look at its pixels  # noqa: BLE001
         return imgsz * imgsz
     longer = max(*sides, 1)
     return math.prod(min(math.ceil(side * imgsz / longer), imgsz) for side in sides)

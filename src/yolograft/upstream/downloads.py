@@ -36,7 +36,7 @@ def published_weights(name: str) -> Path | None:
             with contextlib.redirect_stdout(sys.stderr):
                 safe_download(address, file=name, dir=file.parent, min_bytes=1e5)
             return file
-        except Exception as error:  # requests, the disk, ultralytics' own checks
+        except Exception as error:  # requests, the disk, ultralytics' own checks  # noqa: BLE001
             reason = " ".join(str(error).split()) or type(error).__name__
         finally:
             if offline is not None:

@@ -208,7 +208,7 @@ def _one_reason() -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise UnreadableImageError(f"the image does not decode: {reason}") from None
-    except Exception as error:  # decoders raise what they like: SyntaxError, ValueError, struct.error, MemoryError, …
+    except Exception as error:  # decoders raise what they like: SyntaxError, ValueError, struct.error, MemoryError, …  # noqa: BLE001
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableImageError(f"the image does not decode: {reason}") from None
 

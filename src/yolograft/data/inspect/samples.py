@@ -233,7 +233,7 @@ def _pixels(file: str, side: int, value_range: ValueRange | None) -> np.ndarray 
     try:
         with opened_image(file):  # what was refused for its size is not decoded here either
             pixels = read_image(file, value_range)
-    except Exception:  # decoders raise what they like
+    except Exception:  # decoders raise what they like  # noqa: BLE001
         return None
     if pixels is None:
         return None

@@ -102,7 +102,7 @@ def _far(bare: Sequence[str], root: str, suffix: str, ignored: Collection[str]) 
 
 def _parallel(labels: PurePosixPath, images: PurePosixPath) -> bool:
     """Tell whether a folder may hold another's labels: `labels_2/train` and `images_2/train`, `x/labels` and `x`."""
-    if labels.parent == images or labels == images:
+    if images in (labels, labels.parent):
         return True
     mine, theirs = labels.parts, images.parts
     return len(mine) == len(theirs) and sum(a != b for a, b in zip(mine, theirs, strict=True)) == 1

@@ -19,7 +19,7 @@ def _train(spec: RunSpec, on_end: OnEnd) -> Outcome:
     outcome: Outcome = None
     try:
         train_job(spec, sweep=True)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is recorded and ends this run alone
         outcome = error
     on_end(spec)
     return outcome

@@ -43,6 +43,6 @@ class Worker:
         """Train a run, and return also what would leave it as an exception: a pool of processes must not see that."""
         try:
             self(spec)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is recorded and ends this run alone
             return JobEndedError(f"{type(error).__name__}: {error}")
         return None
