@@ -223,7 +223,7 @@ class SearchLoop:
         record = RunRecord.read(proposal.job.folder) or RunRecord()
         status, message = record.status, record.error.message if record.error else ""
         values = {name: record.measured(name) for name in self.settings.objectives}
-        found = [value for value in values.values() if value is not None]
+        found = [float(value) for value in values.values() if value is not None]
         if status == "finished" and len(found) == len(values):
             self.study.tell(number, found)
             said = ", ".join(f"{name} {_shown(value)}" for name, value in zip(values, found, strict=True))
