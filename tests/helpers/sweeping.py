@@ -26,7 +26,7 @@ class Witness(pl.Callback):
         run = Path(trainer.default_root_dir).name
         with open(self.journal, "a") as stream:
             stream.write(f"{run} {pl_module.epoch} {os.getppid()}\\n")
-        match self.faults.get(f"seed{pl_module.seed}"):
+        match self.faults.get(f"seed{pl_module.schedule.seed}"):
             case "raise":
                 raise ValueError("a fault of the test's own")
             case "exit":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from yolograft.runs.spec import Container, RunSpec, logging_of, unresolved
@@ -82,7 +83,7 @@ def sweep_request(
     config = composed.copy()
     OmegaConf.set_struct(config, False)
     hydra = config.hydra
-    hydra.sweep.dir, hydra.mode = folder.as_posix(), "MULTIRUN"
+    hydra.sweep.dir, hydra.mode = folder.as_posix(), RunMode.MULTIRUN
     hydra.overrides.task = [o.input_line for o in overrides if not o.is_hydra_override()]
     launcher, sweeper = (OmegaConf.to_container(hydra[key], resolve=True) for key in ("launcher", "sweeper"))
     assert isinstance(launcher, dict)
