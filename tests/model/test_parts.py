@@ -1,4 +1,4 @@
-"""Every part builds, runs and learns.
+"""Every part builds, runs and learns; the parts are those of conf/, so that a new one is covered without an edit.
 
 Really run on the CPU, forward and backward, at scale n with small images: a selection in which every backbone meets
 every neck and every context. On the meta device, shapes without data: every variant at every scale is built in the fast
@@ -11,32 +11,47 @@ import itertools
 import pytest
 import torch
 
+from helpers.models import CONF
+from yolograft.common.parts import PARTS
 from yolograft.model.detector import parts_params
 
-VARIANTS = [
-    ("yolo11", None),
-    *(("effv1", v) for v in ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "l2")),
-    *(("effv2", v) for v in ("s", "m", "l", "xl")),
-    *(("mbv3", v) for v in ("large", "small")),
-]
-NECKS = ["conv", "gsconv", "slim"]
-CONTEXTS = ["sppf_c2psa", "sppf", "none"]
+NAMES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in (*PARTS, "loss")}
+BACKBONES, NECKS, CONTEXTS = NAMES["backbone"], NAMES["neck"], NAMES["context"]
 
-# (backbone, variant, neck, context, nc): every backbone with every neck and every context, at least once
-REAL = [
-    ("yolo11", None, "conv", "none", 2),
-    ("yolo11", None, "gsconv", "sppf", 80),
-    ("yolo11", None, "slim", "sppf_c2psa", 2),
-    ("effv1", "b0", "conv", "sppf", 2),
-    ("effv1", "b0", "gsconv", "sppf_c2psa", 2),
-    ("effv1", "b1", "slim", "none", 80),
-    ("effv2", "s", "conv", "sppf_c2psa", 80),
-    ("effv2", "s", "gsconv", "none", 2),
-    ("effv2", "s", "slim", "sppf", 2),
-    ("mbv3", "large", "conv", "none", 80),
-    ("mbv3", "small", "gsconv", "sppf_c2psa", 2),
-    ("mbv3", "small", "slim", "sppf", 80),
-]
+VARIANTS_OF = {
+    "effv1": ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "l2"),
+    "effv2": ("s", "m", "l", "xl"),
+    "mbv3": ("large", "small"),
+}
+"""The variants of a backbone; of one that is not listed, the variant that its YAML chooses is tested."""
+
+SMALL = {"effv1": ("b0", "b1"), "effv2": ("s",)}
+"""The variants that the fast suite really runs; all of them by default."""
+
+VARIANTS = [(backbone, variant) for backbone in BACKBONES for variant in VARIANTS_OF.get(backbone, (None,))]
+
+
+def meetings():
+    """Yield (backbone, variant, neck, context, nc): every backbone with every neck and every context."""
+    for row, backbone in enumerate(BACKBONES):
+        variants = SMALL.get(backbone) or VARIANTS_OF.get(backbone, (None,))
+        for place in range(max(len(NECKS), len(CONTEXTS), len(variants))):
+            neck, context = NECKS[place % len(NECKS)], CONTEXTS[(row + place) % len(CONTEXTS)]
+            yield backbone, variants[place % len(variants)], neck, context, (2, 80)[(row + place) % 2]
+
+
+REAL = list(meetings())
+
+
+def test_the_selection_has_every_part_of_conf():
+    assert all(NAMES.values())
+    assert {"yolo11", "effv1", "effv2", "mbv3", "timm"} <= set(BACKBONES)
+    assert {"conv", "gsconv", "slim"} <= set(NECKS)
+    assert {"sppf_c2psa", "sppf", "none"} <= set(CONTEXTS)
+    assert VARIANTS_OF.keys() | SMALL.keys() <= set(BACKBONES)
+    assert {(b, n) for b, _, n, _, _ in REAL} == set(itertools.product(BACKBONES, NECKS))
+    assert {(b, c) for b, _, _, c, _ in REAL} == set(itertools.product(BACKBONES, CONTEXTS))
+    assert {nc for *_, nc in REAL} == {2, 80}
 
 
 def choices(backbone, variant):
@@ -72,7 +87,7 @@ def test_builds_at_every_scale(build, backbone, variant):
     """On the meta device; scales and necks vary together, the full product is `test_full_product`."""
     for index, scale in enumerate("nsmlx"):
         with torch.device("meta"):
-            model = build(**choices(backbone, variant), neck=NECKS[index % 3], scale=scale, nc=2)
+            model = build(**choices(backbone, variant), neck=NECKS[index % len(NECKS)], scale=scale, nc=2)
         assert [f.stride for f in model.levels] == [8, 16, 32]
         assert sum(parts_params(model).values()) == sum(p.numel() for p in model.parameters())
 
@@ -94,19 +109,25 @@ def test_every_variant_learns(build, backbone, variant):
     check(build(**choices(backbone, variant), nc=2), 2, "cpu")
 
 
-@pytest.mark.parametrize("group", ["backbone", "context", "neck"])
+@pytest.mark.parametrize(("group", "choice"), [(group, name) for group in ("head", "loss") for name in NAMES[group]])
+def test_heads_and_losses_build_and_learn(build, group, choice):
+    model = build(**{group: choice}, nc=2)
+    assert learn(model)[0] == ["model.head.dfl.conv.weight"]
+
+
+@pytest.mark.parametrize("group", NAMES)
 def test_swapping_one_group_leaves_the_others(build, group):
-    stock = parts_params(build())
-    for choice in {"backbone": ["effv1", "mbv3"], "context": CONTEXTS, "neck": NECKS}[group]:
-        parts = parts_params(build(**{group: choice}))
+    with torch.device("meta"):
+        stock = parts_params(build())
+        made = [parts_params(build(**{group: choice})) for choice in NAMES[group]]
+    for parts in made:
         # Only what takes the backbone's maps as input may follow their widths: the context (P5) and the neck (P3, P4).
-        forced = {"backbone": {"context", "neck"}, "context": set(), "neck": set()}[group]
+        forced = {"context", "neck"} if group == "backbone" else set()
         changed = {name for name in parts if parts[name] != stock[name]}
         assert changed <= {group} | forced
-        assert parts["head"] == stock["head"]
 
 
-@pytest.mark.parametrize("backbone", ["yolo11", "effv1", "effv2", "mbv3"])
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_activations_with_parameters_are_not_shared(build, backbone):
     model = build(backbone=backbone, nc=2)
     seen: dict[int, str] = {}
