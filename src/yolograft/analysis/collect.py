@@ -9,6 +9,7 @@ from typing import Any
 
 from yolograft.common.errors import UserError
 from yolograft.common.files import read_text
+from yolograft.common.metrics import derived
 from yolograft.common.nested import dotted
 from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
@@ -199,6 +200,7 @@ def read_run(file: Path) -> Run:
         return _damaged(file, reason or type(error).__name__)
     config = _config(file.with_name("config.yaml"))
     metrics = record.metrics or Metrics()
+    overall = entries(metrics.overall, share)
     computed = {"device": record.device, "precision": record.precision, "batch": record.batch}
     return Run(
         path=file.parent,
@@ -210,9 +212,9 @@ def read_run(file: Path) -> Run:
         config={key: written(value) for key, value in config.items() if shapes_result(key) and key not in _BLOCK},
         seed=record.seed,
         fold=whole(config.get("dataset.fold")),
-        costs=_costs(record, file.parent),
+        costs=_costs(record, file.parent, overall),
         parts=entries(record.parts, whole, _FEW),
-        metrics=entries(metrics.overall, share),
+        metrics=overall,
         per_class={name: entries(values, share) for name, values in mapping(metrics.per_class).items()},
         best_epoch=record.best_epoch,
         epochs_done=record.epochs_done,
@@ -251,13 +253,14 @@ def _config(file: Path) -> dict[str, Any]:
     return dict(islice(dotted(update_config(content), written), _MANY)) if isinstance(content, dict) else {}
 
 
-def _costs(record: RunRecord, folder: Path) -> dict[str, float]:
-    """Return what run.json says of the costs, and the size of the best weights on disk."""
+def _costs(record: RunRecord, folder: Path, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what run.json says of the costs, the size of the best weights on disk, and what is derived from them."""
     try:
         size = {"size": best_weights(folder).stat().st_size}
     except OSError:
         size = {}
-    return {**record.costs, **size}
+    costs = {**record.costs, **size}
+    return {**costs, **derived({**metrics, **costs})}
 
 
 def _damaged(file: Path, reason: str) -> Run:

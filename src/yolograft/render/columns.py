@@ -22,7 +22,7 @@ class Column:
         text: A row's value as printed.
         better: Whether more or less is better; None where neither is.
         number: Whether it is a number, hence right-aligned.
-        spare: Order in which a narrow terminal drops columns: the highest first, 0 never.
+        drop_priority: Which columns a narrow terminal drops first: those with the highest number; 0 never.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Column:
     text: Callable[[Row], str]
     better: Literal["more", "less"] | None = None
     number: bool = True
-    spare: int = 0
+    drop_priority: int = 0
 
 
 def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
@@ -41,17 +41,17 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
         _words("variant", lambda row: row.variant.label),
         _words("folder", _folder),
-        Column("n", "n", lambda row: row.n, lambda row: str(row.n), spare=1),
+        Column("n", "n", lambda row: row.n, lambda row: str(row.n), drop_priority=1),
         _words("seeds", lambda row: ", ".join(dict.fromkeys(str(run.seed) for run in row.variant.finished))),
-        _metric(metric, spare=0),
+        _metric(metric, drop_priority=0),
         Column("difference", f"Δ {metric}", _difference("value"), _difference_text, "more"),
-        Column("interval", "95 % interval", _difference("low"), _interval_text, spare=2),
-        Column("significant", "≠ 0", _difference("significant"), _significant_text, number=False, spare=1),
+        Column("interval", "95 % interval", _difference("low"), _interval_text, drop_priority=2),
+        Column("significant", "≠ 0", _difference("significant"), _significant_text, number=False, drop_priority=1),
         Column("p", "p", _difference("p"), lambda row: _p_text(_difference("p")(row))),
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
-        *(_metric(name, spare=BY_KEY[name].spare) for name in metrics[1:]),
+        *(_metric(name, drop_priority=BY_KEY[name].drop_priority) for name in metrics[1:]),
         *(_cost(BY_KEY[key]) for key in COSTS),
-        Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", spare=12),
+        Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
         *(_part(name) for name in PARTS),
         *(_change(BY_KEY[key]) for key in COSTS),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
@@ -83,7 +83,7 @@ def _folder(row: Row) -> str:
     return row.variant.folder or ", ".join(dict.fromkeys(run.sweep for run in row.variant.runs))
 
 
-def _metric(name: str, spare: int) -> Column:
+def _metric(name: str, drop_priority: int) -> Column:
     def value(row: Row) -> float | None:
         return row.statistics[name].mean if name in row.statistics else None
 
@@ -92,7 +92,7 @@ def _metric(name: str, spare: int) -> Column:
             return ""
         return f"{summary.mean:.3f}" if summary.sd is None else f"{summary.mean:.3f} ± {summary.sd:.3f}"
 
-    return Column(name, name, value, text, "more", spare=spare)
+    return Column(name, name, value, text, "more", drop_priority=drop_priority)
 
 
 def _better(measure: Measure) -> Literal["more", "less"]:
@@ -108,7 +108,7 @@ def _cost(measure: Measure) -> Column:
     def text(row: Row) -> str:
         return "" if (known := value(row)) is None else measure.text(known)
 
-    return Column(measure.key, measure.label, value, text, _better(measure), spare=measure.spare)
+    return Column(measure.key, measure.label, value, text, _better(measure), drop_priority=measure.drop_priority)
 
 
 def _part(name: str) -> Column:

@@ -39,7 +39,7 @@ def print_table(shown: Table, console: Console | None = None) -> None:
     if _width(made, console) > width and sum(c.key in shown.comparison.groups for c in columns) > _MOST_GROUPS:
         columns = _named(shown, columns)
         made = _rich(shown, columns, console)
-    for column in sorted((c for c in columns if c.spare), key=lambda c: -c.spare):
+    for column in sorted((c for c in columns if c.drop_priority), key=lambda c: -c.drop_priority):
         if _width(made, console) <= width:
             break
         hidden.append(column.heading)
