@@ -18,14 +18,14 @@ from yolograft.model.detector import parts_params
 NAMES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in (*PARTS, "loss")}
 BACKBONES, NECKS, CONTEXTS = NAMES["backbone"], NAMES["neck"], NAMES["context"]
 
-VARIANTS_OF = {
+VARIANTS_OF: dict[str, tuple[str | None, ...]] = {
     "effv1": ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "l2"),
     "effv2": ("s", "m", "l", "xl"),
     "mbv3": ("large", "small"),
 }
 """The variants of a backbone; of one that is not listed, the variant that its YAML chooses is tested."""
 
-SMALL = {"effv1": ("b0", "b1"), "effv2": ("s",)}
+SMALL: dict[str, tuple[str | None, ...]] = {"effv1": ("b0", "b1"), "effv2": ("s",)}
 """The variants that the fast suite really runs; all of them by default."""
 
 VARIANTS = [(backbone, variant) for backbone in BACKBONES for variant in VARIANTS_OF.get(backbone, (None,))]

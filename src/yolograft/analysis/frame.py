@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from yolograft.analysis.comparison import Comparison
-from yolograft.analysis.records import run_rows, variant_rows
+from yolograft.analysis.plain_values import run_rows, variant_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -99,7 +99,7 @@ def initialized(command: str) -> Iterator[None]:
     """Let Hydra compose configs inside; afterwards its global state is as before, also within another Hydra app.
 
     Args:
-        command: A name of `schema.COMMANDS`, which is Hydra's name of the job.
+        command: A name of a `conf/NAME.yaml`, which becomes Hydra's name of the job.
     """
     register()
     outer, base = GlobalHydra.instance().hydra, VersionBase.instance().getbase()

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolograft.analysis.records import run_rows, variant_rows
+from yolograft.analysis.plain_values import run_rows, variant_rows
 from yolograft.common.text import csv_cell
 from yolograft.render.table import Table
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from yolograft.analysis.records import variant_record
+from yolograft.analysis.plain_values import variant_record
 from yolograft.render.table import Table
 
 
