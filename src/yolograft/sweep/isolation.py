@@ -113,6 +113,8 @@ def _child(spec: RunSpec, place: str, logs: dict[str, Any], sender: Connection, 
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     with stoppable(), let_through(*_HELD_BACK):
         os.environ.update(environment)  # the fork server has that of its own start
+        # Its own way of starting processes is not for those that load data: each would import torch anew.
+        multiprocessing.set_start_method(None, force=True)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         if logs:
             logging.config.dictConfig(logs)
