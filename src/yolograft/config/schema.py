@@ -5,9 +5,11 @@ listed here: their options are read from their own signatures, so that adding on
 command stands in its own file, `cli/NAME.py`.
 """
 
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,6 +25,17 @@ from yolograft.config.former import PROGRESSIVE
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Text = Annotated[str, BeforeValidator(str)]  # name=2 is a name too
+
+
+def _without_folder(name: str) -> str:
+    # As Windows reads it, which knows more separators: what is one name there is one name everywhere.
+    if not name.isprintable() or not name.strip(". ") or PureWindowsPath(name).name != name:
+        raise ValueError("must be the name of a file, without a folder")
+    return name
+
+
+FileName = Annotated[Text, AfterValidator(_without_folder)]
+"""The name of a file in a folder that the program chooses, such as a run's: no setting leads out of it."""
 
 
 class Strict(BaseModel):

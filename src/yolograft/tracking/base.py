@@ -1,4 +1,4 @@
-"""What every logger is given of a run, and the promise that none of them stops or fails a training."""
+"""What every logger is given of a run, and the base class, by which none of them stops or fails a training."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -28,8 +28,9 @@ class Memory:
     """What a logger keeps from one start of a run to the next, such as its own run's id.
 
     Attributes:
-        content: What was kept by an earlier start; empty at the first.
-        save: Writes new content, for a run into run.json.
+        content: What an earlier start has saved; empty at the first.
+        save: Replaces what is kept, for the next start; for a run it is written into run.json at once, under `loggers`
+            and the logger's kind. It must consist of what JSON has: mappings, lists, text, numbers, None.
     """
 
     content: Mapping[str, Any] = field(default_factory=dict)
@@ -98,26 +99,52 @@ def summary(record: RunRecord) -> dict[str, Any]:
 class RunLogger(ABC):
     """Logs one run; the first error in it is reported in one line, and nothing more is logged.
 
-    Subclasses write `_metrics`, `_pictures`, `_weights` and `_close`, and are entered in `tracking.LOGGERS`.
+    A subclass writes `_metrics` and `_close`, `_pictures` and `_weights` where it has a use for them, and is entered in
+    `tracking.loggers.LOGGERS`. What it needs at the start it does in `__init__`: `open` reports an error there. None of
+    its methods need to catch anything. There is one logger per start of a run, in the process that leads it:
+
+    - `__init__`: The run begins, or goes on: then `run.memory.content` holds what the earlier start has given to
+      `run.memory.save`, such as the id of the run on a server.
+    - `_metrics` after each epoch, and whenever a callback of the user's logs something.
+    - `_pictures` and `_weights` once, after the last epoch, with the best weights.
+    - `_close` once, at the end of this start; not where the process is killed.
+
+    A run that goes on after its last checkpoint passes only the epochs after it. So an epoch may be missing, where the
+    process was killed between its checkpoint and `_metrics`, and may come again, where its checkpoint was damaged:
+    metrics.csv has each of them once.
 
     Args:
-        run: The run.
+        run: The run; a logger writes its files into `run.folder`.
         settings: The `logger` group, checked against `Settings`.
 
     Attributes:
         title: What a person calls it.
-        packages: What must be installed; the extra that installs them is named after the logger.
-        Settings: The schema of the `logger` group.
+        packages: What must be installed; the extra that installs them is named after the logger. By default none.
+        Settings: The schema of the `logger` group; the type of a file's name in it is `config.schema.FileName`.
     """
 
     title: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]]
+    packages: ClassVar[tuple[str, ...]] = ()
     Settings: ClassVar[type[Strict]]
 
     def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
         self.run, self.settings = run, settings
         self._goes_on = bool(run.memory.content)
         self._broken = False
+
+    @classmethod
+    def open(cls, run: TrackedRun, settings: Mapping[str, Any]) -> "RunLogger | None":
+        """Return the logger of a run; None, after a warning, where it cannot be made.
+
+        Args:
+            run: The run.
+            settings: The `logger` group, checked against `Settings`.
+        """
+        try:
+            return cls(run, settings)
+        except Exception as error:  # noqa: BLE001 - whatever a logger's package raises, the training is worth more
+            _warn(cls.title, error)
+            return None
 
     @classmethod  # noqa: B027 (a logger may have nothing to refuse)
     def check(cls, settings: Mapping[str, Any]) -> None:
@@ -166,26 +193,43 @@ class RunLogger(ABC):
         self._try(self._close, status, known)
 
     @abstractmethod
-    def _metrics(self, metrics: dict[str, float], step: int | None) -> None: ...
+    def _metrics(self, metrics: dict[str, float], step: int | None) -> None:
+        """Log values.
+
+        Args:
+            metrics: By name: after an epoch its row of metrics.csv (`epoch`, `train/box_loss`, `metrics/mAP50-95`, …);
+                otherwise what a callback logs.
+            step: The epoch, counted from 1; of a callback's values the step that Lightning counts, or None.
+        """
 
     def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:  # noqa: B027
-        """Loggers that cannot show pictures leave them out."""
+        """Log pictures as in `log_pictures`; loggers that cannot show them leave them out (hence not abstract)."""
 
     def _weights(self, file: Path) -> None:  # noqa: B027
-        """Loggers that keep no files leave them out."""
+        """Log the file of the best weights; loggers that keep no files leave it out (hence not abstract)."""
 
     @abstractmethod
-    def _close(self, status: Status, summary: dict[str, Any]) -> None: ...
+    def _close(self, status: Status, summary: dict[str, Any]) -> None:
+        """Log the result and end the logger's run.
+
+        Args:
+            status: How this start of the run ended; one that has `stopped` or `failed` may go on later.
+            summary: The run in single values, see `summary`, with the status.
+        """
 
     def _try(self, function: Callable[..., None], *arguments: Any) -> None:
         if self._broken:
             return
         try:
             function(*arguments)
-        except Exception as error:  # whatever a logger's package raises, the training is worth more
+        except Exception as error:  # noqa: BLE001 - whatever a logger's package raises, the training is worth more
             self._broken = True
-            log.warning("%s: %s; the training goes on without it, metrics.csv has it all.", self.title, line(error))
-            log.debug("", exc_info=True)
+            _warn(self.title, error)
+
+
+def _warn(title: str, error: Exception) -> None:
+    log.warning("%s: %s; the training goes on without it, metrics.csv has it all.", title, line(error))
+    log.debug("", exc_info=error)
 
 
 def line(error: Exception) -> str:

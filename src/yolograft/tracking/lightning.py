@@ -1,11 +1,14 @@
 """Our loggers as Lightning sees them."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
 from yolograft.tracking.base import RunLogger
+
+log = logging.getLogger(__name__)
 
 
 class LightningLogger(Logger):
@@ -31,8 +34,15 @@ class LightningLogger(Logger):
 
     @property
     def experiment(self) -> Any:
-        """The package's own object, such as W&B's run."""
-        return self._logger.experiment
+        """The package's own object, such as W&B's run; None where the logger has none or fails to make it.
+
+        Lightning asks for it before the training begins.
+        """
+        try:
+            return self._logger.experiment
+        except Exception:  # no logger stops a training
+            log.debug("", exc_info=True)
+            return None
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the config is known from the start."""

@@ -57,11 +57,11 @@ def check_logger(settings: Mapping[str, Any]) -> None:
 
 
 def open_logger(settings: Mapping[str, Any], run: TrackedRun) -> RunLogger | None:
-    """Return the logger of the `logger` group for a run, or None where metrics.csv is enough.
+    """Return the logger of the `logger` group for a run; None where metrics.csv is enough, or the logger has failed.
 
     Args:
         settings: The `logger` group, checked.
         run: The run.
     """
     logger = LOGGERS.get(settings["kind"])
-    return None if logger is None else logger(run, settings)
+    return None if logger is None else logger.open(run, settings)

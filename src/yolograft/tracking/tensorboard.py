@@ -34,6 +34,7 @@ class TensorBoardLogger(RunLogger):
 
     def __init__(self, run: TrackedRun, settings: Mapping[str, Any]) -> None:
         super().__init__(run, settings)
+        self._writer: Any = None
         self._try(self._start)
 
     @property
@@ -44,7 +45,7 @@ class TensorBoardLogger(RunLogger):
     def _start(self) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(self.run.folder / "tensorboard", flush_secs=1)
+        self._writer = SummaryWriter(self.run.folder / "tensorboard", flush_secs=1)
         self._writer.add_text("tags", ", ".join(self.run.tags))
 
     def _metrics(self, metrics: dict[str, float], step: int | None) -> None:
