@@ -20,7 +20,7 @@ def user_path(path: str | Path) -> Path:
 
     Where there is no such home it stays as it is, and is then said not to exist; `Path.expanduser` raises.
     """
-    return Path(os.path.expanduser(path))  # noqa: PTH111
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises, see above
 
 
 @contextlib.contextmanager

@@ -17,17 +17,17 @@ _LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 def exists(path: str | Path) -> bool:
     """Tell whether there is a file or folder of this name."""
-    return os.path.exists(path)  # noqa: PTH110
+    return os.path.exists(path)
 
 
 def is_file(path: str | Path) -> bool:
     """Tell whether there is a file of this name."""
-    return os.path.isfile(path)  # noqa: PTH113
+    return os.path.isfile(path)
 
 
 def is_folder(path: str | Path) -> bool:
     """Tell whether there is a folder of this name."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)
 
 
 def is_image(name: str) -> bool:
@@ -126,7 +126,7 @@ def files_below(folder: str | Path) -> dict[str, str]:
     while waiting:  # not os.walk: that follows a link to its own folder 40 times, two such links 2**40 times
         here, prefix = waiting.pop()
         try:
-            state = os.stat(here)  # noqa: PTH116
+            state = os.stat(here)
             with os.scandir(here) as inside:
                 children = sorted((child for child in inside if child.name[0] != "."), key=lambda child: child.name)
         except OSError:

@@ -21,7 +21,7 @@ def _leave_with_starter() -> None:
 _watch = threading.Thread(target=_leave_with_starter)
 _watch.start()
 try:
-    import yolograft.training.train  # noqa: F401
+    import yolograft.training.train  # noqa: F401 - what is imported here, forked processes have
 finally:
     _imported.set()
     _watch.join()  # nothing else runs where processes are forked

@@ -202,11 +202,11 @@ class RunLogger(ABC):
             step: The epoch, counted from 1; of a callback's values the step that Lightning counts, or None.
         """
 
-    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:  # noqa: B027
-        """Log pictures as in `log_pictures`; loggers that cannot show them leave them out (hence not abstract)."""
+    def _pictures(self, pictures: "Sequence[Picture]", names: Mapping[int, str], epoch: int) -> None:  # noqa: B027 - may be left out
+        """Log pictures as in `log_pictures`; loggers that cannot show them leave them out."""
 
-    def _weights(self, file: Path) -> None:  # noqa: B027
-        """Log the file of the best weights; loggers that keep no files leave it out (hence not abstract)."""
+    def _weights(self, file: Path) -> None:  # noqa: B027 - may be left out
+        """Log the file of the best weights; loggers that keep no files leave it out."""
 
     @abstractmethod
     def _close(self, status: Status, summary: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def stoppable(silent: bool = False) -> Iterator[StopRequest]:
     Args:
         silent: Say nothing when one comes.
     """
-    global _innermost  # noqa: PLW0603
+    global _innermost  # noqa: PLW0603 - signal handlers are the process's, too
     outer = _innermost
     _innermost = request = StopRequest(silent, outer)
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}

@@ -75,12 +75,12 @@ def _near(
     """Return the label files in the folders of the images' label files that have no image, used by a split or not."""
     folders: dict[str, set[str]] = {}  # of labels: the folders of their images, which may be the same
     for image, file in pairs:
-        folders.setdefault(os.path.dirname(file), set()).add(os.path.dirname(image))  # noqa: PTH120
+        folders.setdefault(os.path.dirname(file), set()).add(os.path.dirname(image))
     found = []
     for place, sources in folders.items():
         names = {name for name in listing.names(place) if name.lower().endswith(suffix) and name not in ignored}
         stems = {n.rpartition(".")[0] for folder in {place, *sources} for n in filter(is_image, listing.names(folder))}
-        free = (os.path.join(place, name) for name in names if name[: -len(suffix)] not in stems)  # noqa: PTH118
+        free = (os.path.join(place, name) for name in names if name[: -len(suffix)] not in stems)
         found += [file for file in free if file not in known]
     return sorted(found)
 

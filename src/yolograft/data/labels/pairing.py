@@ -19,7 +19,7 @@ class Listing:
         """Return the names in a folder; none where it cannot be read."""
         if folder not in self._names:
             try:
-                self._names[folder] = frozenset(os.listdir(folder or "."))  # noqa: PTH208
+                self._names[folder] = frozenset(os.listdir(folder or "."))
             except (OSError, ValueError):  # not there, or a name that no folder can have
                 self._names[folder] = frozenset()
         return self._names[folder]
@@ -63,12 +63,12 @@ def pair(
     missing: dict[str, list[int]] = {}
     for index, file in enumerate(expected):
         if file and not listing.has(file):
-            missing.setdefault(os.path.dirname(images[index]), []).append(index)  # noqa: PTH120
+            missing.setdefault(os.path.dirname(images[index]), []).append(index)
     for folder, indices in missing.items():
         wanted: dict[str, list[int]] = {}  # several where two splits have an image
         for index in indices:
-            wanted.setdefault(os.path.basename(images[index]), []).append(index)  # noqa: PTH119
-        places = dict.fromkeys([*(os.path.dirname(expected[index]) for index in indices), *elsewhere(folder)])  # noqa: PTH120
+            wanted.setdefault(os.path.basename(images[index]), []).append(index)
+        places = dict.fromkeys([*(os.path.dirname(expected[index]) for index in indices), *elsewhere(folder)])
         there = [place for place in places if listing.names(place)]
         for name, file in _paired(folder, set(wanted), there, listing, suffix, ignored, claimed).items():
             for index in wanted.get(name, ()):
@@ -88,7 +88,7 @@ def _paired(
     """Return the label files of a folder's images by name. All its images take part, whichever are asked for."""
     stems = {name: name.rpartition(".")[0] for name in {*filter(is_image, listing.names(folder)), *wanted}}
     found = {
-        name: os.path.join(place, stem + suffix)  # noqa: PTH118
+        name: os.path.join(place, stem + suffix)
         for name, stem in stems.items()
         for place in reversed(places)  # the first one is set last
         if stem + suffix in listing.names(place) and stem + suffix not in ignored
@@ -112,7 +112,7 @@ def _paired(
                 alike.setdefault(key(stem), ([], []))[1].append(stem)
             for mine, theirs in alike.values():
                 if len(mine) == len(theirs) == 1:
-                    found[mine[0]] = os.path.join(place, free.pop(theirs[0]))  # noqa: PTH118
+                    found[mine[0]] = os.path.join(place, free.pop(theirs[0]))
     return found
 
 

@@ -76,9 +76,9 @@ class LabelReader(ABC):
         found = []
         for image, file, expected in zip(images, files, self.expected(images), strict=True):
             if file != expected:
-                moved = os.path.basename(file) == os.path.basename(expected)  # noqa: PTH119
+                moved = os.path.basename(file) == os.path.basename(expected)
                 how = "in another folder" if moved else "by its name written otherwise"
-                message = f"the labels of {os.path.basename(image)}, found {how}"  # noqa: PTH119
+                message = f"the labels of {os.path.basename(image)}, found {how}"
                 found.append(Fault(file, None, message, "matched-labels"))
         return found
 

@@ -56,7 +56,7 @@ class YoloLabels(LabelReader):
         from yolograft.upstream.data import img2label_paths
 
         found = [str(Path(i).with_suffix(".txt")) for i in images] if self.beside else img2label_paths(list(images))
-        return ["" if os.path.basename(file) in NOT_LABELS else file for file in found]  # noqa: PTH119
+        return ["" if os.path.basename(file) in NOT_LABELS else file for file in found]
 
     def read(self, image: str, file: str, shape: tuple[int, int], nc: int, single_cls: bool) -> Labels:
         """See LabelReader; read by ultralytics' own reader."""
