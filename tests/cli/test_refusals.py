@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+
 
 def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
     """Return exit code and standard error."""
@@ -44,6 +46,20 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "trainer.channels_last=perhaps"), ("trainer.channels_last=perhaps", "auto")),
         (("train", "device=gpu0"), ("device=gpu0", "auto, cpu, cuda")),
         (("train", "name=a/b"), ("name=a/b", "names a folder")),
+        (("train", "logger.kind=jsn"), ("logger.kind=jsn: must be one of csv, ",)),
+        (("train", "logger.kind=wandbb"), ("logger.kind=wandbb", "did you mean wandb?")),
+        (
+            ("train", "backbone._target_=yolograft.model.backbones.yolo11.YOLO1"),
+            ("backbone._target_=", "has no class or function YOLO1", "did you mean YOLO11?"),
+        ),
+        (
+            ("train", "neck._target_=yolograft.model.necks.cnv.ConvNeck"),
+            ("neck._target_=", "no module", "did you mean yolograft.model.necks.conv?"),
+        ),
+        (
+            ("train", "-m", "hydra/sweeper=optuna", "neck=conv,slim", "hydra.sweeper.objectives=[gflop]"),
+            ("hydra.sweeper.objectives=['gflop']: gflop must be one of mAP50-95, ", "did you mean gflops?"),
+        ),
         (("train", "dataset=yolo"), ("dataset.path", "must be given")),
         (("train", "backbone=yolo11,effv1"), ("backbone=yolo11,effv1", "add -m")),
         (("train", "-m", "backbone=yolo11,efv1"), ("backbone=efv1", "did you mean effv1?")),
@@ -142,8 +158,12 @@ def test_help_lists_groups_options_and_keys() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "yolograft", "train", "--help"], capture_output=True, text=True, check=True
     )
-    assert "backbone     effv1, effv2, mbv3, timm, yolo11" in done.stdout
-    assert "experiments  backbones, bccd, demo, grid, necks, scales, smoke" in done.stdout
+    for group, folder in (("backbone", "conf/backbone"), ("experiments", "experiments")):
+        there = sorted(file.stem for file in (ROOT / folder).glob("*.yaml"))
+        assert len(there) > 4
+        said = done.stdout.split(f"\n  {group} ")[1].split("\n  Keys")[0].split("\n\n")[0]
+        said = said.split("\n  ", 1)[0] if group == "backbone" else said
+        assert [word.strip() for word in said.split(",")] == there
     assert "lr0: 0.01" in done.stdout
 
 

@@ -86,6 +86,15 @@ def test_a_sweeps_own_files_show_all_of_it_whatever_is_asked(sweep: Path) -> Non
     assert len(json.loads((sweep / "comparison.json").read_text(encoding="utf-8"))["rows"]) == 8
 
 
+def test_csv_has_the_columns_that_are_chosen(sweep: Path) -> None:
+    done = report("runs=.", "format=csv", "columns=[variant,params]", "filter=neck == 'gsconv'", cwd=sweep)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.reader(done.stdout.splitlines()))
+    assert rows[0] == ["variant", "params"]
+    assert len(rows) == 4
+    assert all(row[0].endswith("gsconv") and row[1].isdigit() for row in rows[1:])
+
+
 def test_several_sweeps_are_compared_and_their_folders_left_alone(tmp_path: Path, write_run: WriteRun) -> None:
     write_run(tmp_path / "a" / "stock", metrics=metrics(0.5))
     write_run(tmp_path / "b" / "gsconv", neck="gsconv", metrics=metrics(0.6))

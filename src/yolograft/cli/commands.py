@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from yolograft.common.errors import UserError
+
 if TYPE_CHECKING:
     from yolograft.config.schema import Strict
 
@@ -104,5 +106,18 @@ COMMANDS = {
 
 
 def _load(path: str) -> Any:
+    """Import what a dotted path of the table names.
+
+    Raises:
+        UserError: There is no such module, or nothing of that name in it.
+    """
     module, _, name = path.rpartition(".")
-    return getattr(import_module(module), name)
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):  # a package that the module needs
+            raise
+        raise UserError(f"COMMANDS in cli/commands.py names {path}: there is no module {error.name}") from None
+    if not hasattr(found, name):
+        raise UserError(f"COMMANDS in cli/commands.py names {path}: {module} has no {name}")
+    return getattr(found, name)

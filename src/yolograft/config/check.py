@@ -46,7 +46,10 @@ def check_part(group: str, part: Mapping[str, Any]) -> None:
     if not isinstance(target, str):
         raise UserError(f"{group}: has no _target_; conf/{group}/NAME.yaml must name its class or function")
     base = DatasetOptions if group == "dataset" else BaseModel
-    fields: dict[str, Any] = dict(options(target))
+    try:
+        fields: dict[str, Any] = dict(options(target))
+    except UserError as error:
+        raise UserError(f"{group}.{error}") from None
     if taken := set(fields) & set(base.model_fields):
         raise UserError(f"{target}: its option {min(taken)} means something for every {group}; name it otherwise")
     model: type[BaseModel] = create_model(group, __base__=type(group, (base,), {"model_config": _EXACT}), **fields)
@@ -94,9 +97,21 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
         case "value_error":
             reason = str(error["ctx"]["error"])
         case "literal_error":
-            expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-            reason = f"must be one of {expected}{did_you_mean(str(node), expected.split(', '))}"
+            expected = error["ctx"]["expected"].replace(" or ", ", ")
+            reason = _one_of(error["input"], expected)
+            if isinstance(node, Sequence) and not isinstance(node, str):  # an item of a list
+                reason = f"{error['input']} {reason}"
+        case "union_tag_invalid":  # a model chosen by one of its keys, as a logger by its kind
+            key = f"{key}.{error['ctx']['discriminator'].strip(chr(39))}"
+            node = error["ctx"]["tag"]
+            reason = _one_of(node, error["ctx"]["expected_tags"])
         case _:
             reasons = [e["msg"] for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
             reason = " or ".join(dict.fromkeys(r[0].lower() + r[1:] for r in reasons))
     return f"{key}={node}: {reason}"
+
+
+def _one_of(value: object, quoted: str) -> str:
+    """Return what is right in place of a value, from pydantic's list of quoted names."""
+    names = quoted.replace("'", "")
+    return f"must be one of {names}{did_you_mean(str(value), names.split(', ')).removesuffix('.')}"

@@ -8,7 +8,7 @@ from hydra import compose as hydra_compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -67,6 +67,12 @@ def compose(command: str, overrides: Sequence[Override]) -> DictConfig:
         return hydra_compose(command, [o.input_line or "" for o in overrides], return_hydra_config=True)
     except yaml.YAMLError as error:
         raise UserError(" ".join(str(error).split())) from None
+    except MissingConfigException as error:
+        if error.missing_cfg_file == command:
+            raise UserError(
+                f"conf/{command}.yaml is missing: it holds the keys of {command} and their defaults"
+            ) from None
+        raise UserError(_diagnose(command, overrides, error)) from None
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_diagnose(command, overrides, error)) from None
 

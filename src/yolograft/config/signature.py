@@ -6,12 +6,14 @@ text keeps a refused override fast: importing the part would import torch.
 
 import ast
 import importlib.util
+import pkgutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
 from yolograft.common.errors import UserError
+from yolograft.common.suggestions import did_you_mean
 
 _TYPES = {
     "Any": Any,
@@ -49,7 +51,9 @@ def options(target: str) -> Mapping[str, tuple[Any, Any]]:
         if isinstance(node, ast.ClassDef) and node.name == name:
             inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
             return _keyword_only(inits[0], tree) if inits else _inherited(node, tree, module)
-    raise UserError(f"_target_={target}: {module} has no class or function {name}")
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    near = did_you_mean(name, names).removesuffix(".")
+    raise UserError(f"_target_={target}: {module} has no class or function {name}{near}")
 
 
 def _inherited(node: ast.ClassDef, tree: ast.Module, module: str) -> Mapping[str, tuple[Any, Any]]:
@@ -79,10 +83,21 @@ def source_file(module: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
+def _beside(module: str) -> list[str]:
+    """Return the modules of the package that a module would be in; of the working folder if it would be in none."""
+    package = module.rpartition(".")[0]
+    if not package:
+        return [found.name for found in pkgutil.iter_modules([str(Path.cwd())])]
+    file = source_file(package)
+    folder = [] if file is None or file.name != "__init__.py" else [str(file.parent)]
+    return [found.name for found in pkgutil.iter_modules(folder, f"{package}.")]
+
+
 def _parse(module: str, target: str) -> ast.Module:
     file = source_file(module)
     if file is None:
-        raise UserError(f"_target_={target}: there is no module {module or target!r} to take it from")
+        near = did_you_mean(module, _beside(module)).removesuffix(".")
+        raise UserError(f"_target_={target}: there is no module {module or target!r} to take it from{near}")
     try:
         return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     except SyntaxError as error:

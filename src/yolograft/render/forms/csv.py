@@ -1,4 +1,7 @@
-"""The comparison as CSV: full numbers, empty where unknown. One table of variants, one of runs."""
+"""The comparison as CSV: full numbers, empty where unknown. One table of variants, one of runs.
+
+The table of variants holds every value, or the columns that were chosen by name.
+"""
 
 import csv
 import io
@@ -12,6 +15,8 @@ from yolograft.render.table import Table
 
 def to_csv(shown: Table) -> str:
     """Return one line per variant, in the order shown."""
+    if shown.chosen:
+        return _text([{column.key: column.value(row) for column in shown.columns} for row in shown.rows])
     return _text(variant_rows(shown.comparison, shown.rows))
 
 
