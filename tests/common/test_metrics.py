@@ -90,7 +90,7 @@ def with_entry(folder: Path, entry: str, script: str) -> str:
 def test_a_new_cost_is_one_entry(tmp_path: Path) -> None:
     """A copy of the source with one entry more reads it from run.json, shows a column of it and searches for it."""
     entry = (
-        '    Measure(key="energy_wh", kind="cost", label="energy", better="min", stored="record", known="end", '
+        '    Measure(key="a_recorded_cost", kind="cost", label="energy", better="min", stored="record", known="end", '
         'text="{:.1f} Wh".format, drop_priority=7),\n'
     )
     script = """
@@ -100,7 +100,7 @@ for name, energy in (("a", 3.25), ("b", 4.5)):
     run = Path(name)
     run.mkdir()
     record = {"name": name, "status": "finished", "seed": 0, "choices": {"neck": name}, "metrics": {"mAP50-95": 0.5}}
-    (run / "run.json").write_text(json.dumps({**record, "energy_wh": energy}))
+    (run / "run.json").write_text(json.dumps({**record, "a_recorded_cost": energy}))
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.render.table import table
@@ -108,10 +108,10 @@ from yolograft.runs.record import RunRecord
 from yolograft.sweep.search_space import DIRECTIONS
 from yolograft.tracking.base import summary
 made = table(compare(collect([Path("a"), Path("b")])))
-(column,) = [column for column in made.columns if column.key == "energy_wh"]
+(column,) = [column for column in made.columns if column.key == "a_recorded_cost"]
 record = RunRecord.read(Path("a"))
-assert record.to_json()["energy_wh"] == summary(record)["energy_wh"] == 3.25
-assert DIRECTIONS["energy_wh"] == "minimize"
+assert record.to_json()["a_recorded_cost"] == summary(record)["a_recorded_cost"] == 3.25
+assert DIRECTIONS["a_recorded_cost"] == "minimize"
 print(column.heading, *sorted(column.text(row) for row in made.rows))
 """
     assert with_entry(tmp_path, entry, script).split() == ["energy", "3.2", "Wh", "4.5", "Wh"]
@@ -120,7 +120,7 @@ print(column.heading, *sorted(column.text(row) for row in made.rows))
 def test_a_derived_column_is_one_entry(tmp_path: Path) -> None:
     """It is computed run by run, and reaches the table, CSV, JSON, HTML, `columns=`, `filter=` and `sort=`."""
     entry = (
-        '    Measure(key="params_per_map", kind="cost", label="params/mAP", better="min", stored="derived", '
+        '    Measure(key="a_derived_value", kind="cost", label="params/mAP", better="min", stored="derived", '
         'known="end", text=lambda value: f"{value:.1f} each", derive=lambda run: run["params"] / run["mAP50-95"]),\n'
     )
     script = """
@@ -138,12 +138,12 @@ from yolograft.render.forms.csv import runs_to_csv, to_csv
 from yolograft.render.forms.html import to_html
 from yolograft.render.forms.json import to_json
 from yolograft.render.table import table
-key = "params_per_map"
+key = "a_derived_value"
 comparison = compare(collect([Path("a"), Path("b"), Path("c")]))
-assert key in [column.key for column in table(comparison).columns]
+assert key not in [column.key for column in table(comparison).columns]
 made = table(comparison, columns=["neck", key], sort=key, filter=f"{key} < 30")
 print(*("|".join(column.text(row) for column in made.columns) for row in made.rows), sep="; ")
-whole = table(comparison)
+whole = table(comparison, columns=["all"])
 for text in (to_csv(whole), runs_to_csv(whole)):
     print(*sorted(row[key] for row in csv.DictReader(io.StringIO(text))))
 rows = json.loads(to_json(whole))["rows"]

@@ -10,6 +10,11 @@ from yolograft.model.detector import Detector, ModelSpec, build_detector
 CONF = Path(__file__).parents[2] / "conf"
 
 
+def names(group: str) -> list[str]:
+    """Return the names of a config group's options, one by one as conf/ has them."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
 def group(name: str, choice: str) -> dict[str, Any]:
     return yaml.safe_load((CONF / name / f"{choice}.yaml").read_text(encoding="utf-8"))
 

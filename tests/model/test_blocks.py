@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from helpers.models import names
 from yolograft.model.blocks.gsconv import GSConv, VoVGSCSP
 from yolograft.model.detector import build_detector
 from yolograft.model.losses.eiou import eiou_loss
@@ -81,7 +82,7 @@ def test_only_the_box_term_differs(build):
     assert all(math.isfinite(value) for value in (*ciou.values(), *eiou.values()))
 
 
-@pytest.mark.parametrize("loss", ["ciou", "eiou"])
+@pytest.mark.parametrize("loss", names("loss"))
 def test_images_without_boxes(build, loss):
     _, items = losses(build, loss, [])
     assert items["box_loss"] == 0

@@ -11,11 +11,11 @@ import itertools
 import pytest
 import torch
 
-from helpers.models import CONF
-from yolograft.common.parts import PARTS
+from helpers.models import names
+from yolograft.common.parts import MODEL_GROUPS
 from yolograft.model.detector import parts_params
 
-NAMES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in (*PARTS, "loss")}
+NAMES = {group: names(group) for group in MODEL_GROUPS}
 BACKBONES, NECKS, CONTEXTS = NAMES["backbone"], NAMES["neck"], NAMES["context"]
 
 VARIANTS_OF: dict[str, tuple[str | None, ...]] = {

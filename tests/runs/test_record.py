@@ -46,7 +46,7 @@ FULL = RunRecord(
     git_commit="abc",
     host="here",
     command="yolograft train",
-    extra={"energy_wh": 4.2, "nested": {"a": [1, None]}},
+    extra={"of_a_later_version": 4.2, "nested": {"a": [1, None]}},
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from ultralytics.nn.tasks import DetectionModel
 
+from helpers.models import names
 from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.weights import from_upstream, to_upstream, transfer
 from yolograft.upstream.model import Conv, Detect, upstream_yolo11
@@ -137,7 +138,7 @@ def test_pickle(build, tmp_path):
     assert copy.spec == model.spec
 
 
-@pytest.mark.parametrize("loss", ["ciou", "eiou"])
+@pytest.mark.parametrize("loss", names("loss"))
 def test_nothing_is_left_behind_in_the_process(build, loss):
     def state():
         return Conv.default_act, dict(vars(Conv)), dict(vars(Detect)), torch.backends.cudnn.benchmark

@@ -3,7 +3,8 @@
 Everything that names a metric or a cost reads it from here: the objectives of a search, the columns of a report, the
 schema of `metric=`, the names of a `constraint=`, the values that loggers are given, what is read from run.json.
 
-To add a column that is computed from other values, add an entry of `MEASURES` with `stored="derived"` and `derive`:
+To add a column that is computed from other values, add an entry of `MEASURES` with `stored="derived"` and `derive`. It
+is in CSV and JSON, `filter=` and `sort=` know it, and a table shows it where `columns=` names it:
 
     Measure(
         key="params_per_map", kind="cost", label="params/mAP", better="min", stored="derived", known="end",

@@ -10,7 +10,7 @@ from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression, no_such_name
-from yolograft.common.metrics import COSTS, METRICS
+from yolograft.common.metrics import BY_KEY, COSTS, METRICS
 from yolograft.render.columns import Column, all_columns, setting_column
 
 _FORMER_KEYS = {"told": "significant"}
@@ -115,9 +115,10 @@ def check_words(
 
 
 def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
-    """Return the default columns; a column that is empty or the same everywhere by default is left out."""
+    """Return the default columns: none that is empty or the same everywhere by default, no derived values."""
     groups = comparison.groups or ("variant",)
-    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "significant", *METRICS, *COSTS]
+    names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "significant", *METRICS]
+    names += [key for key in COSTS if BY_KEY[key].stored != "derived"]
     names += ["parts", "status"]
 
     def has_information(name: str) -> bool:
