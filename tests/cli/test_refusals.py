@@ -46,15 +46,19 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "trainer.channels_last=perhaps"), ("trainer.channels_last=perhaps", "auto")),
         (("train", "device=gpu0"), ("device=gpu0", "auto, cpu, cuda")),
         (("train", "name=a/b"), ("name=a/b", "names a folder")),
+        (
+            ("train", "-m", "neck=conv,slim", "hydra/launcher=joblib", "hydra.launcher.kind=joblb"),
+            ("hydra.launcher.kind=joblb: ", "did you mean joblib?"),
+        ),
         (("train", "logger.kind=jsn"), ("logger.kind=jsn: must be one of csv, ",)),
         (("train", "logger.kind=wandbb"), ("logger.kind=wandbb", "did you mean wandb?")),
         (
             ("train", "backbone._target_=yolograft.model.backbones.yolo11.YOLO1"),
-            ("backbone._target_=", "has no class or function YOLO1", "did you mean YOLO11?"),
+            ("backbone=yolo11: _target_=", "has no class or function YOLO1", "did you mean YOLO11?"),
         ),
         (
             ("train", "neck._target_=yolograft.model.necks.cnv.ConvNeck"),
-            ("neck._target_=", "no module", "did you mean yolograft.model.necks.conv?"),
+            ("neck=conv: _target_=", "no module", "did you mean yolograft.model.necks.conv?"),
         ),
         (
             ("train", "-m", "hydra/sweeper=optuna", "neck=conv,slim", "hydra.sweeper.objectives=[gflop]"),

@@ -50,7 +50,7 @@ def run(tmp_path: Path) -> Train:
             composed = compose("train", [*TINY, *overrides], return_hydra_config=True)
             config = resolvers.job_config(composed)
             choices = {k: v for k, v in composed.hydra.runtime.choices.items() if isinstance(v, str)}
-        validate(TrainConfig, config)
+        validate(TrainConfig, config, choices)
         return train(RunSpec(config, tmp_path / folder, choices, list(overrides), "tests")).to_json(), tmp_path / folder
 
     return _run

@@ -82,11 +82,12 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
         return CommandLine(arguments, sweep.request())
     _refuse_several(command, overrides)
     config = container_of(composed)
-    validate(COMMANDS[command].load_schema(), config)
+    choices = choices_of(composed.hydra)
+    validate(COMMANDS[command].load_schema(), config, choices)
     if flags.cfg:
         return CommandLine(arguments, shown=_shown(composed, flags))
     if command != "train":
-        return CommandLine(arguments, config={**config, "choices": choices_of(composed.hydra)})
+        return CommandLine(arguments, config={**config, "choices": choices})
     return CommandLine(arguments, single_request(composed, config, typed))
 
 

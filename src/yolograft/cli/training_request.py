@@ -12,7 +12,7 @@ from yolograft.common.errors import UserError
 from yolograft.config.check import validate
 from yolograft.config.compose import compose, container_of, parse
 from yolograft.runs.places import check_folders, refuse_links, refuse_unwritable
-from yolograft.runs.spec import RunSpec, run_spec
+from yolograft.runs.spec import RunSpec, choices_of, run_spec
 from yolograft.sweep.executors.settings import check_executor
 from yolograft.sweep.grid import grid, sweep_folder, where_it_was
 from yolograft.sweep.request import Request, SearchRequest, sweep_request
@@ -137,7 +137,7 @@ class SweepLine:
         for number, line in enumerate(lines):
             composed = compose("train", parse(line))
             config = container_of(composed)
-            validate(TrainConfig, config)
+            validate(TrainConfig, config, choices_of(composed.hydra))
             yield run_spec(composed, config, folder, number, self.typed), composed
 
 

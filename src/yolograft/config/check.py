@@ -17,12 +17,13 @@ PART_GROUPS = (*MODEL_GROUPS, "dataset")
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
 
-def validate(schema: type[Strict], config: Mapping[str, Any]) -> None:
+def validate(schema: type[Strict], config: Mapping[str, Any], choices: Mapping[str, str]) -> None:
     """Check a composed config against a command's schema and the signatures of the parts it names.
 
     Args:
         schema: The command's.
         config: The resolved config as plain containers, without Hydra's own key.
+        choices: The option chosen in each group.
 
     Raises:
         UserError: For the first key or value that is refused.
@@ -30,11 +31,16 @@ def validate(schema: type[Strict], config: Mapping[str, Any]) -> None:
     check_values(schema, config)
     for group in PART_GROUPS:
         if isinstance(part := config.get(group), Mapping):
-            check_part(group, part)
+            check_part(group, part, choices.get(group))
 
 
-def check_part(group: str, part: Mapping[str, Any]) -> None:
+def check_part(group: str, part: Mapping[str, Any], choice: str | None = None) -> None:
     """Check the options of a part or data set against the signature of what its `_target_` names.
+
+    Args:
+        group: The config group.
+        part: Its content.
+        choice: The option chosen, `conf/GROUP/CHOICE.yaml`; None where it is not known.
 
     Raises:
         UserError: For the first that is refused.
@@ -49,7 +55,7 @@ def check_part(group: str, part: Mapping[str, Any]) -> None:
     try:
         fields: dict[str, Any] = dict(options(target))
     except UserError as error:
-        raise UserError(f"{group}.{error}") from None
+        raise UserError(f"{group}={choice}: {error}" if choice else f"{group}.{error}") from None
     if taken := set(fields) & set(base.model_fields):
         raise UserError(f"{target}: its option {min(taken)} means something for every {group}; name it otherwise")
     model: type[BaseModel] = create_model(group, __base__=type(group, (base,), {"model_config": _EXACT}), **fields)

@@ -28,7 +28,7 @@ from yolograft.config.search_path import initialized
 from yolograft.runs.lock import RunLock, RunLockedError
 from yolograft.runs.places import refuse_links
 from yolograft.runs.record import RunRecord
-from yolograft.runs.spec import RunSpec, run_spec
+from yolograft.runs.spec import RunSpec, choices_of, run_spec
 from yolograft.runs.states import exhausted, state_of
 from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.reporter import Reporter
@@ -288,7 +288,7 @@ class SearchLoop:
         with initialized("train"):
             composed = compose("train", parse(overrides))
             config = container_of(composed)
-        validate(TrainConfig, config)
+        validate(TrainConfig, config, choices_of(composed.hydra))
         job = run_spec(composed, config, self.folder, command=self.sweep.command)
         refuse_links([job.folder])
         return job

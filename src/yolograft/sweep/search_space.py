@@ -87,8 +87,9 @@ def check_sweeper(word: str, values: Mapping[str, Any]) -> Search | None:
     """
     kind = word if word == "basic" else str(values.get("kind"))
     if kind not in SWEEPERS:
-        near = did_you_mean(word, SWEEPERS)
-        raise UserError(f"hydra/sweeper={word}: no sweeper of yolograft's{near} Known: {', '.join(SWEEPERS)}")
+        near = did_you_mean(kind if word in SWEEPERS else word, SWEEPERS)
+        said = f"hydra.sweeper.kind={kind}" if word in SWEEPERS else f"hydra/sweeper={word}"
+        raise UserError(f"{said}: no sweeper of yolograft's{near} Known: {', '.join(SWEEPERS)}")
     own = {key: value for key, value in values.items() if key not in ("kind", "_target_", "_convert_")}
     check_values(SWEEPERS[kind], own, prefix="hydra.sweeper.")
     return Search.model_validate(own) if kind == "optuna" else None

@@ -114,8 +114,9 @@ def check_executor(word: str, values: Mapping[str, Any]) -> str:
     """
     kind = word if word == "basic" else str(values.get("kind"))
     if kind not in EXECUTORS:
-        near = did_you_mean(word, EXECUTORS)
-        raise UserError(f"hydra/launcher={word}: no launcher of yolograft's{near} Known: {', '.join(EXECUTORS)}")
+        near = did_you_mean(kind if word in EXECUTORS else word, EXECUTORS)
+        said = f"hydra.launcher.kind={kind}" if word in EXECUTORS else f"hydra/launcher={word}"
+        raise UserError(f"{said}: no launcher of yolograft's{near} Known: {', '.join(EXECUTORS)}")
     package = EXECUTORS[kind].package
     if package and find_spec(package) is None:
         raise UserError(f"hydra/launcher={word}: needs {package}: pip install 'yolograft[{package}]'")
