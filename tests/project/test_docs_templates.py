@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,8 +71,9 @@ def test_the_backbone_has_the_options_that_its_signature_says(work: Path) -> Non
 
 def test_a_backbone_takes_under_twenty_lines() -> None:
     files = (TEMPLATES / "mylab" / "tiny.py", TEMPLATES / "backbone" / "tiny.yaml")
-    lines = [line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    assert len([line for line in lines if line and not line.startswith(('"""', "#"))]) < 20
+    code = [re.sub(r'"{3}.*?"{3}', "", file.read_text(encoding="utf-8"), flags=re.DOTALL) for file in files]
+    lines = [line.strip() for text in code for line in text.splitlines()]
+    assert 10 < len([line for line in lines if line and not line.startswith("#")]) < 20
 
 
 def test_the_reader_reports_what_it_cannot_read(work: Path) -> None:
