@@ -23,7 +23,8 @@ _held: dict[tuple[str, ...], tuple[int, FileLock]] = {}
 
 def cores() -> int:
     """Return the processors this process may use, a container's limit included."""
-    return max(min(len(_processors()), math.ceil(quota() or math.inf)), 1)
+    there, granted = len(_processors()), quota()
+    return there if granted is None else max(min(there, math.ceil(granted)), 1)
 
 
 def idle_cores(seconds: float = 0.3) -> float:
