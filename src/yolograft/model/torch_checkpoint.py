@@ -1,15 +1,19 @@
 """A detector as a `.pt` that `ultralytics.YOLO` opens."""
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
 import ultralytics
+from torch import Tensor
 
 from yolograft.common.files import atomic_open
+from yolograft.model.bases import BASES
 from yolograft.model.detector import Detector
+from yolograft.model.roles import base_of
 from yolograft.model.weights import FORMAT, describe_detector, load_detector, to_upstream
-from yolograft.upstream.model import DetectionModel, upstream_yolo11
+from yolograft.upstream.model import DetectionModel, upstream_model
 
 
 def write_checkpoint(weights: Path, target: Path, trust: tuple[str, ...] = ()) -> bool:
@@ -74,11 +78,18 @@ def stock_twin(detector: Detector) -> DetectionModel | None:
     scale = detector.spec.scale["name"]
     if len(state) != len(detector.state_dict()) or scale not in tuple("nsmlx"):
         return None
+    roles = base_of(detector).roles
+    twins = (_twin(name, detector, state) for name, base in BASES.items() if base.roles == roles)
+    return next((twin for twin in twins if twin is not None), None)
+
+
+def _twin(base: str, detector: Detector, state: Mapping[str, Tensor]) -> DetectionModel | None:
+    """Return ultralytics' own model of a base with a detector's weights, if it gives the same output."""
     with torch.random.fork_rng(devices=[]):
-        twin = upstream_yolo11(scale, detector.nc).eval()
+        twin = upstream_model(base, detector.spec.scale["name"], detector.nc).eval()
         image = torch.rand(1, 3, 64, 64)
-    places = twin.state_dict()
-    if {name: value.shape for name, value in places.items()} != {name: value.shape for name, value in state.items()}:
+    places = {name: value.shape for name, value in twin.state_dict().items()}
+    if places != {name: value.shape for name, value in state.items()}:
         return None
     twin.load_state_dict(state, assign=True)
     twin.names = dict(detector.names)
