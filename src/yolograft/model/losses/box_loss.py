@@ -6,7 +6,7 @@ from torch import Tensor
 
 from yolograft.model.losses.iou_replaced import IoUReplaced
 from yolograft.model.losses.nwd import NWDShare
-from yolograft.model.losses.pairs import BoxPairs
+from yolograft.model.losses.pairs import BoxPairs, at_least_32_bits
 from yolograft.upstream.model import BboxLoss
 
 
@@ -58,10 +58,10 @@ class BoxLoss(BboxLoss):
         )
         weight = target_scores[fg_mask].sum(-1, keepdim=True)
         pairs = BoxPairs(
-            pred_bboxes[fg_mask].float(),  # 16 bits hold neither squares of pixels nor the guards against 0
-            target_bboxes[fg_mask].float(),
-            stride.expand(len(fg_mask), -1, -1)[fg_mask].float(),
-            imgsz.float(),
+            at_least_32_bits(pred_bboxes[fg_mask]),
+            at_least_32_bits(target_bboxes[fg_mask]),
+            at_least_32_bits(stride.expand(len(fg_mask), -1, -1)[fg_mask]),
+            at_least_32_bits(imgsz),
             self.replaced,
         )
         loss = self.term(pairs)

@@ -11,6 +11,11 @@ EPS = 1e-7
 """Keeps a division by zero away."""
 
 
+def at_least_32_bits(values: Tensor) -> Tensor:
+    """Return values of 16 bits as 32: squares of pixels overflow there, and guards against a division by 0 vanish."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 @dataclass(frozen=True)
 class BoxPairs:
     """Predicted boxes, each beside the target that it was assigned.

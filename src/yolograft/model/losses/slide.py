@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from yolograft.model.losses.pairs import at_least_32_bits
 from yolograft.model.losses.whole_batch import batch_mean
 
 LOWEST_MEAN = 0.2
@@ -21,7 +22,7 @@ class SlideBCE(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each logit; both arguments are [B, boxes, classes]."""
-        logits, target = logits.float(), target.float()
+        logits, target = at_least_32_bits(logits), at_least_32_bits(target)
         best = target.amax(-1)
         mean = batch_mean(best, best > 0, synchronize=logits.requires_grad).clamp(min=LOWEST_MEAN)
         weight = torch.where(target < mean, (1 - mean).exp(), (1 - target).exp())

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from yolograft.model.losses.pairs import at_least_32_bits
+
 ALPHA, GAMMA = 0.75, 2.0
 """The paper's choice."""
 
@@ -16,6 +18,6 @@ class VarifocalBCE(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of each logit; both arguments are [B, boxes, classes]."""
-        logits, target = logits.float(), target.float()
+        logits, target = at_least_32_bits(logits), at_least_32_bits(target)
         weight = target.where(target > 0, ALPHA * logits.sigmoid() ** GAMMA)
         return weight * binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -16,7 +16,7 @@ def batch_mean(values: Tensor, where: Tensor | None = None, *, synchronize: bool
     """
     values = values.detach()
     where = torch.ones_like(values, dtype=torch.bool) if where is None else where
-    sums = torch.stack([(values * where).sum(dtype=torch.float64), where.sum(dtype=torch.float64)])
+    sums = torch.stack([(values * where).sum(), where.sum().to(values.dtype)])
     if synchronize and dist.is_available() and dist.is_initialized():
         dist.all_reduce(sums)
-    return (sums[0] / sums[1].clamp(min=1)).to(values.dtype)
+    return sums[0] / sums[1].clamp(min=1)

@@ -91,7 +91,8 @@ class WIoULoss(DetectionLoss):
         if self.version > 1 and pairs.predicted.requires_grad:
             lost = 1 - pairs.overlap
             now = batch_mean(lost, synchronize=True)
-            self.mean = self.mean.lerp(now, MOMENTUM).where(now > 0, self.mean)  # a batch without boxes says nothing
+            mean = self.mean.to(now.dtype)
+            self.mean = mean.lerp(now, MOMENTUM).where(now > 0, mean)  # a batch without boxes says nothing
         return wiou_loss(pairs, self.mean, self.version)
 
     def state_dict(self) -> dict[str, Any]:
