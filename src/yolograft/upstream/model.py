@@ -25,6 +25,7 @@ __all__ = [
     "initialize_weights",
     "is_upstream",
     "make_divisible",
+    "model_of_file",
     "new_detect",
     "new_sppf",
     "start_module",
@@ -40,7 +41,12 @@ def is_upstream(module: torch.nn.Module, kind: str) -> bool:
 
 def upstream_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
     """Return ultralytics' own YOLO11 of a scale (n, s, m, l or x), randomly initialised."""
-    return DetectionModel(f"yolo11{scale}.yaml", nc=nc, verbose=False)
+    return model_of_file(f"yolo11{scale}.yaml", nc)
+
+
+def model_of_file(file: str, nc: int = 80) -> DetectionModel:
+    """Return the model that one of ultralytics' own model files describes, such as `yolo26n-p2.yaml`."""
+    return DetectionModel(file, nc=nc, verbose=False)
 
 
 def default_args() -> IterableSimpleNamespace:
