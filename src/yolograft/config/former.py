@@ -4,7 +4,7 @@
 became a group of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yolograft.common.levels import DEFAULT_LEVELS
@@ -12,24 +12,37 @@ from yolograft.common.levels import DEFAULT_LEVELS
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
 
-LATER: Mapping[str, Mapping[str, Any]] = {
-    "": {"levels": list(DEFAULT_LEVELS)},
-}
-"""Settings that came after version 0.1: keys of a part's options under the part's `_target_`, those of a command under
-the empty name, each with the value that stands for how it was before. At this value they are no part of an identity,
-and a config of before is read as if it had them."""
+
+LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+)
+"""Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.
+
+A config without them means these values; with these values it has the identity that it had without them.
+"""
+
+LATER_KEYS: Mapping[str, Any] = {"levels": list(DEFAULT_LEVELS)}
+"""Keys of a command that came after version 0.1, in the same sense."""
 
 
 def update_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's config, of whatever version, under today's keys."""
-    config = {key: {**_later(part), **part} if _is_part(part) else part for key, part in config.items()}
+    updated = update_parts(config)
     if "backbone" in config:
-        config = {**LATER[""], **config}
+        updated = {**LATER_KEYS, **updated}
     callbacks = config.get("callbacks")
     if not isinstance(callbacks, Mapping) or "progressive" not in callbacks:
-        return config
+        return updated
     others = {name: settings for name, settings in callbacks.items() if name != "progressive"}
-    return {**config, "callbacks": others, "progressive": callbacks["progressive"]}
+    return {**updated, "callbacks": others, "progressive": callbacks["progressive"]}
+
+
+def update_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return groups with the options that came after whatever version wrote them."""
+    updated = dict(parts)
+    for group, options in _later(parts):
+        updated[group] = {**options, **updated[group]}
+    return updated
 
 
 def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,20 +55,20 @@ def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
 def first_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config under the keys that identities are made of; those of runs made before a rename stay."""
     first = {
-        key: {k: v for k, v in value.items() if k not in _later(value) or v != _later(value)[k]}
-        if _is_part(value)
-        else value
+        key: value
         for key, value in config.items()
-        if key != "progressive" and (key not in LATER[""] or value != LATER[""][key])
+        if key != "progressive" and (key not in LATER_KEYS or value != LATER_KEYS[key])
     }
+    for group, options in _later(config):
+        first[group] = {k: v for k, v in first[group].items() if k not in options or v != options[k]}
     if config.get("progressive") is not None:
         first["callbacks"] = {**(config.get("callbacks") or {}), "progressive": config["progressive"]}
     return first
 
 
-def _is_part(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("_target_"), str)
-
-
-def _later(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    return LATER.get(part["_target_"], {})
+def _later(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield those entries of `LATER` that concern a config, as group and options."""
+    for group, target, options in LATER:
+        part = config.get(group)
+        if isinstance(part, Mapping) and str(part.get("_target_", "")).startswith(target):
+            yield group, options
