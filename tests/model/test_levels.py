@@ -16,7 +16,7 @@ from yolograft.model.detector import build_detector
 from yolograft.model.features import Scale, pyramid
 from yolograft.model.necks.conv import ConvNeck
 from yolograft.model.spec import ModelSpec
-from yolograft.upstream.model import model_of_file
+from yolograft.upstream.model import upstream_model
 
 P2, P6, TWO = ("P2", "P3", "P4", "P5"), ("P3", "P4", "P5", "P6"), ("P2", "P3")
 BACKBONES = [
@@ -51,26 +51,39 @@ def test_all_parts_follow(backbone, options):
         assert [n for n, p in model.named_parameters() if p.grad is None] == ["model.head.dfl.conv.weight"]
 
 
-def upstream_layers(file):
-    return [params(layer) for layer in model_of_file(file).model]
+def upstream_layers(base, scale):
+    return [params(layer) for layer in upstream_model(base, scale).model]
 
 
 def test_p2_and_p6_are_built_as_ultralytics_does():
     """Its YOLO26 has this backbone and neck, with C3k blocks in the neck at n too, but for the last block."""
     scale = {key: value for key, value in group("scale", "n").items() if key != "c3k"}
-    theirs = upstream_layers("yolo26n-p2.yaml")
+    theirs = upstream_layers("yolo26", "n-p2")
     backbone = made(P2).model.backbone
     assert [params(layer) for layer in backbone.children()] == theirs[:9]
     neck = ConvNeck(pyramid((64, 128, 128, 256), P2), Scale(**scale, c3k=True, levels=P2))
     names = ("top_p4", "top_p3", "out_p2", "down_p3", "out_p3", "down_p4", "out_p4", "down_p5")
     assert [params(neck.get_submodule(name)) for name in names] == [theirs[i] for i in (13, 16, 19, 20, 22, 23, 25, 26)]
-    theirs = upstream_layers("yolo26n-p6.yaml")
+    theirs = upstream_layers("yolo26", "n-p6")
     model = made(P6).model
     assert [params(layer) for layer in model.backbone.children()] == theirs[:11]
     assert [params(layer) for layer in model.context.children()] == theirs[11:13]
     neck = ConvNeck(pyramid((128, 128, 192, 256), P6), Scale(**scale, c3k=True, levels=P6))
     names = ("top_p5", "top_p4", "out_p3", "down_p4", "out_p4", "down_p5", "out_p5", "down_p6")
     assert [params(neck.get_submodule(name)) for name in names] == [theirs[i] for i in (15, 18, 21, 22, 24, 25, 27, 28)]
+
+
+def test_p2_of_yolov8_is_ultralytics_own():
+    """Tensor by tensor; its YOLOv8-p6 has another block in the neck, so there only the backbone is."""
+    scale = group("scale", "n") | {"depth": 0.33}
+    parts = {"backbone": "yolov8", "context": "sppf", "neck": "yolov8", "head": "yolov8"}
+    ours = build_detector(replace(make_spec(**parts), levels=P2, scale=scale))
+    theirs = upstream_model("yolov8", "n-p2")
+    assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
+    assert ours.stride.tolist() == theirs.stride.tolist()
+    ours = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
+    layers = [params(layer) for part in (ours.backbone, ours.context) for layer in part.children()]
+    assert layers == upstream_layers("yolov8", "n-p6")[:12]
 
 
 def test_p6_of_a_classifier_is_one_convolution():

@@ -181,6 +181,7 @@ class Parts(Strict):
     context: dict[str, Any]
     neck: dict[str, Any]
     head: dict[str, Any]
+    loss: dict[str, Any]
     scale: Scale
     levels: list[str]
 

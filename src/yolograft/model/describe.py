@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.text import gflops_text
 from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.fold import fold
@@ -14,8 +14,8 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Build the variant that a person's own config chooses, and describe it.
 
     Args:
-        config: The config of `yolograft info`: the parts, `scale`, `nc`, `imgsz`, and `choices`, the option chosen in
-            each group.
+        config: The config of `yolograft info`: the parts, `loss`, `scale`, `nc`, `imgsz`, and `choices`, the option
+            chosen in each group.
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
@@ -38,5 +38,5 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
             "params": sum(p.numel() for p in folded.parameters()),
             "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),
         },
-        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
+        "choices": {k: config["choices"][k] for k in ("base", *MODEL_GROUPS, "scale")},
     }
