@@ -81,8 +81,8 @@ def test_p2_of_yolov8_is_ultralytics_own():
     theirs = upstream_model("yolov8", "n-p2")
     assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
     assert ours.stride.tolist() == theirs.stride.tolist()
-    ours = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
-    layers = [params(layer) for part in (ours.backbone, ours.context) for layer in part.children()]
+    coarse = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
+    layers = [params(layer) for part in (coarse.backbone, coarse.context) for layer in part.children()]
     assert layers == upstream_layers("yolov8", "n-p6")[:12]
 
 
