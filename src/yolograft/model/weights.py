@@ -5,7 +5,7 @@ Files may come from strangers: no code that they name is run, and no memory take
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
             if not isinstance(extra, dict):
                 raise ValueError("its extra is no object")
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
-            untrained = _without_download(spec)
+            untrained = spec.untrained()
             refuse_misfit(path, untrained, shapes, trust)
             state = {name: file.get_tensor(name) for name in shapes}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
@@ -219,12 +219,3 @@ def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
         if is_upstream(module, role.kind):
             for name in module.state_dict():
                 yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
-
-
-def _without_download(spec: ModelSpec) -> ModelSpec:
-    """Return a spec whose parts start untrained: their weights come with the file."""
-    parts = {
-        group: {key: False if key == "pretrained" else value for key, value in part.items()}
-        for group, part in spec.parts.items()
-    }
-    return replace(spec, parts=parts)

@@ -112,9 +112,8 @@ def measurer() -> Measurer:
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
     parts = {group: dict(config[group]) for group in PARTS}
-    if "pretrained" in parts["backbone"]:
-        parts["backbone"]["pretrained"] = False
-    return build_detector(ModelSpec(parts, config["scale"], nc, loss=dict(config["loss"])), trust=own_packages(config))
+    spec = ModelSpec(parts, config["scale"], nc, loss=dict(config["loss"]))
+    return build_detector(spec.untrained(), trust=own_packages(config))
 
 
 def _data(config: Mapping[str, Any]) -> Data:

@@ -7,6 +7,7 @@ from typing import Any
 from timm.models._efficientnet_builder import round_channels
 from torch import Tensor, nn
 
+from yolograft.model.backbones.image_input import ImageInput
 from yolograft.model.features import Feature, pyramid
 
 # TensorFlow's EfficientNets, timm's `tf_` weights and ultralytics agree on eps; the momentum is ultralytics'.
@@ -44,7 +45,7 @@ def require_multiplier(**multipliers: float) -> None:
             raise ValueError(f"{name} must be at most 64, not {value:g}")
 
 
-class EfficientBackbone(nn.Module):
+class EfficientBackbone(ImageInput):
     """A timm feature network behind the project's contract.
 
     Convolutions pad symmetrically. The weights that timm publishes as `tf_` were trained with TensorFlow's lopsided
@@ -67,8 +68,8 @@ class EfficientBackbone(nn.Module):
         self.features = pyramid(_channels(body))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map images [B, 3, H, W] to [P3, P4, P5]."""
-        return self.body(image)
+        """Map images [B, 3, H, W] of 0…1 to [P3, P4, P5]."""
+        return self.body(self.normalized(image))
 
 
 def _channels(body: nn.Module) -> Sequence[int]:

@@ -4,6 +4,7 @@ Source: Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neur
 timm's blocks.
 """
 
+from functools import partial
 from typing import Literal
 
 from timm.layers import get_act_layer
@@ -18,7 +19,7 @@ from yolograft.model.backbones.efficient import (
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.backbones.pretrained import load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Table 1 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels, squeeze-and-excite.
@@ -56,6 +57,7 @@ class EffV1(EfficientBackbone):
         width: Factor on the variant's own width.
         depth: Factor on the variant's own depth.
         pretrained: True for timm's weights, which need `width=1 depth=1`; or the path of a file with timm's names.
+        pretrained_slice: Take the first channels of each layer of the nearest wider weights.
 
     Attributes:
         features: P3, P4, P5.
@@ -73,20 +75,37 @@ class EffV1(EfficientBackbone):
         width: float | None = None,
         depth: float | None = None,
         pretrained: bool | str = False,
+        pretrained_slice: bool = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         depth = scale.depth if depth is None else depth
         require_multiplier(width=width, depth=depth)
-        require_own_size(pretrained, width=width, depth=depth)
+        require_own_size(pretrained, sliced=pretrained_slice, width=width, depth=depth)
         own_width, own_depth = VARIANTS[variant]
-        body = EfficientNetFeatures(
-            decode_arch_def([[stage] for stage in STAGES], own_depth * depth),
-            out_indices=OUT_INDICES,
-            stem_size=32,
-            round_chs_fn=rounding(own_width * width),
-            act_layer=get_act_layer("swish"),
-            norm_layer=batch_norm,
-        )
+        body = _body(own_width * width, own_depth * depth)
         super().__init__(body)
-        self.pretrained_from = load_pretrained(body, pretrained, f"tf_efficientnet_{variant}")
+        if pretrained_slice and pretrained is True:
+            variant = nearest_wider(VARIANTS, own_width * width, own_depth * depth)
+        self.pretrained_from = load_pretrained(
+            self,
+            body,
+            pretrained,
+            f"tf_efficientnet_{variant}",
+            sliced=pretrained_slice,
+            full={
+                f"backbone.variant={name} backbone.width=1 backbone.depth=1": partial(_body, *size)
+                for name, size in VARIANTS.items()
+            },
+        )
+
+
+def _body(width: float, depth: float) -> EfficientNetFeatures:
+    return EfficientNetFeatures(
+        decode_arch_def([[stage] for stage in STAGES], depth),
+        out_indices=OUT_INDICES,
+        stem_size=32,
+        round_chs_fn=rounding(width),
+        act_layer=get_act_layer("swish"),
+        norm_layer=batch_norm,
+    )

@@ -20,7 +20,7 @@ from yolograft.model.backbones.efficient import (
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.backbones.pretrained import load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Tables 1 and 2 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels,
@@ -53,6 +53,7 @@ class MBV3(EfficientBackbone):
         variant: Which MobileNetV3.
         width: Factor on channels.
         pretrained: True for timm's weights, which need `width=1`; or the path of a file with timm's names.
+        pretrained_slice: Take the first channels of each layer of the variant's own weights.
 
     Attributes:
         features: P3, P4, P5.
@@ -69,22 +70,34 @@ class MBV3(EfficientBackbone):
         variant: Literal["large", "small"] = "large",
         width: float | None = None,
         pretrained: bool | str = False,
+        pretrained_slice: bool = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         require_multiplier(width=width)
-        require_own_size(pretrained, width=width)
-        body = MobileNetV3Features(
-            decode_arch_def([list(stage) for stage in VARIANTS[variant]]),
-            out_indices=OUT_INDICES,
-            stem_size=16,
-            fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
-            round_chs_fn=rounding(width),
-            act_layer=get_act_layer("hard_swish"),
-            norm_layer=batch_norm,
-            se_layer=partial(
-                SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels
-            ),
-        )
+        require_own_size(pretrained, sliced=pretrained_slice, width=width)
+        if pretrained_slice and pretrained is True:
+            nearest_wider({variant: (1.0, 1.0)}, width, 1.0)
+        body = _body(variant, width)
         super().__init__(body)
-        self.pretrained_from = load_pretrained(body, pretrained, f"tf_mobilenetv3_{variant}_100")
+        self.pretrained_from = load_pretrained(
+            self,
+            body,
+            pretrained,
+            f"tf_mobilenetv3_{variant}_100",
+            sliced=pretrained_slice,
+            full={f"backbone.variant={name} backbone.width=1": partial(_body, name, 1.0) for name in VARIANTS},
+        )
+
+
+def _body(variant: str, width: float) -> MobileNetV3Features:
+    return MobileNetV3Features(
+        decode_arch_def([list(stage) for stage in VARIANTS[variant]]),
+        out_indices=OUT_INDICES,
+        stem_size=16,
+        fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
+        round_chs_fn=rounding(width),
+        act_layer=get_act_layer("hard_swish"),
+        norm_layer=batch_norm,
+        se_layer=partial(SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels),
+    )

@@ -8,16 +8,17 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from yolograft.model.backbones.image_input import ImageInput
 from yolograft.model.backbones.pretrained import load_pretrained
 from yolograft.model.features import LEVELS, Scale, pyramid
 
 
-class Timm(nn.Module):
+class Timm(ImageInput):
     """A timm model cut down to what its maps at strides 8, 16 and 32 need.
 
     Its size is its own: the scale sets the other parts only. Its normalisation layers keep timm's settings, which its
-    pretrained weights expect. Images come in as ultralytics gives them (0 to 1), without timm's mean and deviation;
-    the first normalisation layer absorbs the difference within a few steps of training.
+    pretrained weights expect. Images come in as ultralytics gives them (0 to 1); with pretrained weights, timm's mean
+    and standard deviation are applied here (see `ImageInput`).
 
     Args:
         scale: Not used; every backbone is built the same way.
@@ -52,11 +53,11 @@ class Timm(nn.Module):
             self._try_sizes(model)
 
         self.body = timm.create_model(model, **options)
-        self.pretrained_from = load_pretrained(self.body, pretrained, model)
+        self.pretrained_from = load_pretrained(self, self.body, pretrained, model, full={})
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map images [B, 3, H, W] to [P3, P4, P5], each [B, C, H / stride, W / stride]."""
-        maps = list(self.body(image))
+        """Map images [B, 3, H, W] of 0…1 to [P3, P4, P5], each [B, C, H / stride, W / stride]."""
+        maps = list(self.body(self.normalized(image)))
         return [m.permute(0, 3, 1, 2).contiguous() for m in maps] if self.channels_last else maps
 
     def _try_sizes(self, model: str) -> None:
