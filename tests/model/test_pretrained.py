@@ -53,9 +53,7 @@ def test_all_tensors_match_timm(build, tmp_path, backbone, options, reference):
         p3, p4, p5 = part(image)
     torch.testing.assert_close(p3, expected[8], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(p4, expected[16], rtol=1e-5, atol=1e-5)
-    # timm's last map of MobileNetV3 lies behind the 1x1 convolution that we leave out
-    if backbone != "mbv3":
-        torch.testing.assert_close(p5, expected[32], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(p5, expected[32], rtol=1e-5, atol=1e-5)
 
 
 def test_a_scaled_backbone_takes_no_downloaded_weights(build):

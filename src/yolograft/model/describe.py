@@ -6,6 +6,7 @@ from typing import Any
 from yolograft.common.parts import PARTS
 from yolograft.common.text import gflops_text
 from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.fold import fold
 
 
 def describe(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
-        are the backbone's.
+        are the backbone's. `folded` is what a deployed detector has and computes: batch norms folded, branches merged.
 
     Raises:
         UserError: If the parts do not fit each other.
@@ -25,6 +26,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     parts = {group: config[group] for group in PARTS}
     packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
     model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
+    folded = fold(model)
     return {
         "params": sum(p.numel() for p in model.parameters()),
         "gradients": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -33,5 +35,9 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
+        "folded": {
+            "params": sum(p.numel() for p in folded.parameters()),
+            "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),
+        },
         "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
     }

@@ -18,13 +18,6 @@ SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
 _WITHOUT_EFFECT = ("name", "project", "workers", "logger", "cache", "cache_gb", *SWEEP_KEYS)
 _WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads")
 
-# Options that came later, by group, with the value at which a result is as before: where they have it,
-# runs that are older than the option keep their identity.
-_LATER: Mapping[str, Mapping[str, Any]] = {
-    "dataset": {"range": None},
-    "backbone": {"pretrained_slice": False},
-}
-
 # Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
 _SETTINGS = {
     "epochs",
@@ -56,11 +49,9 @@ def identity(config: Mapping[str, Any]) -> str:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
     if "device" in kept:
         kept["device"] = _kind_of_device(kept["device"])
-    for group, options in _LATER.items():
-        if group in kept:
-            kept[group] = {k: v for k, v in kept[group].items() if k not in options or v != options[k]}
     if dataset := kept.get("dataset"):
-        kept["dataset"] = {k: v for k, v in dataset.items() if k != "check"}
+        # `range` came later: where it is not set, runs that are older than it keep their identity
+        kept["dataset"] = {k: v for k, v in dataset.items() if k != "check" and (k, v) != ("range", None)}
         if isinstance(path := dataset.get("path"), str):
             kept["dataset"]["path"] = user_path(path).resolve().as_posix()
     text = json.dumps(_canonical([kept, _sources(kept)]), sort_keys=True, default=str)
