@@ -180,4 +180,5 @@ class Parts(Strict):
     context: dict[str, Any]
     neck: dict[str, Any]
     head: dict[str, Any]
+    loss: dict[str, Any]
     scale: Scale
