@@ -19,7 +19,7 @@ from yolograft.model.backbones.efficient import (
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, nearest_wider, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Table 1 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels, squeeze-and-excite.
@@ -85,18 +85,16 @@ class EffV1(EfficientBackbone):
         own_width, own_depth = VARIANTS[variant]
         body = _body(own_width * width, own_depth * depth)
         super().__init__(body)
+        weights: str = variant
         if pretrained_slice and pretrained is True:
-            variant = nearest_wider(VARIANTS, own_width * width, own_depth * depth)
+            weights = nearest_wider(VARIANTS, own_width * width, own_depth * depth)
         self.pretrained_from = load_pretrained(
             self,
             body,
             pretrained,
-            f"tf_efficientnet_{variant}",
+            f"tf_efficientnet_{weights}",
             sliced=pretrained_slice,
-            full={
-                f"backbone.variant={name} backbone.width=1 backbone.depth=1": partial(_body, *size)
-                for name, size in VARIANTS.items()
-            },
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, own_width, own_depth)),
         )
 
 

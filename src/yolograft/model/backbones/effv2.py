@@ -18,7 +18,7 @@ from yolograft.model.backbones.efficient import (
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, nearest_wider, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Each variant's stem and stages (table 4 of the paper and the authors' code), in timm's notation: block, repeats,
@@ -118,10 +118,7 @@ class EffV2(EfficientBackbone):
             pretrained,
             f"tf_efficientnetv2_{variant}",
             sliced=pretrained_slice,
-            full={
-                f"backbone.variant={name} backbone.width=1 backbone.depth=1": partial(_body, name, 1.0, 1.0)
-                for name in VARIANTS
-            },
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, variant, 1.0, 1.0)),
         )
 
 

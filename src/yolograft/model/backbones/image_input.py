@@ -53,10 +53,11 @@ class ImageInput(nn.Module):
         reference = next(self.parameters())
         deviation = torch.tensor(std, dtype=reference.dtype, device=reference.device).view(1, -1, 1, 1)
         self.mean = torch.tensor(mean, dtype=reference.dtype, device=reference.device).view(1, -1, 1, 1)
-        if first and all(type(layer) in _PLAIN and layer.weight.shape[1] == len(std) for layer in first):
+        plain = [each for each in first if isinstance(each, nn.Conv2d) and type(each) in _PLAIN]
+        if plain and len(plain) == len(first) and all(conv.weight.shape[1] == len(std) for conv in plain):
             with torch.no_grad():
-                for layer in first:
-                    layer.weight /= deviation
+                for conv in plain:
+                    conv.weight /= deviation
         else:
             self.std = deviation
 

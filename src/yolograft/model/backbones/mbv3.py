@@ -20,7 +20,7 @@ from yolograft.model.backbones.efficient import (
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, nearest_wider, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Tables 1 and 2 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels,
@@ -89,9 +89,7 @@ class MBV3(EfficientBackbone):
             pretrained,
             f"tf_mobilenetv3_{variant}_100",
             sliced=pretrained_slice,
-            full={
-                f"backbone.variant={name} backbone.width=1": partial(_body, name, 1.0, last_conv) for name in VARIANTS
-            },
+            full=FullSize("backbone.width=1", partial(_body, variant, 1.0, last_conv)),
         )
 
 

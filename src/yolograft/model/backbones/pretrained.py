@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,27 @@ from yolograft.model.state import read_state
 
 log = logging.getLogger(__name__)
 
-Bodies = Mapping[str, Callable[[], nn.Module]]
-"""Networks of full size, each by the options that choose it, as `backbone.variant=b0 backbone.width=1`."""
+
+class FullSize(NamedTuple):
+    """A network before it was scaled.
+
+    Attributes:
+        options: What chooses it, as `backbone.width=1`.
+        build: Returns it.
+    """
+
+    options: str
+    build: Callable[[], nn.Module]
 
 
 def load_pretrained(
-    backbone: ImageInput, body: nn.Module, source: str | bool, timm_name: str, *, sliced: bool = False, full: Bodies
+    backbone: ImageInput,
+    body: nn.Module,
+    source: str | bool,
+    timm_name: str,
+    *,
+    sliced: bool = False,
+    full: FullSize | None = None,
 ) -> str:
     """Load weights with timm's names into a backbone, and let it normalize images as they were trained.
 
@@ -27,7 +43,7 @@ def load_pretrained(
         source: True downloads timm's weights; a text is the path of a `.safetensors` or `.pt` file; False does nothing.
         timm_name: The timm model whose weights are meant, `architecture` or `architecture.tag`.
         sliced: Take the first channels of layers that are narrower here.
-        full: What to advise where a file fits one of them instead.
+        full: What to advise where a file fits it instead.
 
     Returns:
         A line that says how many tensors were matched, and what images are normalized as; empty when nothing was
@@ -52,8 +68,7 @@ def load_pretrained(
     if sliced:
         line += f", the first channels of {len(cut) - len(matched)} of them: they were trained wider"
     if 2 * len(taken) < len(own):
-        fitting = " or ".join(options for options, build in full.items() if _fits(build, state))
-        hint = f": {fitting}" if fitting else ""
+        hint = f"; {full.options} fits it" if full and _fits(full.build, state) else ""
         if 2 * len(cut) >= len(own):
             hint += ", or the first channels of each layer: backbone.pretrained_slice=true"
         raise ValueError(f"pretrained: only {line}; another variant, width or depth was trained there{hint}")

@@ -53,7 +53,7 @@ class Timm(ImageInput):
             self._try_sizes(model)
 
         self.body = timm.create_model(model, **options)
-        self.pretrained_from = load_pretrained(self, self.body, pretrained, model, full={})
+        self.pretrained_from = load_pretrained(self, self.body, pretrained, model)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images [B, 3, H, W] of 0…1 to [P3, P4, P5], each [B, C, H / stride, W / stride]."""
