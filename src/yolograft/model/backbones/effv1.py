@@ -4,6 +4,7 @@ Source: Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neur
 timm's blocks.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -12,9 +13,10 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNetFeatures
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
@@ -60,7 +62,7 @@ class EffV1(EfficientBackbone):
         pretrained_slice: Take the first channels of each layer of the nearest wider weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -83,8 +85,8 @@ class EffV1(EfficientBackbone):
         require_multiplier(width=width, depth=depth)
         require_own_size(pretrained, sliced=pretrained_slice, width=width, depth=depth)
         own_width, own_depth = VARIANTS[variant]
-        body = _body(own_width * width, own_depth * depth)
-        super().__init__(body)
+        body = _body(own_width * width, own_depth * depth, scale.levels)
+        super().__init__(body, scale)
         weights: str = variant
         if pretrained_slice and pretrained is True:
             weights = nearest_wider(VARIANTS, own_width * width, own_depth * depth)
@@ -94,14 +96,14 @@ class EffV1(EfficientBackbone):
             pretrained,
             f"tf_efficientnet_{weights}",
             sliced=pretrained_slice,
-            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, own_width, own_depth)),
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, own_width, own_depth, scale.levels)),
         )
 
 
-def _body(width: float, depth: float) -> EfficientNetFeatures:
+def _body(width: float, depth: float, levels: Sequence[str]) -> EfficientNetFeatures:
     return EfficientNetFeatures(
-        decode_arch_def([[stage] for stage in STAGES], depth),
-        out_indices=OUT_INDICES,
+        decode_arch_def(needed_stages([[stage] for stage in STAGES], levels), depth),
+        out_indices=out_indices(levels),
         stem_size=32,
         round_chs_fn=rounding(width),
         act_layer=get_act_layer("swish"),

@@ -3,6 +3,7 @@
 Source: Tan & Le, "EfficientNetV2: Smaller Models and Faster Training", ICML 2021, built of timm's blocks.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -11,9 +12,10 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNetFeatures
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
@@ -86,7 +88,7 @@ class EffV2(EfficientBackbone):
         pretrained_slice: Take the first channels of each layer of the variant's own weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -110,23 +112,23 @@ class EffV2(EfficientBackbone):
         require_own_size(pretrained, sliced=pretrained_slice, width=width, depth=depth)
         if pretrained_slice and pretrained is True:
             nearest_wider({variant: (1.0, 1.0)}, width, depth)
-        body = _body(variant, width, depth)
-        super().__init__(body)
+        body = _body(variant, width, depth, scale.levels)
+        super().__init__(body, scale)
         self.pretrained_from = load_pretrained(
             self,
             body,
             pretrained,
             f"tf_efficientnetv2_{variant}",
             sliced=pretrained_slice,
-            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, variant, 1.0, 1.0)),
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, variant, 1.0, 1.0, scale.levels)),
         )
 
 
-def _body(variant: str, width: float, depth: float) -> EfficientNetFeatures:
+def _body(variant: str, width: float, depth: float, levels: Sequence[str]) -> EfficientNetFeatures:
     stem, stages = VARIANTS[variant]
     return EfficientNetFeatures(
-        decode_arch_def([[stage] for stage in stages], depth),
-        out_indices=OUT_INDICES,
+        decode_arch_def(needed_stages([[stage] for stage in stages], levels), depth),
+        out_indices=out_indices(levels),
         stem_size=stem,
         round_chs_fn=rounding(width),
         act_layer=get_act_layer("silu"),

@@ -3,6 +3,7 @@
 Source: Howard et al., "Searching for MobileNetV3", ICCV 2019, built of timm's blocks.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -13,9 +14,10 @@ from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import nn
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
@@ -58,7 +60,7 @@ class MBV3(EfficientBackbone):
         pretrained_slice: Take the first channels of each layer of the variant's own weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -81,23 +83,23 @@ class MBV3(EfficientBackbone):
         require_own_size(pretrained, sliced=pretrained_slice, width=width)
         if pretrained_slice and pretrained is True:
             nearest_wider({variant: (1.0, 1.0)}, width, 1.0)
-        body = _body(variant, width, last_conv)
-        super().__init__(body)
+        body = _body(variant, width, last_conv, scale.levels)
+        super().__init__(body, scale)
         self.pretrained_from = load_pretrained(
             self,
             body,
             pretrained,
             f"tf_mobilenetv3_{variant}_100",
             sliced=pretrained_slice,
-            full=FullSize("backbone.width=1", partial(_body, variant, 1.0, last_conv)),
+            full=FullSize("backbone.width=1", partial(_body, variant, 1.0, last_conv, scale.levels)),
         )
 
 
-def _body(variant: str, width: float, last_conv: bool) -> MobileNetV3Features:
-    stages = [list(stage) for stage in VARIANTS[variant]]
+def _body(variant: str, width: float, last_conv: bool, levels: Sequence[str]) -> MobileNetV3Features:
+    stages = [*VARIANTS[variant], (LAST_CONV[variant],)] if last_conv else VARIANTS[variant]
     return MobileNetV3Features(
-        decode_arch_def([*stages, [LAST_CONV[variant]]] if last_conv else stages),
-        out_indices=OUT_INDICES,
+        decode_arch_def(needed_stages(stages, levels)),
+        out_indices=out_indices(levels),
         stem_size=16,
         fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
         round_chs_fn=rounding(width),
