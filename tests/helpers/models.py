@@ -20,7 +20,18 @@ def group(name: str, choice: str) -> dict[str, Any]:
 
 
 def make_spec(
-    *, backbone="yolo11", context="sppf_c2psa", neck="conv", head="detect", scale="n", loss="ciou", nc=80, **options
+    *,
+    backbone="yolo11",
+    context="sppf_c2psa",
+    neck="conv",
+    head="detect",
+    attention="none",
+    at="context",
+    activation=None,
+    scale="n",
+    loss="ciou",
+    nc=80,
+    **options,
 ) -> ModelSpec:
     """Return the spec of a variant; further options go to its backbone."""
     parts = {
@@ -29,7 +40,8 @@ def make_spec(
         "neck": group("neck", neck),
         "head": group("head", head),
     }
-    return ModelSpec(parts, group("scale", scale), nc, {}, group("loss", loss))
+    placed = {} if attention == "none" else group("attention", attention) | {"at": at}
+    return ModelSpec(parts, group("scale", scale), nc, {}, group("loss", loss), placed, activation)
 
 
 def build_variant(trust=(), **choices) -> Detector:

@@ -8,11 +8,11 @@ from statistics import fmean
 
 from yolograft.analysis.collect import Run
 from yolograft.common.metrics import BUILT, COSTS
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import plain
 from yolograft.runs.identity import shapes_result
 
-GROUPS = (*PARTS, "scale", "loss", "dataset")
+GROUPS = (*PARTS, ATTENTION, "activation", "scale", "loss", "dataset")
 """The order in which groups are named; others follow by name."""
 
 SETTINGS = "settings"

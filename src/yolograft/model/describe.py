@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import gflops_text
-from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.detector import build_detector, gflops, parts_params
+from yolograft.model.from_config import model_spec, own_packages
 
 
 def describe(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,9 +23,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: If the parts do not fit each other.
     """
-    parts = {group: config[group] for group in PARTS}
-    packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
-    model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
+    model = build_detector(model_spec(config, config["nc"]), trust=own_packages(config))
     return {
         "params": sum(p.numel() for p in model.parameters()),
         "gradients": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -33,5 +32,15 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
-        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
+        "choices": _choices(config),
     }
+
+
+def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen in each group; attention and activation where they are used."""
+    chosen = {group: config["choices"][group] for group in (*PARTS, "scale")}
+    if config[ATTENTION].get("_target_"):
+        chosen[ATTENTION] = config["choices"][ATTENTION]
+    if config["activation"]:
+        chosen["activation"] = config["activation"]
+    return chosen

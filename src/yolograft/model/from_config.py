@@ -3,26 +3,37 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import MODEL_GROUPS, PARTS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS, PARTS
 from yolograft.model.spec import ModelSpec
 
+MODEL_KEYS = (*PARTS, ATTENTION, "scale", "activation")
+"""The keys of a config that decide what a model computes, but for its number of classes."""
 
-def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec:
+
+def model_spec(config: Mapping[str, Any], nc: int, names: Mapping[int, str] | None = None) -> ModelSpec:
     """Return the model that a config describes.
 
     Args:
-        config: With the groups of the parts, `scale` and `loss`.
+        config: With the groups of the parts, `attention` and `scale`, and `activation`; `loss`, if it is to be trained.
+        nc: Number of classes.
         names: Class names by index, of the data set.
     """
+    parts = {part: dict(config[part]) for part in PARTS}
+    if parts["backbone"].get("activation", ...) is None:  # as no spec had it before there was one
+        del parts["backbone"]["activation"]
+    attention = dict(config[ATTENTION])
     return ModelSpec(
-        parts={part: dict(config[part]) for part in PARTS},
+        parts=parts,
         scale=dict(config["scale"]),
-        nc=len(names),
-        names=dict(names),
-        loss=dict(config["loss"]),
+        nc=nc,
+        names=dict(names or {}),
+        attention=attention if attention.get("_target_") else {},
+        activation=config["activation"],
+        **({"loss": dict(config["loss"])} if "loss" in config else {}),
     )
 
 
 def own_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the packages that the person's own config names parts from: naming them there is trusting them."""
-    return tuple({str(config[part]["_target_"]).partition(".")[0] for part in MODEL_GROUPS if part in config})
+    targets = (config[group].get("_target_") for group in MODEL_GROUPS if group in config)
+    return tuple({str(target).partition(".")[0] for target in targets if target})

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from yolograft.analysis.effects import Effect
 from yolograft.analysis.row import Row
 from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         *(_metric(name, drop_priority=BY_KEY[name].drop_priority) for name in metrics[1:]),
         *(_cost(BY_KEY[key]) for key in COSTS),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
-        *(_part(name) for name in PARTS),
+        *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),

@@ -49,6 +49,13 @@ def identity(config: Mapping[str, Any]) -> str:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
     if "device" in kept:
         kept["device"] = _kind_of_device(kept["device"])
+    # What came after version 0.1 counts where it is used: older runs keep their identity.
+    if kept.get("activation", ...) is None:
+        del kept["activation"]
+    if not (kept.get("attention") or {}).get("_target_"):
+        kept.pop("attention", None)
+    if isinstance(backbone := kept.get("backbone"), Mapping):
+        kept["backbone"] = {k: v for k, v in backbone.items() if (k, v) != ("activation", None)}
     if dataset := kept.get("dataset"):
         # `range` came later: where it is not set, runs that are older than it keep their identity
         kept["dataset"] = {k: v for k, v in dataset.items() if k != "check" and (k, v) != ("range", None)}
@@ -105,7 +112,9 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
     usual = default_choices()
     if choices.get("context", usual["context"]) != usual["context"]:
         words.append(choices["context"])
-    words += [choices["neck"], choices["scale"]]
+    words.append(choices["neck"])
+    words += [choices[group] for group in ("attention", "head") if choices.get(group, usual[group]) != usual[group]]
+    words.append(choices["scale"])
     if choices.get("loss", usual["loss"]) != usual["loss"]:
         words.append(choices["loss"])
     for override in overrides:

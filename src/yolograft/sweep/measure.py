@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
-from yolograft.model.detector import Detector, ModelSpec, build_detector, gflops, parts_params
-from yolograft.model.from_config import own_packages
+from yolograft.model.detector import Detector, build_detector, gflops, parts_params
+from yolograft.model.from_config import MODEL_KEYS, model_spec, own_packages
 from yolograft.model.probe import probe
 from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
@@ -50,7 +50,7 @@ class Variant:
     @property
     def values(self) -> dict[str, float]:
         """By the names that a constraint uses."""
-        parts = {f"{part}_params": count for part, count in self.parts.items()}
+        parts = {f"{part}_params": self.parts.get(part, 0) for part in (*PARTS, ATTENTION)}
         return {"params": self.params, "gflops": self.gflops, "memory_gb": self.memory_gb, **parts}
 
 
@@ -86,7 +86,7 @@ class Measurer:
     def variant(self, config: Mapping[str, Any]) -> Variant:
         """Return what a config's variant weighs."""
         nc = self.data(config).nc
-        chosen = [config[group] for group in (*PARTS, "scale")]
+        chosen = [config[key] for key in MODEL_KEYS]
         others = [config["imgsz"], config["batch"], config["optim"]["optimizer"], config["device"], config["trainer"]]
         key = json.dumps([nc, chosen, others], sort_keys=True, default=str)
         if key not in self._variants:
@@ -111,10 +111,10 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    parts = {group: dict(config[group]) for group in PARTS}
-    if "pretrained" in parts["backbone"]:
-        parts["backbone"]["pretrained"] = False
-    return build_detector(ModelSpec(parts, config["scale"], nc, loss=dict(config["loss"])), trust=own_packages(config))
+    spec = model_spec(config, nc)
+    if "pretrained" in spec.parts["backbone"]:
+        spec.parts["backbone"]["pretrained"] = False
+    return build_detector(spec, trust=own_packages(config))
 
 
 def _data(config: Mapping[str, Any]) -> Data:
