@@ -48,6 +48,14 @@ def test_the_same_run_has_the_same_identity_and_name(tmp_path: Path) -> None:
     assert again.config["logger"] == {"kind": "csv"}  # where it is told is not the run's matter
 
 
+def test_a_run_made_before_an_option_came_is_repeated_as_what_it_was(tmp_path: Path) -> None:
+    made = job(*RUN, "backbone.last_conv=false")
+    before = {key: value for key, value in made.config["backbone"].items() if key != "last_conv"}
+    again = job(f"from={kept(tmp_path, made, backbone=before)}")
+    assert again.config["backbone"]["last_conv"] is False
+    assert again.identity == made.identity
+
+
 def test_a_run_made_before_progressive_was_a_group_is_repeated(tmp_path: Path) -> None:
     made = job(*RUN)
     staged = made.config["progressive"]

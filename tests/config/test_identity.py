@@ -11,6 +11,9 @@ from yolograft.config.search_path import initialized
 from yolograft.runs import resolvers
 from yolograft.runs.identity import data_word, identity, variant_name
 
+FORMER = "backbone.last_conv=false"
+"""What `backbone=mbv3` was in the first version."""
+
 
 @pytest.fixture(scope="module")
 def config() -> dict:
@@ -67,12 +70,20 @@ def test_what_can_change_it_counts(config: dict, key: str, value: object) -> Non
         (("dataset=coco8", "optim=sgd", "optim.lr0=0.02", "epochs=5"), "d88ab859463b"),
         (("progressive=default",), "6fd95633e3d2"),  # then: callbacks=progressive
         (("progressive=default", "progressive.stages=2", "epochs=3"), "2113ee5991d3"),
+        (("backbone=mbv3", FORMER), "fa56c819d0a6"),  # then: backbone=mbv3
+        (("loss=eiou",), "c697eaaac48e"),
+        (("loss=ciou", "loss.box=5"), "79ac45c0f5c3"),
         (("+callbacks.x={_target_:yolograft.training.callbacks.journal.TimeBudget,hours:1}",), "6b164da5fbec"),
     ],
 )
 def test_runs_of_the_first_version_keep_their_identity(overrides: tuple[str, ...], recorded: str) -> None:
     (spec,) = check_command_line("train", overrides).jobs
     assert spec.identity == recorded
+
+
+def test_what_a_later_version_does_by_default_is_another_run() -> None:
+    whole, former = (check_command_line("train", ["backbone=mbv3", *more]).jobs[0] for more in ([], [FORMER]))
+    assert whole.identity != former.identity
 
 
 def test_gpus_of_one_kind_are_alike_and_their_number_is_not(config: dict) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ C = 48
 """Channels that the blocks are tried with; not a power of two."""
 
 
-def make(name: str, channels: int = C, **options) -> nn.Module:
+def make(name: str, channels: int = C, **options) -> Any:
     settings = group("attention", name) | options
     return locate(settings.pop("_target_"), "attention")(channels, **settings)
 
@@ -146,7 +147,7 @@ def triplet(b, x):
         return y * norm(F.conv2d(pair, gate.conv.weight, padding=3), gate.bn).sigmoid()
 
     turned = gate(b.cw, x.permute(0, 2, 1, 3)).permute(0, 2, 1, 3)
-    tilted = gate(b.hc, x.permute(0, 3, 2, 1)).permute(0, 3, 2, 1)
+    tilted = gate(b.hc, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     return (gate(b.hw, x) + turned + tilted) / 3
 
 

@@ -49,6 +49,16 @@ def test_effv1_b0_at_n(build):
     assert parts_params(model)["backbone"] == 172_582
 
 
+def test_mbv3_ends_in_its_last_convolution(build):
+    with torch.device("meta"):
+        whole, former = build(backbone="mbv3"), build(backbone="mbv3", last_conv=False)
+        small = build(backbone="mbv3", variant="small", width=1.0)
+    assert (params(whole), whole.levels[-1].channels) == (1_888_584, 240)
+    assert former.levels[-1].channels == 40
+    assert parts_params(whole)["backbone"] - parts_params(former)["backbone"] == 40 * 240 + 2 * 240
+    assert small.levels[-1].channels == 576
+
+
 def test_gflops_are_ultralytics_own(build):
     model = build()
     assert gflops(model) == gflops(upstream_yolo11("n")) == pytest.approx(6.67, abs=0.01)

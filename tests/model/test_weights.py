@@ -45,6 +45,14 @@ def test_there_and_back(spec, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["best.safetensors"]
 
 
+def test_a_file_from_before_an_option_came_is_what_it_was(spec, tmp_path):
+    """MobileNetV3 had no last convolution; files of then do not say so."""
+    model = build_detector(spec(backbone="mbv3", nc=2, last_conv=False))
+    del model.spec.parts["backbone"]["last_conv"]
+    save_detector(model, tmp_path / "best.safetensors")
+    assert load_detector(tmp_path / "best.safetensors")[0].levels[-1].channels == 40
+
+
 def test_a_failed_save_leaves_the_old_file(build, tmp_path):
     path = tmp_path / "best.safetensors"
     model = build(nc=2)

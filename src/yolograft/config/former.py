@@ -4,20 +4,38 @@
 became a group of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
 
 
+LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+)
+"""Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.
+
+A config without them means these values; with these values it has the identity that it had without them.
+"""
+
+
 def update_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's config, of whatever version, under today's keys."""
+    updated = update_parts(config)
     callbacks = config.get("callbacks")
     if not isinstance(callbacks, Mapping) or "progressive" not in callbacks:
-        return dict(config)
+        return updated
     others = {name: settings for name, settings in callbacks.items() if name != "progressive"}
-    return {**config, "callbacks": others, "progressive": callbacks["progressive"]}
+    return {**updated, "callbacks": others, "progressive": callbacks["progressive"]}
+
+
+def update_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return groups with the options that came after whatever version wrote them."""
+    updated = dict(parts)
+    for group, options in _later(parts):
+        updated[group] = {**options, **updated[group]}
+    return updated
 
 
 def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,8 +46,24 @@ def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def first_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config under the keys that identities are made of; those of runs made before a rename stay."""
+    """Return a config under the keys that identities are made of: that of a run does not change with a version."""
     first = {key: value for key, value in config.items() if key != "progressive"}
+    if first.get("activation", ...) is None:
+        del first["activation"]
+    if not (first.get("attention") or {}).get("_target_"):  # wherever it is not
+        first.pop("attention", None)
+    if isinstance(backbone := first.get("backbone"), Mapping) and backbone.get("activation", ...) is None:
+        first["backbone"] = {k: v for k, v in backbone.items() if k != "activation"}
+    for group, options in _later(config):
+        first[group] = {k: v for k, v in first[group].items() if k not in options or v != options[k]}
     if config.get("progressive") is not None:
         first["callbacks"] = {**(config.get("callbacks") or {}), "progressive": config["progressive"]}
     return first
+
+
+def _later(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield those entries of `LATER` that concern a config, as group and options."""
+    for group, target, options in LATER:
+        part = config.get(group)
+        if isinstance(part, Mapping) and str(part.get("_target_", "")).startswith(target):
+            yield group, options

@@ -6,6 +6,7 @@ from typing import Any
 from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import gflops_text
 from yolograft.model.detector import build_detector, gflops, parts_params
+from yolograft.model.fold import fold
 from yolograft.model.from_config import model_spec, own_packages
 
 
@@ -18,12 +19,13 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
-        are the backbone's.
+        are the backbone's. `folded` is what a deployed detector has and computes: batch norms folded, branches merged.
 
     Raises:
         UserError: If the parts do not fit each other.
     """
     model = build_detector(model_spec(config, config["nc"]), trust=own_packages(config))
+    folded = fold(model)
     return {
         "params": sum(p.numel() for p in model.parameters()),
         "gradients": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -32,6 +34,10 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
+        "folded": {
+            "params": sum(p.numel() for p in folded.parameters()),
+            "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),
+        },
         "choices": _choices(config),
     }
 

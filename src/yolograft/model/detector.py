@@ -14,6 +14,7 @@ from yolograft.config.places import places
 from yolograft.model.activation import is_yolos, set_activation
 from yolograft.model.attention.placed import PlacedAttention
 from yolograft.model.features import Feature, Scale, describe
+from yolograft.model.fold import fold_branches, fold_norms
 from yolograft.model.probe import probe
 from yolograft.model.spec import ModelSpec
 from yolograft.upstream.model import (
@@ -32,8 +33,9 @@ class Detector(DetectionModel):
     """Backbone, context, neck and head in a row, with attention between them where it is wanted.
 
     `model` holds them in an `nn.Sequential`; each takes the output of the one before (`f = -1`) and none is kept for
-    later (`save` is empty). So ultralytics' own forward pass, loss, fusing, validator and exporter work on it as they
-    are. Strides come from the features that the parts name, not from a trial run.
+    later (`save` is empty). So ultralytics' own forward pass, loss, validator and exporter work on it as they are, and
+    what they call to fuse layers folds those of every part. Strides come from the features that the parts name, not
+    from a trial run.
 
     Args:
         parts: backbone, context, neck and head, in that order; attention after its part, as `attention_backbone`.
@@ -80,6 +82,32 @@ class Detector(DetectionModel):
         target = str(options.pop("_target_"))
         return call(locate(target, "loss", self._trust), self.spec.label("loss"), (self,), options)
 
+    def fuse(self, verbose: bool = True, imgsz: int = 640) -> "Detector":
+        """Fold batch norms into the layers before them and merge parallel branches, in place, in every part.
+
+        ultralytics' predictor, validator and exporter call this. `yolograft.model.fold.fold` folds a copy.
+
+        Args:
+            verbose: Log layers, parameters and GFLOPs afterwards.
+            imgsz: The image size for the GFLOPs, pixels.
+
+        Returns:
+            The detector.
+        """
+        if not self.is_fused():
+            dtype = next(self.parameters()).dtype
+            fold_branches(self)
+            self.to(dtype)
+            super().fuse(verbose=False)
+            fold_norms(self)
+            self._fused = True
+            self.info(verbose=verbose, imgsz=imgsz)
+        return self
+
+    def is_fused(self) -> bool:
+        """Return whether `fuse` was called."""
+        return self._fused
+
     @property
     def levels(self) -> tuple[Feature, ...]:
         """The backbone's levels."""
@@ -87,6 +115,7 @@ class Detector(DetectionModel):
 
     # Packages that whoever built the detector trusts besides ours; set by `build_detector`.
     _trust: tuple[str, ...] = ()
+    _fused = False
 
 
 def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:

@@ -7,6 +7,7 @@ from typing import Any
 
 from yolograft.common.parsing import parse_json
 from yolograft.common.parts import ATTENTION, MODEL_GROUPS
+from yolograft.config.former import update_parts
 from yolograft.model.bases import DEFAULT_BASE
 
 # Far above what any model has; a description beyond them only means to fill memory.
@@ -59,13 +60,15 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
-        """Return the spec that `to_json` wrote.
+        """Return the spec that `to_json` wrote, in whatever version.
 
         Raises:
             ValueError: The text is not such a spec, or its numbers are beyond any model's.
         """
         content = parse_json(text)
         try:
+            content["parts"] = update_parts(content["parts"])
+            content["loss"] = update_parts({"loss": content["loss"]})["loss"]
             content["names"] = {int(index): str(name) for index, name in content["names"].items()}
             spec = cls(**content)
             _check(spec)

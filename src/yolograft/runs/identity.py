@@ -49,13 +49,6 @@ def identity(config: Mapping[str, Any]) -> str:
         kept["trainer"] = {k: v for k, v in kept["trainer"].items() if k not in _WITHOUT_EFFECT_IN_TRAINER}
     if "device" in kept:
         kept["device"] = _kind_of_device(kept["device"])
-    # What came after version 0.1 counts where it is used: older runs keep their identity.
-    if kept.get("activation", ...) is None:
-        del kept["activation"]
-    if not (kept.get("attention") or {}).get("_target_"):
-        kept.pop("attention", None)
-    if isinstance(backbone := kept.get("backbone"), Mapping):
-        kept["backbone"] = {k: v for k, v in backbone.items() if (k, v) != ("activation", None)}
     if dataset := kept.get("dataset"):
         # `range` came later: where it is not set, runs that are older than it keep their identity
         kept["dataset"] = {k: v for k, v in dataset.items() if k != "check" and (k, v) != ("range", None)}

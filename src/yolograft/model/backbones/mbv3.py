@@ -24,8 +24,7 @@ from yolograft.model.backbones.pretrained import load_pretrained, require_own_si
 from yolograft.model.features import Scale
 
 # Tables 1 and 2 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels,
-# squeeze-and-excite; nre: ReLU instead of hard-swish. The 1×1 convolution that widens P5 for the classifier is left
-# out.
+# squeeze-and-excite; nre: ReLU instead of hard-swish.
 VARIANTS = {
     "large": (
         ("ds_r1_k3_s1_e1_c16_nre",),
@@ -43,15 +42,18 @@ VARIANTS = {
         ("ir_r3_k5_s2_e6_c96_se0.25",),
     ),
 }
+LAST_CONV = {"large": "cn_r1_k1_s1_c960", "small": "cn_r1_k1_s1_c576"}
 
 
 class MBV3(EfficientBackbone):
-    """MobileNetV3 up to its last bottleneck. Scaled in width only, as its authors do.
+    """MobileNetV3 without its pooling and classifier. Scaled in width only, as its authors do.
 
     Args:
         scale: Gives the width where it is not given.
         variant: Which MobileNetV3.
         width: Factor on channels.
+        last_conv: Whether P5 comes from the last 1×1 convolution (960 or 576 channels at full width), as in the paper's
+            tables, or from the bottleneck before it.
         pretrained: True for timm's weights, which need `width=1`; or the path of a file with timm's names.
 
     Attributes:
@@ -68,14 +70,16 @@ class MBV3(EfficientBackbone):
         *,
         variant: Literal["large", "small"] = "large",
         width: float | None = None,
+        last_conv: bool = True,
         pretrained: bool | str = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         require_multiplier(width=width)
         require_own_size(pretrained, width=width)
+        stages = [list(stage) for stage in VARIANTS[variant]]
         body = MobileNetV3Features(
-            decode_arch_def([list(stage) for stage in VARIANTS[variant]]),
+            decode_arch_def([*stages, [LAST_CONV[variant]]] if last_conv else stages),
             out_indices=OUT_INDICES,
             stem_size=16,
             fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks

@@ -1,0 +1,178 @@
+"""Folding batch norms: the same answers, no norm left behind a convolution, and no wrong pair."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from timm.layers import BatchNormAct2d
+from torch import nn
+
+from helpers.models import build_variant, names
+from yolograft.model.detector import gflops
+from yolograft.model.fold import fold, fold_norms, norms_left
+from yolograft.model.weights import save_detector
+from yolograft.upstream.model import upstream_yolo11
+
+
+@torch.no_grad()
+def trained(model):
+    """Give every batch norm statistics as a training leaves them, so that a norm that is lost shows."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(like, low, high):
+        return torch.rand(like.shape, generator=generator) * (high - low) + low
+
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for statistic, low, high in ((module.running_mean, -0.3, 0.3), (module.running_var, 0.5, 1.5)):
+                assert statistic is not None
+                statistic.copy_(draw(statistic, low, high))
+            if module.weight is not None:
+                module.weight.copy_(draw(module.weight, 0.5, 1.5))
+                module.bias.copy_(draw(module.bias, -0.3, 0.3))
+    return model.eval()
+
+
+@torch.no_grad()
+def answers(one, other):
+    image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    image = image.to(next(one.parameters()).dtype)
+    return one(image)[0], other(image)[0]
+
+
+def difference(one, other):
+    """Return the largest difference of two detectors' answers: pixels of boxes, and scores."""
+    first, second = answers(one, other)
+    return (first - second).abs().max().item()
+
+
+def excess(one, other):
+    """Return the same beyond what float32 cannot tell apart: the boxes of an untrained head reach 500 pixels."""
+    first, second = answers(one, other)
+    return ((first - second).abs() - 1e-6 * first.abs()).max().item()
+
+
+@pytest.mark.parametrize(("backbone", "neck"), [*itertools.product(names("backbone"), names("neck"))])
+def test_every_backbone_and_neck(backbone, neck):
+    model = trained(build_variant(backbone=backbone, neck=neck, nc=2))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    folded = fold(model)
+    assert norms_left(folded) == []
+    assert excess(model, folded) <= 1e-4
+    assert sum(p.numel() for p in folded.parameters()) < sum(p.numel() for p in model.parameters())
+    assert folded.is_fused()
+    assert not model.is_fused()
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    model = model.double()
+    assert difference(model, fold(model)) <= 1e-9  # so what is left above is float32's rounding
+
+
+@pytest.mark.parametrize(
+    ("model", "left"),
+    [
+        ("repvit_m1", 0),
+        pytest.param("repghostnet_050", 0, marks=pytest.mark.slow),
+        pytest.param("fastvit_t8", 0, marks=pytest.mark.slow),
+        pytest.param("tiny_vit_5m_224", 0, marks=pytest.mark.slow),
+        # Pre-activation: a norm takes a concatenation or a sum.
+        pytest.param("densenet121", 62, marks=pytest.mark.slow),
+    ],
+)
+def test_timms_families(model, left):
+    detector = trained(build_variant(backbone="timm", model=model, nc=2)).double()
+    folded = fold(detector)
+    assert difference(detector, folded) <= 1e-4  # timm merges its branches in float32
+    assert len(norms_left(folded)) == left
+
+
+def test_a_folded_detector_is_counted_and_not_saved(tmp_path):
+    model = trained(build_variant(backbone="timm", model="mobileone_s0", nc=2))
+    folded = fold(model)
+    assert norms_left(folded) == []
+    assert excess(model, folded) <= 1e-4
+    assert gflops(folded, 64) < 0.7 * gflops(model, 64)  # MobileOne trains with several branches for one convolution
+    with pytest.raises(ValueError, match="a fused model cannot be saved"):
+        save_detector(folded, tmp_path / "m.safetensors")
+    assert folded.fuse(verbose=False) is folded
+
+
+def test_stock_models_fold_too():
+    stock = trained(upstream_yolo11("n", nc=2)).double()
+    folded = fold(stock)
+    assert norms_left(folded) == []
+    assert difference(stock, folded) <= 1e-9
+
+
+class Net(nn.Module):
+    """A forward pass given as a function of the modules."""
+
+    def __init__(self, run: Callable[[Any, torch.Tensor], Any], **modules: nn.Module) -> None:
+        super().__init__()
+        self.run = run
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def forward(self, image):
+        return self.run(self, image)
+
+
+def conv():
+    return nn.Conv2d(3, 6, 3, padding=1)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution that does not use its weight as it is."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+        return nn.functional.conv2d(x, weight, self.bias, padding=1)
+
+
+FOLDED = {
+    "plain": Net(lambda m, x: m.b(m.a(x)), a=conv(), b=nn.BatchNorm2d(6)),
+    "no affine": Net(lambda m, x: m.b(m.a(x)), a=conv(), b=nn.BatchNorm2d(6, affine=False)),
+    "defined in another order": Net(lambda m, x: m.b(m.a(x)), b=nn.BatchNorm2d(6), a=conv()),
+    "activation within": Net(lambda m, x: m.b(m.a(x)), a=conv(), b=BatchNormAct2d(6)),
+    "same pair twice": Net(lambda m, x: m.b(m.a(x)) + m.b(m.a(x * 2)), a=conv(), b=nn.BatchNorm2d(6)),
+    "linear": Net(lambda m, x: m.b(m.a(x.flatten(1)[:, :8])), a=nn.Linear(8, 5), b=nn.BatchNorm1d(5)),
+    "transposed": Net(lambda m, x: m.b(m.a(x[:, :2])), a=nn.ConvTranspose2d(2, 6, 2, 2, groups=2), b=nn.BatchNorm2d(6)),
+}
+KEPT = {
+    "the output is taken twice": Net(lambda m, x: m.b(y := m.a(x)) + y, a=conv(), b=nn.BatchNorm2d(6)),
+    "the output is an answer, too": Net(lambda m, x: [m.b(y := m.a(x)), y], a=conv(), b=nn.BatchNorm2d(6)),
+    "something in between": Net(lambda m, x: m.b(m.a(x).relu_()), a=conv(), b=nn.BatchNorm2d(6)),
+    "two convolutions": Net(lambda m, x: m.b(m.a(x)) + m.b(m.c(x)), a=conv(), b=nn.BatchNorm2d(6), c=conv()),
+    "the convolution is used elsewhere": Net(lambda m, x: m.b(m.a(x)) + m.a(x), a=conv(), b=nn.BatchNorm2d(6)),
+    "the weight is used elsewhere": Net(lambda m, x: m.b(m.a(x)) * m.a.weight.sum(), a=conv(), b=nn.BatchNorm2d(6)),
+    "the weight is standardised": Net(lambda m, x: m.b(m.a(x)), a=Standardised(3, 6, 3), b=nn.BatchNorm2d(6)),
+    "statistics of the batch": Net(lambda m, x: m.b(m.a(x)), a=conv(), b=nn.BatchNorm2d(6, track_running_stats=False)),
+    "before the convolution": Net(lambda m, x: m.a(m.b(x)), a=conv(), b=nn.BatchNorm2d(3)),
+}
+
+
+@pytest.mark.parametrize("case", [*FOLDED, *KEPT])
+@torch.no_grad()
+def test_pairs(case):
+    net = {**FOLDED, **KEPT}[case]
+    if case != "statistics of the batch":
+        trained(net)
+    net.eval()
+    image = torch.rand(2, 3, 16, 16)
+    before = net(image)
+    fold_norms(net)
+    assert norms_left(net) == ([] if case in FOLDED else ["b"])
+    torch.testing.assert_close(net(image), before, rtol=1e-5, atol=1e-5)
+    assert not net.training
+
+
+def test_the_mode_and_hooks_of_a_model_are_as_they_were():
+    layer = conv().eval()
+    net = Net(lambda m, x: m.b(m.a(x)), a=layer, b=nn.BatchNorm2d(6))
+    fold_norms(net)
+    assert net.training
+    assert not layer.training
+    assert not layer._forward_hooks
