@@ -3,7 +3,7 @@
 From Python:
 
 - `yolograft.train("backbone=effv1 scale=n dataset=coco128")` trains, as `yolograft train` does.
-- `yolograft.load("runs/NAME")` loads a trained detector.
+- `yolograft.load("runs/NAME")` loads a trained detector as an `ultralytics.YOLO`.
 - `yolograft.compare("multirun/NAME")` compares the runs of a sweep.
 - `yolograft.info("backbone=effv1 scale=n")` tells parameters, GFLOPs and pyramid of a variant.
 

@@ -13,12 +13,13 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import METRIC, Metric
 from yolograft.runs.record import RunRecord
+from yolograft.runs.weights_file import best_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from yolograft.analysis.comparison import Comparison
-    from yolograft.model.detector import Detector
+    from yolograft.evaluation.yolo import TrainedYOLO
     from yolograft.sweep.command import Result
 
 __all__ = ["Compared", "RunRecord", "UserError", "compare", "info", "load", "train"]
@@ -103,35 +104,46 @@ class _Files:
         return render(folder)
 
 
-def load(path: str | Path, *, trust: Sequence[str] = ()) -> "Detector":
-    """Load a trained detector.
+def load(path: str | Path, *, trust: Sequence[str] = ()) -> "TrainedYOLO":
+    """Load a trained detector as an `ultralytics.YOLO`.
+
+    Nothing in the file is executed, also if it is a stranger's.
 
     Args:
         path: A run's folder, whose best weights are taken, or a file of weights (`best.safetensors`).
         trust: Packages beyond yolograft, ultralytics, timm and torch whose classes the weights may name.
 
     Returns:
-        The detector on the CPU, in evaluation mode: a subclass of ultralytics' `DetectionModel`, so that
-        ultralytics' own code takes it. `names` are its classes, by number; `spec` says what it is made of. Called with
-        images [batch, 3, height, width] (RGB, 0…1, sides a multiple of 32) it returns what ultralytics' head returns,
-        of which the first is boxes [batch, 4 + classes, anchors] before non-maximum suppression.
+        An `ultralytics.YOLO`: `predict`, `track`, `val`, `export`, `benchmark`, `fuse`, `info` work as its
+        documentation says, at the image size of the training unless `imgsz` is given. `val()` without `data` measures
+        on the data set of the training. `model` is the detector, a subclass of ultralytics' `DetectionModel` on the
+        CPU and in evaluation mode: `model.spec` says what it is made of; called with images [batch, 3, height, width]
+        (RGB, 0…1, sides a multiple of 32) it returns what ultralytics' head returns, of which the first is boxes
+        [batch, 4 + classes, anchors] before non-maximum suppression.
 
     Raises:
         UserError: There is no such file, it is damaged, or it names a part that is not trusted.
 
     Examples:
-        >>> model = yolograft.load(record.folder)
-        >>> model.names[0]
+        >>> best = yolograft.load(record.folder)
+        >>> best.names[0]
         'circle'
+        >>> import numpy
+        >>> result = best.predict(numpy.zeros((64, 64, 3), numpy.uint8), verbose=False)[0]
+        >>> tuple(result.boxes.xyxy.shape)
+        (0, 4)
         >>> import torch
-        >>> boxes = model(torch.zeros(1, 3, 64, 64))[0]
+        >>> boxes = best.model(torch.zeros(1, 3, 64, 64))[0]
         >>> tuple(boxes.shape)
         (1, 8, 84)
     """
-    from yolograft.model.weights import load_detector
+    from yolograft.evaluation.yolo import open_yolo
+    from yolograft.upstream.yolo import speak
 
     place = user_path(path)
-    return load_detector(place / "checkpoints" / "best.safetensors" if place.is_dir() else place, trust)[0]
+    opened = open_yolo(best_weights(place) if place.is_dir() else place, trust)
+    speak()
+    return opened
 
 
 def info(overrides: str | Iterable[str] = ()) -> dict[str, Any]:

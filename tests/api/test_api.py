@@ -36,7 +36,7 @@ def test_one_run_gives_its_record_and_again_the_same(tmp_path: Path, monkeypatch
     assert record.folder.name == record.name
     assert yolograft.train(" ".join([*TINY, "epochs=1", "name=one"])) == record
     model = yolograft.load(record.folder)
-    assert not model.training
+    assert not model.model.training
     assert list(model.names.values()) == list(
         yolograft.load(record.folder / "checkpoints/best.safetensors").names.values()
     )
