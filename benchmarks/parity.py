@@ -264,7 +264,7 @@ def parity(options: Any) -> dict[str, float]:
 
     threads = NUM_THREADS  # what stock sets: sums in another order differ in the last bits
     with reproducible(0, threads, deterministic=True):
-        model = build_detector(model_spec(config, spec.nc, spec.names))
+        model = build_detector(model_spec(config, spec.names))
         start = {name: tensor.clone() for name, tensor in to_upstream(model).items()}
         data, val = loaders()
         images = len(data.train)

@@ -35,7 +35,7 @@ def build() -> Build:
         with initialized("train"):
             config = resolvers.job_config(compose("train", changed, return_hydra_config=True))
         names = {index: str(index) for index in range(nc)}
-        return build_detector(model_spec(config, len(names), names))
+        return build_detector(model_spec(config, names))
 
     return _build
 

@@ -13,11 +13,9 @@ from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import COSTS, METRIC, METRICS
+from yolograft.common.parts import ATTENTION
 from yolograft.common.suggestions import did_you_mean
-from yolograft.model.bases import DEFAULT_BASE
-
-_DEFAULT_BASELINE = DEFAULT_BASE.choices
-"""Upstream YOLO11 by group: the baseline of a comparison by default."""
+from yolograft.config.defaults import DEFAULT_BASE, base_choices
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,9 @@ def compare(
     Args:
         runs: The runs, of one sweep or of several.
         metric: One of `METRICS`.
-        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for the choices of the
-            default base, or for its backbone and neck alone where no run has its context, head and loss too.
+        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for each variant's base as it
+            is, or for its backbone and neck alone where no run has its context, head and loss too. Bases as they are
+            are compared with the default base.
         waiting: Sweeps of which runs have not begun, see `collect.not_begun`.
 
     Raises:
@@ -120,13 +119,9 @@ def compare(
             f"metric={metric}: no such metric{did_you_mean(metric, METRICS)} There are {', '.join(METRICS)}"
         )
     made = variants(runs)
-    attempts = (
-        [_DEFAULT_BASELINE, {group: _DEFAULT_BASELINE[group] for group in ("backbone", "neck")}]
-        if baseline is None
-        else [_known(baseline, made)]
-    )
+    wanted = None if baseline is None else _known(baseline, made)
     alone = [Row(variant, _statistics(variant)) for variant in made.all]
-    rows = [_referred(row, alone, made, metric, attempts) for row in alone]
+    rows = [_referred(row, alone, made, metric, wanted) for row in alone]
     differences = corrected([row.difference for row in rows])
     rows = [replace(row, difference=one) for row, one in zip(rows, differences, strict=True)]
     rows.sort(key=lambda row: _place(row, metric))
@@ -194,16 +189,34 @@ def _known(baseline: Mapping[str, str], made: Variants) -> dict[str, str]:
     return wanted
 
 
-def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, attempts: Sequence[Mapping[str, str]]) -> Row:
+def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, baseline: Mapping[str, str] | None) -> Row:
     """Return the row with its baseline and difference."""
+    base = row.variant.settings.get("base")
+    wanted, nearest = _first(row, rows, made, metric, _as_it_is(base) if baseline is None else [baseline])
+    if nearest is row and baseline is None and base not in (None, DEFAULT_BASE):
+        wanted, nearest = _first(row, rows, made, metric, _as_it_is(DEFAULT_BASE))
+        nearest = nearest or row
+    if nearest is row:
+        return replace(row, baseline=True)
+    return _compared(row, nearest, wanted, made, metric) if nearest else row
+
+
+def _as_it_is(base: str | None) -> list[Mapping[str, str]]:
+    """Return what to look for in turn to find a base as it is; None: the default base, in records without a base."""
+    choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k not in ("base", ATTENTION)}
+    few = {group: choice for group, choice in choices.items() if group in ("base", "backbone", "neck")}
+    return [choices, few] if choices else []
+
+
+def _first(
+    row: Row, rows: Sequence[Row], made: Variants, metric: str, attempts: Sequence[Mapping[str, str]]
+) -> tuple[Mapping[str, str], Row | None]:
+    """Return the first attempt that finds a baseline, and that baseline."""
     for wanted in attempts:
         candidates = [r for r in rows if metric in r.statistics and wanted.items() <= r.variant.settings.items()]
-        nearest = _nearest(row, candidates, wanted, made)
-        if nearest is row:
-            return replace(row, baseline=True)
-        if nearest:
-            return _compared(row, nearest, wanted, made, metric)
-    return row
+        if nearest := _nearest(row, candidates, wanted, made):
+            return wanted, nearest
+    return {}, None
 
 
 def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], made: Variants) -> Row | None:
@@ -211,10 +224,10 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
     ranked: list[tuple[tuple[int, ...], Row]] = []
     for other in candidates:
         options = _own_options(other.variant, wanted)
-        # The default baseline is unmodified; but an option that a whole sweep shares does not distinguish its variants.
+        # A base as it is is unmodified; but an option that a whole sweep shares does not distinguish its variants.
         if (
             "backbone" in wanted
-            and wanted.items() <= _DEFAULT_BASELINE.items()
+            and wanted.items() <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
             and not _shares(row.variant, other.variant, options)
         ):
             continue

@@ -1,11 +1,13 @@
 """Settings of earlier versions in today's form, and back: run folders, weights and identities outlive a rename.
 
 `progressive` was a key of the group `callbacks` (`callbacks=progressive callbacks.progressive.stages=2`) before it
-became a group of its own.
+became a group of its own. Before there was the group `base`, every run was a variant of YOLO11.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from yolograft.config.defaults import DEFAULT_BASE
 
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
@@ -40,9 +42,12 @@ def update_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that a run of whatever version has chosen, under today's groups."""
-    if choices.get("callbacks") != "progressive":
-        return dict(choices)
-    return {**choices, "callbacks": "default", "progressive": "default"}
+    told = dict(choices)
+    if told.get("callbacks") == "progressive":
+        told |= {"callbacks": "default", "progressive": "default"}
+    if "backbone" in told:
+        told.setdefault("base", DEFAULT_BASE)
+    return told
 
 
 def first_form(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,5 +203,6 @@ class Parts(Strict):
     neck: dict[str, Any]
     head: dict[str, Any]
     attention: dict[str, Any]
+    loss: dict[str, Any]
     scale: Scale
     activation: Activation | None

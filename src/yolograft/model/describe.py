@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import ATTENTION, PARTS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.common.text import gflops_text
 from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.fold import fold
@@ -14,8 +14,8 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Build the variant that a person's own config chooses, and describe it.
 
     Args:
-        config: The config of `yolograft info`: the parts, `scale`, `nc`, `imgsz`, and `choices`, the option chosen in
-            each group.
+        config: The config of `yolograft info`: the parts, `loss`, `scale`, `nc`, `imgsz`, and `choices`, the option
+            chosen in each group.
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
@@ -24,7 +24,8 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: If the parts do not fit each other.
     """
-    model = build_detector(model_spec(config, config["nc"]), trust=own_packages(config))
+    names = {index: str(index) for index in range(config["nc"])}
+    model = build_detector(model_spec(config, names), trust=own_packages(config))
     folded = fold(model)
     return {
         "params": sum(p.numel() for p in model.parameters()),
@@ -44,9 +45,9 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was chosen in each group; attention and activation where they are used."""
-    chosen = {group: config["choices"][group] for group in (*PARTS, "scale")}
-    if config[ATTENTION].get("_target_"):
-        chosen[ATTENTION] = config["choices"][ATTENTION]
+    chosen = {group: config["choices"][group] for group in ("base", *MODEL_GROUPS, "scale")}
+    if not config[ATTENTION].get("_target_"):
+        del chosen[ATTENTION]
     if config["activation"]:
         chosen["activation"] = config["activation"]
     return chosen

@@ -10,12 +10,11 @@ MODEL_KEYS = (*PARTS, ATTENTION, "scale", "activation")
 """The keys of a config that decide what a model computes, but for its number of classes."""
 
 
-def model_spec(config: Mapping[str, Any], nc: int, names: Mapping[int, str] | None = None) -> ModelSpec:
+def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec:
     """Return the model that a config describes.
 
     Args:
-        config: With the groups of the parts, `attention` and `scale`, and `activation`; `loss`, if it is to be trained.
-        nc: Number of classes.
+        config: With the groups of the parts, `attention`, `scale` and `loss`, and `activation`.
         names: Class names by index, of the data set.
     """
     parts = {part: dict(config[part]) for part in PARTS}
@@ -25,11 +24,11 @@ def model_spec(config: Mapping[str, Any], nc: int, names: Mapping[int, str] | No
     return ModelSpec(
         parts=parts,
         scale=dict(config["scale"]),
-        nc=nc,
-        names=dict(names or {}),
+        nc=len(names),
+        names=dict(names),
+        loss=dict(config["loss"]),
         attention=attention if attention.get("_target_") else {},
         activation=config["activation"],
-        **({"loss": dict(config["loss"])} if "loss" in config else {}),
     )
 
 

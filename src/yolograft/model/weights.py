@@ -18,12 +18,13 @@ from yolograft.common.files import atomic_write, user_path
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
 from yolograft.model.bases import DEFAULT_BASE
+from yolograft.model.bases.base import Base
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
+from yolograft.model.roles import base_of, fills
 from yolograft.model.state import NoTensorsError, check_header, read_state
 from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
-from yolograft.upstream.model import is_upstream
 
 FORMAT = "yolograft-detector-1"
 
@@ -36,17 +37,19 @@ class TransferReport:
         matched: Ours that were filled.
         unmatched_ours: Ours that were left as they are: no such layer in the source, or another shape there.
         unmatched_upstream: The source's that have no place here.
+        base: Whose layers the source's are.
     """
 
     matched: tuple[str, ...]
     unmatched_ours: tuple[str, ...]
     unmatched_upstream: tuple[str, ...]
+    base: Base = DEFAULT_BASE
 
     @property
     def unmatched_layers(self) -> tuple[str, ...]:
         """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
         layers = {name.split(".")[1] for name in self.unmatched_upstream if name.startswith("model.")}
-        return tuple(role.path for role in DEFAULT_BASE.roles if str(role.layer) in layers)
+        return tuple(role.path for role in self.base.roles if str(role.layer) in layers)
 
     def __str__(self) -> str:
         total = len(self.matched) + len(self.unmatched_ours)
@@ -55,11 +58,12 @@ class TransferReport:
 
 
 def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy stock YOLO11 weights into a detector, layer by layer according to what each layer is for.
+    """Copy stock weights into a detector, layer by layer according to what each layer is for.
 
     Args:
         model: The detector; changed in place.
-        state: A state dict of ultralytics' YOLO11 (`model.0.conv.weight`, ...), of any scale and number of classes.
+        state: A state dict of ultralytics' model of the detector's base (`model.0.conv.weight`, ...), of any scale and
+            number of classes.
 
     Returns:
         What was matched. A swapped part and a tensor of another shape are left as they are.
@@ -72,17 +76,18 @@ def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
         matched=tuple(name for name in own if name in fitting),
         unmatched_ours=tuple(name for name in own if name not in fitting),
         unmatched_upstream=tuple(name for name in state if names.get(name) not in fitting),
+        base=base_of(model),
     )
 
 
 def to_upstream(model: Detector) -> dict[str, Tensor]:
-    """Return a detector's tensors under the names of ultralytics' YOLO11, without those of swapped parts."""
+    """Return a detector's tensors under the names of ultralytics' model of its base, without those of swapped parts."""
     own = model.state_dict()
     return {upstream: own[ours] for upstream, ours in _shared_names(model)}
 
 
 def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy weights of either naming into a detector: stock YOLO11's, or those of another detector of ours.
+    """Copy weights of either naming into a detector: stock's, or those of another detector of ours.
 
     Args:
         model: The detector; changed in place.
@@ -211,13 +216,9 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
 
 def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
     """Yield the names, stock's and ours, of every tensor of a layer that is stock's own."""
-    for role in DEFAULT_BASE.roles:
-        try:
-            module = model.model.get_submodule(role.path)
-        except AttributeError:  # another part stands here
-            continue
-        if is_upstream(module, role.kind):
-            for name in module.state_dict():
+    for role in base_of(model).roles:
+        if fills(model, role):
+            for name in model.model.get_submodule(role.path).state_dict():
                 yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
 
 

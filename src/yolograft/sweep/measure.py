@@ -111,7 +111,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    spec = model_spec(config, nc)
+    spec = model_spec(config, {index: str(index) for index in range(nc)})
     if "pretrained" in spec.parts["backbone"]:
         spec.parts["backbone"]["pretrained"] = False
     return build_detector(spec, trust=own_packages(config))

@@ -51,7 +51,7 @@ def prepare(session: Session, start: StartingPoint) -> Prepared:
     """
     config = session.config
     spec = data_spec(config)
-    model = build_detector(model_spec(config, spec.nc, spec.names), trust=own_packages(config))
+    model = build_detector(model_spec(config, spec.names), trust=own_packages(config))
     if config["weights"] and not start.checkpoint:
         _start_from(model, config["weights"])
     batch = start.batch_size or _batch_size(config, session.compute, model, spec)
