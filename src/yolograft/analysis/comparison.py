@@ -13,7 +13,6 @@ from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import COSTS, METRIC, METRICS
-from yolograft.common.parts import ATTENTION
 from yolograft.common.suggestions import did_you_mean
 from yolograft.config.defaults import DEFAULT_BASE, base_choices
 
@@ -203,7 +202,7 @@ def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, baseli
 
 def _as_it_is(base: str | None) -> list[Mapping[str, str]]:
     """Return what to look for in turn to find a base as it is; None: the default base, in records without a base."""
-    choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k not in ("base", ATTENTION)}
+    choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k != "base"}
     few = {group: choice for group, choice in choices.items() if group in ("base", "backbone", "neck")}
     return [choices, few] if choices else []
 

@@ -47,7 +47,7 @@ def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
     if told.get("callbacks") == "progressive":
         told |= {"callbacks": "default", "progressive": "default"}
     if "backbone" in told:
-        told.setdefault("base", DEFAULT_BASE)
+        told = {"base": DEFAULT_BASE, "attention": "none", **told}
     return told
 
 
