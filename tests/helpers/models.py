@@ -30,8 +30,8 @@ def make_spec(*, base="yolo11", scale="n", nc=80, at="context", activation=None,
     scales = group("scale", scale)
     if (CONF / "base" / "scale" / f"{base}_{scale}.yaml").exists():
         scales |= group("base/scale", f"{base}_{scale}")
-    attention = {} if chosen["attention"] == "none" else group("attention", chosen["attention"]) | {"at": at}
-    return ModelSpec(parts, scales, nc, {}, group("loss", chosen["loss"]), attention, activation)
+    attention = None if chosen["attention"] == "none" else group("attention", chosen["attention"]) | {"at": at}
+    return ModelSpec(parts, scales, nc, {}, group("loss", chosen["loss"]), attention=attention, activation=activation)
 
 
 def build_variant(trust=(), **choices) -> Detector:

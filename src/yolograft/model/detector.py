@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import nn
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import DEFAULT_LEVELS
 from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.config.instantiate import call, describe_error, locate, one_line
 from yolograft.config.places import places
@@ -45,7 +46,7 @@ class Detector(DetectionModel):
         spec: What the detector was built from.
         nc: Number of classes.
         names: Class names by index.
-        stride: Strides of the head's levels, [3].
+        stride: Strides of the head's levels, [levels].
         yaml: What ultralytics asks a model's description for.
         args: ultralytics' default settings; a loss reads its weights from the spec, not from here.
     """
@@ -137,7 +138,7 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     if len(spec.names) not in (0, spec.nc):
         raise UserError(f"names: {len(spec.names)} class names for nc={spec.nc}")
     try:
-        scale = Scale(**spec.scale)
+        scale = Scale(**spec.scale, levels=tuple(spec.levels))
     except TypeError as error:
         raise UserError(f"scale: needs name, depth, width, max_channels and c3k, got {spec.scale}") from error
     targets = spec.targets
@@ -172,6 +173,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
                 raise UserError(f"{label} needs stride, a tensor of its levels' strides, and bias_init()")
             break
         features = _features_of(part, label)
+        if group == "neck" and spec.levels != DEFAULT_LEVELS and tuple(f.name for f in features) != spec.levels:
+            raise UserError(f"levels=[{','.join(spec.levels)}]: {label} gives {describe(features)}")
         if group != "context":  # it only changes P5, so the neck's levels are the backbone's
             giver = label
         given = f"; {giver} gives {describe(features)}"
@@ -209,7 +212,7 @@ def _places(spec: ModelSpec) -> Mapping[str, tuple[str, ...] | None]:
     if ATTENTION not in spec.targets:
         return {}
     try:
-        return places(spec.attention.get("at", "context"))
+        return places((spec.attention or {}).get("at", "context"))
     except (TypeError, ValueError) as error:
         raise UserError(f"attention.at: {error}") from error
 
@@ -226,7 +229,7 @@ def _attention(
     Raises:
         UserError: The part has no such level, or the attention cannot be built for its channels.
     """
-    options = {key: value for key, value in spec.attention.items() if key not in ("_target_", "at")}
+    options = {key: value for key, value in (spec.attention or {}).items() if key not in ("_target_", "at")}
     label, given = spec.label(ATTENTION), f"; {giver} gives {describe(features)}"
     try:
         return PlacedAttention(features, levels, lambda channels: _build(found, label, (channels,), options, given))

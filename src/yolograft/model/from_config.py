@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yolograft.common.levels import DEFAULT_LEVELS
 from yolograft.common.parts import ATTENTION, MODEL_GROUPS, PARTS
 from yolograft.model.spec import ModelSpec
 
-MODEL_KEYS = (*PARTS, ATTENTION, "scale", "activation")
-"""The keys of a config that decide what a model computes, but for its number of classes."""
 
-
-def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec:
+def model_spec(config: Mapping[str, Any], names: Mapping[int, str] | int) -> ModelSpec:
     """Return the model that a config describes.
 
     Args:
-        config: With the groups of the parts, `attention`, `scale` and `loss`, and `activation`.
-        names: Class names by index, of the data set.
+        config: With the groups of the parts, `attention` and `scale`; of commands that train also `loss`.
+        names: Class names by index, of the data set; or only how many classes there are.
     """
     parts = {part: dict(config[part]) for part in PARTS}
     if parts["backbone"].get("activation", ...) is None:  # as no spec had it before there was one
@@ -24,10 +22,11 @@ def model_spec(config: Mapping[str, Any], names: Mapping[int, str]) -> ModelSpec
     return ModelSpec(
         parts=parts,
         scale=dict(config["scale"]),
-        nc=len(names),
-        names=dict(names),
-        loss=dict(config["loss"]),
-        attention=attention if attention.get("_target_") else {},
+        nc=names if isinstance(names, int) else len(names),
+        names={} if isinstance(names, int) else dict(names),
+        levels=tuple(config.get("levels", DEFAULT_LEVELS)),
+        **({"loss": dict(config["loss"])} if "loss" in config else {}),
+        attention=attention if attention.get("_target_") else None,
         activation=config["activation"],
     )
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from yolograft.common.levels import DEFAULT_LEVELS, check_levels
 from yolograft.common.parsing import parse_json
 from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.config.former import update_parts
@@ -15,9 +16,6 @@ _MAX_CLASSES = 65_536
 _MAX_NUMBER = 65_536
 _MAX_MULTIPLIER = 64
 _MAX_TEXT = 1000
-
-_LATER = ("attention", "activation")
-"""Fields that came after version 0.1; empty ones mean what was before."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class ModelSpec:
         nc: Number of classes.
         names: Class names by index; their numbers where none are given.
         loss: The `_target_` of the loss and its options.
-        attention: The `_target_` of what is put between the parts, its options, and `at`, its places; empty for none.
+        levels: Names of the levels of the pyramid, the finest first.
+        attention: The `_target_` of what is put between the parts, its options, and `at`, its places; None for none.
         activation: The activation of all that is not the backbone; None for each part's own.
     """
 
@@ -39,13 +38,14 @@ class ModelSpec:
     nc: int
     names: dict[int, str] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_BASE.loss})
-    attention: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[str, ...] = DEFAULT_LEVELS
+    attention: dict[str, Any] | None = None
     activation: str | None = None
 
     @property
     def targets(self) -> dict[str, str]:
         """The `_target_` of each group that has one."""
-        groups = {**self.parts, "loss": self.loss, ATTENTION: self.attention}
+        groups = {**self.parts, "loss": self.loss, ATTENTION: self.attention or {}}
         return {group: str(part["_target_"]) for group, part in groups.items() if part.get("_target_")}
 
     def label(self, group: str) -> str:
@@ -54,9 +54,9 @@ class ModelSpec:
         return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
 
     def to_json(self) -> str:
-        """Return the spec as one line of JSON; what came later is left out where it is not used."""
-        content = asdict(self)
-        return json.dumps({key: value for key, value in content.items() if value or key not in _LATER})
+        """Return the spec as one line of JSON, without what is at a default that came later than the file's form."""
+        values = {known.name: (getattr(self, known.name), known.default) for known in fields(self)}
+        return json.dumps({name: value for name, (value, default) in values.items() if value != default})
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
@@ -70,6 +70,7 @@ class ModelSpec:
             content["parts"] = update_parts(content["parts"])
             content["loss"] = update_parts({"loss": content["loss"]})["loss"]
             content["names"] = {int(index): str(name) for index, name in content["names"].items()}
+            content["levels"] = tuple(content.get("levels", DEFAULT_LEVELS))
             spec = cls(**content)
             _check(spec)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -92,10 +93,11 @@ def _check(spec: ModelSpec) -> None:
     """Refuse what is not of the right type, or too large to build."""
     _require(isinstance(spec.nc, int) and 1 <= spec.nc <= _MAX_CLASSES, "nc is not a number of classes")
     _require(not spec.names or sorted(spec.names) == list(range(spec.nc)), "names are not those of the nc classes")
-    for group, part in {**spec.parts, "loss": spec.loss, ATTENTION: spec.attention}.items():
+    for group, part in {**spec.parts, "loss": spec.loss, ATTENTION: spec.attention or {}}.items():
         _require(group in MODEL_GROUPS and isinstance(part, dict), f"{group} is no part")
         for key, value in part.items():
             _check_option(f"{group}.{key}", value)
+    check_levels(spec.levels)
     _require(spec.activation is None or isinstance(spec.activation, str), "activation is no text")
     scale = spec.scale
     _require(isinstance(scale["name"], str) and isinstance(scale["c3k"], bool), "scale has no name or no c3k")

@@ -17,7 +17,7 @@ from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
-from yolograft.model.from_config import MODEL_KEYS, model_spec, own_packages
+from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.probe import probe
 from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
@@ -86,9 +86,8 @@ class Measurer:
     def variant(self, config: Mapping[str, Any]) -> Variant:
         """Return what a config's variant weighs."""
         nc = self.data(config).nc
-        chosen = [config[key] for key in MODEL_KEYS]
         others = [config["imgsz"], config["batch"], config["optim"]["optimizer"], config["device"], config["trainer"]]
-        key = json.dumps([nc, chosen, others], sort_keys=True, default=str)
+        key = json.dumps([model_spec(config, nc).to_json(), others], sort_keys=True, default=str)
         if key not in self._variants:
             with torch.device("meta"):
                 model = build(config, nc)
@@ -111,7 +110,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    spec = model_spec(config, {index: str(index) for index in range(nc)})
+    spec = model_spec(config, nc)
     if "pretrained" in spec.parts["backbone"]:
         spec.parts["backbone"]["pretrained"] = False
     return build_detector(spec, trust=own_packages(config))
