@@ -11,6 +11,7 @@ from ultralytics.nn.modules import C2PSA, SPPF, C2f, C3k2, Conv, Detect
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
+from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
@@ -23,6 +24,7 @@ __all__ = [
     "Conv",
     "Detect",
     "DetectionModel",
+    "bbox_iou",
     "default_args",
     "get_flops",
     "initialize_weights",
