@@ -48,8 +48,7 @@ def refuse_misfit(
     except UserError as error:
         raise error if error is too_large else UserError(f"'{path}': {error}") from error
     except (NotImplementedError, RuntimeError) as error:
-        targets = [str(part.get("_target_")) for part in (*spec.parts.values(), spec.loss)]
-        if all(is_within(target, ROOMS["backbone"]) for target in targets):
+        if all(is_within(target, ROOMS["backbone"]) for target in spec.targets.values()):
             raise UserError(f"'{path}': {MISFIT}") from error
         return  # a trusted part reads numbers of its own when it is built: it has none without data
     empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
@@ -49,7 +50,7 @@ class Variant:
     @property
     def values(self) -> dict[str, float]:
         """By the names that a constraint uses."""
-        parts = {f"{part}_params": count for part, count in self.parts.items()}
+        parts = {f"{part}_params": self.parts.get(part, 0) for part in (*PARTS, ATTENTION)}
         return {"params": self.params, "gflops": self.gflops, "memory_gb": self.memory_gb, **parts}
 
 
