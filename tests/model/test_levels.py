@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -81,8 +82,8 @@ def test_p2_of_yolov8_is_ultralytics_own():
     theirs = upstream_model("yolov8", "n-p2")
     assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
     assert ours.stride.tolist() == theirs.stride.tolist()
-    coarse = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
-    layers = [params(layer) for part in (coarse.backbone, coarse.context) for layer in part.children()]
+    coarse: Any = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
+    layers = [params(layer) for layer in (*coarse.backbone.children(), *coarse.context.children())]
     assert layers == upstream_layers("yolov8", "n-p6")[:12]
 
 

@@ -13,9 +13,14 @@ from yolograft.config.defaults import DEFAULT_BASE
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
 
+_PIECES = {"inner": "conv", "up": "nearest", "fuse": "concat", "gs_kernel": 5, "shuffle": "fixed"}
 
 LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+    ("backbone", "yolograft.model.backbones.yolo11.", {"conv": "conv"}),
+    ("neck", "yolograft.model.necks.conv.", {"block": "c3k2", "down": "conv", **_PIECES}),
+    ("neck", "yolograft.model.necks.gsconv.", {"block": "c3k2", "down": "gsconv", **_PIECES}),
+    ("neck", "yolograft.model.necks.slim.", {"block": "vovgscsp1", "down": "gsconv", **_PIECES}),
     ("augment", "", {"device": "auto"}),
 )
 """Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.

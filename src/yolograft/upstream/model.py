@@ -7,7 +7,8 @@ Importing the package `yolograft.upstream` has set the environment that ultralyt
 from collections.abc import Sequence
 
 import torch
-from ultralytics.nn.modules import C2PSA, SPPF, C2f, C3k2, Conv, Detect
+from ultralytics.nn.modules import C2PSA, SPPF, ADown, Bottleneck, C2f, C3k2, Conv, Detect, DWConv, GhostConv, SCDown
+from ultralytics.nn.modules.block import RepCSP
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
@@ -17,12 +18,18 @@ from ultralytics.utils.torch_utils import get_flops, initialize_weights
 __all__ = [
     "C2PSA",
     "SPPF",
+    "ADown",
     "BboxLoss",
+    "Bottleneck",
     "C2f",
     "C3k2",
     "Conv",
+    "DWConv",
     "Detect",
     "DetectionModel",
+    "GhostConv",
+    "RepCSP",
+    "SCDown",
     "default_args",
     "get_flops",
     "initialize_weights",
