@@ -12,6 +12,7 @@ from ultralytics.nn.modules.block import RepCSP
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
+from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
@@ -30,6 +31,7 @@ __all__ = [
     "GhostConv",
     "RepCSP",
     "SCDown",
+    "bbox_iou",
     "default_args",
     "get_flops",
     "initialize_weights",
