@@ -30,8 +30,12 @@ class SPPFOnly(nn.Module):
             raise ValueError(f"needs an odd kernel, not {kernel}")
         p3, p4, p5 = (feature.channels for feature in features)
         width = scale.channels(1024)
-        self.sppf = new_sppf(p5, width, kernel)
+        self.sppf = self.pooling(p5, width, kernel)
         self.features = pyramid((p3, p4, width))
+
+    def pooling(self, c1: int, c2: int, kernel: int) -> nn.Module:
+        """Return the SPPF, from `c1` channels to `c2`."""
+        return new_sppf(c1, c2, kernel)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Map [P3, P4, P5] to the same with P5 pooled at several sizes."""
