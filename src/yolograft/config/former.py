@@ -15,6 +15,7 @@ PROGRESSIVE = "; progressive learning is a group of its own: progressive=default
 
 LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+    ("augment", "", {"device": "auto"}),
 )
 """Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.
 

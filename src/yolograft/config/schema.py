@@ -73,6 +73,7 @@ class Augment(Strict):
     cutmix: Fraction
     close_mosaic: Annotated[int, Field(ge=0)]
     multi_scale: Annotated[float, Field(ge=0, lt=1)]
+    device: Literal["auto", "cpu", "gpu"]
 
 
 class Optim(Strict):

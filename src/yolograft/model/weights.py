@@ -4,7 +4,7 @@ Files may come from strangers: no code that they name is run, and no memory take
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from yolograft.model.bases.base import Base
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
 from yolograft.model.roles import base_of, fills
-from yolograft.model.state import NoTensorsError, check_header, read_state
+from yolograft.model.state import NoTensorsError, check_header, read_described, read_state
 from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
 
@@ -156,10 +156,15 @@ def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | Non
         raise ValueError("a fused model cannot be saved: its batch normalisation is gone")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
+    metadata = describe_detector(model, extra)
     # safetensors keeps plain memory only: channels_last tensors are laid out anew, shared ones would be refused.
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     atomic_write(path, _in_order(bytearray(save(state, metadata))))
+
+
+def describe_detector(model: Detector, extra: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the texts that a file holds beside the tensors, and from which `load_detector` builds the detector."""
+    return {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
 
 
 def _in_order(content: bytearray) -> bytearray:
@@ -174,7 +179,7 @@ def _in_order(content: bytearray) -> bytearray:
 
 
 def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector, dict[str, Any]]:
-    """Build a detector from a file that `save_detector` wrote.
+    """Build a detector from a file that `save_detector` wrote, or `write_checkpoint` (a `.pt`).
 
     Args:
         path: The file.
@@ -190,28 +195,48 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
     if not path.is_file():
         raise UserError(f"no weights file '{path}'")
     try:
+        if path.suffix == ".pt":
+            metadata, state = read_described(path, FORMAT)
+            spec, extra = _described(path, metadata)
+            shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+            return _rebuilt(path, spec, shapes, lambda: state, trust), extra
         check_header(path)
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
-            spec = ModelSpec.from_json(metadata["spec"])
-            extra = parse_json(metadata["extra"])
-            if not isinstance(extra, dict):
-                raise ValueError("its extra is no object")
+            spec, extra = _described(path, file.metadata() or {})
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
-            untrained = _without_download(spec)
-            refuse_misfit(path, untrained, shapes, trust)
-            state = {name: file.get_tensor(name) for name in shapes}
+            return _rebuilt(path, spec, shapes, lambda: {name: file.get_tensor(name) for name in shapes}, trust), extra
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"'{path}' is damaged or was not saved by YOLOGraft: {plain(str(error))}") from error
+
+
+def _described(path: Path, metadata: Mapping[str, str]) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return what a file says of its model, and its `extra`."""
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
+    extra = parse_json(metadata["extra"])
+    if not isinstance(extra, dict):
+        raise ValueError("its extra is no object")
+    return ModelSpec.from_json(metadata["spec"]), extra
+
+
+def _rebuilt(
+    path: Path,
+    spec: ModelSpec,
+    shapes: Mapping[str, tuple[int, ...]],
+    read: Callable[[], dict[str, Tensor]],
+    trust: Sequence[str],
+) -> Detector:
+    """Build a detector whose tensors are read only when its description fits their shapes."""
+    untrained = _without_download(spec)
+    refuse_misfit(path, untrained, shapes, trust)
+    state = read()
     model = build_detector(untrained, trust)
     model.spec = spec
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"'{path}': {MISFIT}") from error
-    return model.eval(), extra
+    return model.eval()
 
 
 def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:

@@ -132,7 +132,7 @@ def _memory(model: Detector, config: Mapping[str, Any]) -> float:
 
     The latter is counted on two small images; it grows with the number of pixels.
     """
-    compute = resolve(config["device"], config["workers"], config["trainer"])
+    compute = resolve(config["device"], config["workers"], {**config["trainer"], "threads": 1})
     optimizer = _BYTES_PER_PARAMETER.get(config["optim"]["optimizer"], 20)
     kept: dict[int, Tensor] = {}
 
