@@ -298,9 +298,7 @@ def main() -> None:
     results = {}
     for name in options.optimizer:
         options.now = name
-        print(
-            f"\n{options.now}, {options.base}{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}"
-        )
+        print(f"\n{name}, {options.base}{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
         results[name] = parity(options)
         for what, value in results[name].items():
             print(f"largest difference of {what}: {value:.3g}")

@@ -7,6 +7,7 @@ became a group of its own. Before there was the group `base`, every run was a va
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from yolograft.common.levels import DEFAULT_LEVELS
 from yolograft.config.defaults import DEFAULT_BASE
 
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
@@ -22,10 +23,15 @@ LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 A config without them means these values; with these values it has the identity that it had without them.
 """
 
+LATER_KEYS: Mapping[str, Any] = {"levels": list(DEFAULT_LEVELS)}
+"""Keys of a command that came after version 0.1, in the same sense."""
+
 
 def update_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's config, of whatever version, under today's keys."""
     updated = update_parts(config)
+    if "backbone" in config:
+        updated = {**LATER_KEYS, **updated}
     callbacks = config.get("callbacks")
     if not isinstance(callbacks, Mapping) or "progressive" not in callbacks:
         return updated
@@ -53,7 +59,11 @@ def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 def first_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config under the keys that identities are made of; those of runs made before a rename stay."""
-    first = {key: value for key, value in config.items() if key != "progressive"}
+    first = {
+        key: value
+        for key, value in config.items()
+        if key != "progressive" and (key not in LATER_KEYS or value != LATER_KEYS[key])
+    }
     for group, options in _later(config):
         first[group] = {k: v for k, v in first[group].items() if k not in options or v != options[k]}
     if config.get("progressive") is not None:

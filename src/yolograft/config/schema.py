@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from yolograft.common.levels import check_levels, coarsest_stride
 from yolograft.config.former import PROGRESSIVE
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -183,3 +184,14 @@ class Parts(Strict):
     head: dict[str, Any]
     loss: dict[str, Any]
     scale: Scale
+    levels: list[str]
+
+    @model_validator(mode="after")
+    def _levels(self) -> "Parts":
+        check_levels(self.levels)
+        stride, imgsz = coarsest_stride(self.levels), getattr(self, "imgsz", None)
+        if imgsz is not None and imgsz % stride:
+            low = imgsz // stride * stride
+            near = f"{low} or {low + stride}" if low else stride
+            raise ValueError(f"imgsz={imgsz}: must be a multiple of {stride}, the stride of {self.levels[-1]}: {near}")
+        return self

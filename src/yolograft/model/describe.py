@@ -24,8 +24,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: If the parts do not fit each other.
     """
-    names = {index: str(index) for index in range(config["nc"])}
-    model = build_detector(model_spec(config, names), trust=own_packages(config))
+    model = build_detector(model_spec(config, config["nc"]), trust=own_packages(config))
     folded = fold(model)
     return {
         "params": sum(p.numel() for p in model.parameters()),

@@ -7,6 +7,7 @@ from typing import Any, cast
 from torch import nn
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import DEFAULT_LEVELS
 from yolograft.common.parts import PARTS
 from yolograft.config.instantiate import call, describe_error, locate, one_line
 from yolograft.model.features import Feature, Scale, describe
@@ -42,7 +43,7 @@ class Detector(DetectionModel):
         spec: What the detector was built from.
         nc: Number of classes.
         names: Class names by index.
-        stride: Strides of the head's levels, [3].
+        stride: Strides of the head's levels, [levels].
         yaml: What ultralytics asks a model's description for.
         args: ultralytics' default settings; a loss reads its weights from the spec, not from here.
     """
@@ -146,7 +147,7 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     if len(spec.names) not in (0, spec.nc):
         raise UserError(f"names: {len(spec.names)} class names for nc={spec.nc}")
     try:
-        scale = Scale(**spec.scale)
+        scale = Scale(**spec.scale, levels=tuple(spec.levels))
     except TypeError as error:
         raise UserError(f"scale: needs name, depth, width, max_channels and c3k, got {spec.scale}") from error
     missing = [group for group in PARTS if "_target_" not in spec.parts.get(group, {})]
@@ -183,6 +184,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
                 raise UserError(f"{label} needs stride, a tensor of its levels' strides, and bias_init()")
             break
         features = _features_of(part, label)
+        if group == "neck" and spec.levels != DEFAULT_LEVELS and tuple(f.name for f in features) != spec.levels:
+            raise UserError(f"levels=[{','.join(spec.levels)}]: {label} gives {describe(features)}")
         # The context only changes P5, so the neck's levels are the backbone's.
         giver = giver if group == "context" else label
     detector = Detector(parts, spec)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from yolograft.common.levels import DEFAULT_LEVELS, check_levels
 from yolograft.common.parsing import parse_json
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.config.former import update_parts
@@ -27,6 +28,7 @@ class ModelSpec:
         nc: Number of classes.
         names: Class names by index; their numbers where none are given.
         loss: The `_target_` of the loss and its options.
+        levels: Names of the levels of the pyramid, the finest first.
     """
 
     parts: dict[str, dict[str, Any]]
@@ -34,6 +36,7 @@ class ModelSpec:
     nc: int
     names: dict[int, str] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_BASE.loss})
+    levels: tuple[str, ...] = DEFAULT_LEVELS
 
     def label(self, group: str) -> str:
         """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""
@@ -41,8 +44,9 @@ class ModelSpec:
         return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
 
     def to_json(self) -> str:
-        """Return the spec as one line of JSON."""
-        return json.dumps(asdict(self))
+        """Return the spec as one line of JSON, without what is at a default that came later than the file's form."""
+        values = {known.name: (getattr(self, known.name), known.default) for known in fields(self)}
+        return json.dumps({name: value for name, (value, default) in values.items() if value != default})
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
@@ -56,6 +60,7 @@ class ModelSpec:
             content["parts"] = update_parts(content["parts"])
             content["loss"] = update_parts({"loss": content["loss"]})["loss"]
             content["names"] = {int(index): str(name) for index, name in content["names"].items()}
+            content["levels"] = tuple(content.get("levels", DEFAULT_LEVELS))
             spec = cls(**content)
             _check(spec)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -82,6 +87,7 @@ def _check(spec: ModelSpec) -> None:
         _require(group in MODEL_GROUPS and isinstance(part, dict), f"{group} is no part")
         for key, value in part.items():
             _check_option(f"{group}.{key}", value)
+    check_levels(spec.levels)
     scale = spec.scale
     _require(isinstance(scale["name"], str) and isinstance(scale["c3k"], bool), "scale has no name or no c3k")
     for key, most in {"depth": _MAX_MULTIPLIER, "width": _MAX_MULTIPLIER, "max_channels": _MAX_NUMBER}.items():

@@ -16,7 +16,7 @@ from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
-from yolograft.training.schedule import STRIDE, Schedule
+from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
@@ -176,8 +176,8 @@ class DetectionTraining(pl.LightningModule):
         """Return the batch with images 0…1, in the weights' data type, their longer side stretched to `size` pixels."""
         images = batch["img"].to(next(self.model.parameters()).dtype) / 255
         if size is not None and size != max(images.shape[2:]):
-            factor = size / max(images.shape[2:])
-            shape = [math.ceil(side * factor / STRIDE) * STRIDE for side in images.shape[2:]]
+            factor, stride = size / max(images.shape[2:]), self.schedule.stride
+            shape = [math.ceil(side * factor / stride) * stride for side in images.shape[2:]]
             images = torch.nn.functional.interpolate(images, size=shape, mode="bilinear", align_corners=False)
         if self.compute.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)

@@ -11,9 +11,10 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNetFeatures
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
@@ -58,7 +59,7 @@ class EffV1(EfficientBackbone):
         pretrained: True for timm's weights, which need `width=1 depth=1`; or the path of a file with timm's names.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -81,12 +82,12 @@ class EffV1(EfficientBackbone):
         require_own_size(pretrained, width=width, depth=depth)
         own_width, own_depth = VARIANTS[variant]
         body = EfficientNetFeatures(
-            decode_arch_def([[stage] for stage in STAGES], own_depth * depth),
-            out_indices=OUT_INDICES,
+            decode_arch_def(needed_stages([[stage] for stage in STAGES], scale.levels), own_depth * depth),
+            out_indices=out_indices(scale.levels),
             stem_size=32,
             round_chs_fn=rounding(own_width * width),
             act_layer=get_act_layer("swish"),
             norm_layer=batch_norm,
         )
-        super().__init__(body)
+        super().__init__(body, scale)
         self.pretrained_from = load_pretrained(body, pretrained, f"tf_efficientnet_{variant}")

@@ -13,9 +13,10 @@ from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import nn
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
@@ -57,7 +58,7 @@ class MBV3(EfficientBackbone):
         pretrained: True for timm's weights, which need `width=1`; or the path of a file with timm's names.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -77,10 +78,10 @@ class MBV3(EfficientBackbone):
         width = scale.width if width is None else width
         require_multiplier(width=width)
         require_own_size(pretrained, width=width)
-        stages = [list(stage) for stage in VARIANTS[variant]]
+        stages = [*VARIANTS[variant], (LAST_CONV[variant],)] if last_conv else VARIANTS[variant]
         body = MobileNetV3Features(
-            decode_arch_def([*stages, [LAST_CONV[variant]]] if last_conv else stages),
-            out_indices=OUT_INDICES,
+            decode_arch_def(needed_stages(stages, scale.levels)),
+            out_indices=out_indices(scale.levels),
             stem_size=16,
             fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
             round_chs_fn=rounding(width),
@@ -90,5 +91,5 @@ class MBV3(EfficientBackbone):
                 SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels
             ),
         )
-        super().__init__(body)
+        super().__init__(body, scale)
         self.pretrained_from = load_pretrained(body, pretrained, f"tf_mobilenetv3_{variant}_100")

@@ -9,6 +9,8 @@ from yolograft.model.blocks.cib import block, places_of
 from yolograft.model.features import Scale
 from yolograft.upstream.model import Conv, SCDown
 
+Stages = list[Literal["stage2", "stage3", "stage4", "stage5", "stage6"]] | None
+
 
 class YOLOv10(CSPBackbone):
     """Layers 0 to 8 of ultralytics' `yolov10n.yaml` to `yolov10x.yaml`; SPPF and PSA, their 9 and 10, are the context.
@@ -23,9 +25,7 @@ class YOLOv10(CSPBackbone):
 
     widths = ((128, 128), (256, 256), (512, 512), (1024, 1024))
 
-    def __init__(
-        self, scale: Scale, *, cib: list[Literal["stage2", "stage3", "stage4", "stage5"]] | None = None
-    ) -> None:
+    def __init__(self, scale: Scale, *, cib: Stages = None) -> None:
         self._cib = places_of(scale, cib)
         super().__init__(scale)
 
@@ -35,5 +35,5 @@ class YOLOv10(CSPBackbone):
         return block(c1, c2, repeats, scale, cib=f"stage{level}" in self._cib, shortcut=True)
 
     def downsample(self, level: int, c1: int, c2: int) -> nn.Module:
-        """Return a convolution, before stages 4 and 5 one of 1×1 and a depth-wise one of stride 2 (SCDown)."""
+        """Return a convolution, from stage 4 on one of 1×1 and a depth-wise one of stride 2 (SCDown)."""
         return Conv(c1, c2, 3, 2) if level < 4 else SCDown(c1, c2, 3, 2)

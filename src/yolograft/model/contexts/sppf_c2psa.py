@@ -10,19 +10,19 @@ from yolograft.upstream.model import C2PSA
 
 
 class SPPFC2PSA(SPPFOnly):
-    """SPPF and C2PSA on P5: layers 9 and 10 of ultralytics' `yolo11.yaml`.
+    """SPPF and C2PSA on the last level: layers 9 and 10 of ultralytics' `yolo11.yaml`.
 
     Args:
-        features: The backbone's P3, P4, P5.
-        scale: Depth and width.
+        features: The backbone's levels.
+        scale: Depth, width and levels.
         kernel: Kernel of the pooling; odd.
         repeats: Attention blocks at full depth.
 
     Attributes:
-        features: The same levels, P5 with `scale.channels(1024)` channels.
+        features: The same levels, the last with the channels that it has behind YOLO's neck (P5 1024, scaled).
 
     Raises:
-        ValueError: The features are not P3, P4, P5, or the kernel is not odd.
+        ValueError: The features are not those levels, or the kernel is not odd.
     """
 
     def __init__(self, features: Sequence[Feature], scale: Scale, *, kernel: int = 5, repeats: int = 2) -> None:
@@ -31,6 +31,6 @@ class SPPFC2PSA(SPPFOnly):
         self.psa = C2PSA(width, width, scale.repeats(repeats))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Map [P3, P4, P5] to the same with P5 put into context."""
+        """Return the maps, the last one put into context."""
         *finer, pooled = super().forward(maps)
         return [*finer, self.psa(pooled)]

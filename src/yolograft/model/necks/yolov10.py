@@ -10,6 +10,8 @@ from yolograft.model.features import Feature, Scale
 from yolograft.model.necks.conv import ConvNeck
 from yolograft.upstream.model import Conv, SCDown
 
+Places = list[Literal["top_p3", "top_p4", "top_p5", "out_p2", "out_p3", "out_p4", "out_p5", "out_p6"]] | None
+
 
 class YOLOv10Neck(ConvNeck):
     """The PAN-FPN of ultralytics' `yolov10n.yaml` to `yolov10x.yaml` (layers 11 to 22).
@@ -28,7 +30,7 @@ class YOLOv10Neck(ConvNeck):
         features: Sequence[Feature],
         scale: Scale,
         *,
-        cib: list[Literal["top_p4", "out_p3", "out_p4", "out_p5"]] | None = None,
+        cib: Places = None,
     ) -> None:
         self._cib = places_of(scale, cib)
         super().__init__(features, scale)
@@ -38,5 +40,5 @@ class YOLOv10Neck(ConvNeck):
         return block(c1, c2, 3, scale, cib=place in self._cib, shortcut=False)
 
     def downsample_at(self, place: str, channels: int) -> nn.Module:
-        """Return a convolution, to P5 one of 1×1 and a depth-wise one of stride 2 (SCDown)."""
-        return SCDown(channels, channels, 3, 2) if place == "down_p5" else Conv(channels, channels, 3, 2)
+        """Return a convolution, to P5 and P6 one of 1×1 and a depth-wise one of stride 2 (SCDown)."""
+        return SCDown(channels, channels, 3, 2) if place in ("down_p5", "down_p6") else Conv(channels, channels, 3, 2)
