@@ -16,6 +16,11 @@ PROGRESSIVE = "; progressive learning is a group of its own: progressive=default
 
 LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+    (
+        "loss",
+        "yolograft.model.losses.",
+        {"classification": "bce", "inner": None, "focaler": None, "nwd": 0.0, "nwd_size": 12.8},
+    ),
     ("augment", "", {"device": "auto"}),
 )
 """Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.

@@ -175,8 +175,8 @@ def share_loss(criterion: Any) -> None:
     from b / 40 * 4 * 2. DDP's mean over the 2 processes has the gradient of (a + b) / 40 * 4.
 
     Args:
-        criterion: ultralytics' detection loss, changed in place: `loss` returns the loss to go backward from and the
-            parts of the whole batch's loss. Its assigner is watched for the scores.
+        criterion: ultralytics' detection loss, changed in place: in training, `loss` returns the loss to go backward
+            from and the parts of the whole batch's loss. Its assigner is watched for the scores.
     """
     assign, compute = criterion.assigner.forward, criterion.loss
     scores = torch.zeros(())
@@ -189,6 +189,8 @@ def share_loss(criterion: Any) -> None:
 
     def shared(preds: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         loss, items = compute(preds, batch)
+        if not loss.requires_grad:  # processes may have different numbers of batches to validate
+            return loss, items
         images = len(preds["boxes"])
         own = scores.clamp(min=1)
         sums = torch.stack([scores, torch.tensor(float(images), device=loss.device)])

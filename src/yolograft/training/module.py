@@ -89,11 +89,12 @@ class DetectionTraining(pl.LightningModule):
         return self.optimizer
 
     def on_fit_start(self) -> None:
-        """Make the EMA once the model is on its device, and restore the state of an earlier start."""
+        """Make EMA and loss once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
         self.ema = ModelEMA(self.model)
-        self.model.criterion = self.model.init_criterion()
+        # One for both: what a loss learns of the boxes in training holds for validation.
+        self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:
             for criterion in _detection_losses(self.model.criterion):
                 share_loss(criterion)
@@ -248,6 +249,7 @@ class DetectionTraining(pl.LightningModule):
             "ema_updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "loss": getattr(self.model.criterion, "state_dict", dict)(),
             "last_step": self.last_step,
             "pending_gradients": pending,
             "train_losses": dict(self.train_losses) if within_epoch else {},
@@ -261,6 +263,8 @@ class DetectionTraining(pl.LightningModule):
         self.ema.updates = state["ema_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if loss := state.get("loss"):
+            self.model.criterion.load_state_dict(loss)
         self.last_step = state["last_step"]
         self.pending_gradients = dict(state["pending_gradients"])
         self.train_losses = {name: value.to(self.device) for name, value in state["train_losses"].items()}

@@ -12,6 +12,7 @@ from ultralytics.nn.modules import C2PSA, PSA, SPPF, A2C2f, C2f, C2fCIB, C3k2, C
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, E2ELoss, v8DetectionLoss
+from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
@@ -29,6 +30,7 @@ __all__ = [
     "DetectionModel",
     "E2ELoss",
     "SCDown",
+    "bbox_iou",
     "default_args",
     "get_flops",
     "initialize_weights",

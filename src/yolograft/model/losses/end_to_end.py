@@ -57,3 +57,15 @@ class EndToEndLoss(E2ELoss):
         loss, items = super().__call__(preds, batch)
         # Without a distribution (reg_max 1) stock calls the third term by another name; one column holds either.
         return loss, {"dfl_loss" if name == "l1_loss" else name: value for name, value in items.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what both losses have learnt of the boxes so far; empty where they learn nothing."""
+        learnt: dict[str, Any] = {
+            name: getattr(getattr(self, name), "state_dict", dict)() for name in ("one2many", "one2one")
+        }
+        return {name: state for name, state in learnt.items() if state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        for name, learnt in state.items():
+            getattr(self, name).load_state_dict(learnt)
