@@ -81,7 +81,11 @@ class ConvNeck(nn.Module):
 
     def block_at(self, place: str, c1: int, c2: int, scale: Scale) -> nn.Module:
         """Return the block at a place; that of the coarsest level has C3k at every scale."""
-        return self.block(c1, c2, scale, c3k=scale.c3k or place == f"out_{self.names[-1]}")
+        return self.block(c1, c2, scale, c3k=scale.c3k or self.is_last(place))
+
+    def is_last(self, place: str) -> bool:
+        """Return whether a place is that of the coarsest level's block, the last of all."""
+        return place == f"out_{self.names[-1]}"
 
     def downsample_at(self, place: str, channels: int) -> nn.Module:
         """Return the down-sampling layer at a place: `down_p4` or `down_p5`."""
