@@ -124,12 +124,3 @@ def test_lsknet_leaves_no_stage_idle():
     assert [m.shape[1] for m in maps] == [32, 64, 160]
     torch.stack([m.sum() for m in maps]).sum().backward()
     assert all(p.grad is not None for p in backbone.parameters())
-
-
-def test_lsknet_takes_a_file_of_weights(tmp_path):
-    source = LSKNet(Scale("n", 0.5, 0.25, 1024, False))
-    torch.save({"state_dict": source.state_dict()}, tmp_path / "w.pth")
-    model = build_variant(backbone="lsknet", pretrained=str(tmp_path / "w.pth"), nc=2)
-    assert torch.equal(model.model[0].block1[0].attn.proj_1.weight, source.block1[0].attn.proj_1.weight)
-    with pytest.raises(UserError, match="give the authors' file"):
-        build_variant(backbone="lsknet", pretrained=True, nc=2)

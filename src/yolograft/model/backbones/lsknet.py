@@ -1,7 +1,7 @@
 """LSKNet.
 
 Source: Li et al., "Large selective kernel network for remote sensing object detection", ICCV 2023; layers are named as
-in the authors' code, so that their files of weights match.
+in the authors' code.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from yolograft.common.levels import STRIDES
 from yolograft.model.backbones.coarser import Coarser, own_levels
-from yolograft.model.backbones.pretrained import load_pretrained
+from yolograft.model.backbones.efficient import require_variant
 from yolograft.model.features import Scale, pyramid
 
 # Table 1 of the paper: channels and blocks of the four stages.
@@ -132,15 +132,13 @@ class LSKNet(nn.Module):
         scale: Its levels; chooses the variant where none is given: t for n and s, else s.
         variant: The size.
         drop_path: How often the last block is left out in training; the others less often, the earlier the less.
-        pretrained: The path of a file of the authors' weights.
 
     Attributes:
         coarser: What makes the levels beyond stride 32.
         features: The levels.
-        pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
-        ValueError: There is no such variant, or the pretrained weights do not fit.
+        ValueError: There is no such variant.
     """
 
     def __init__(
@@ -149,16 +147,14 @@ class LSKNet(nn.Module):
         *,
         variant: Literal["t", "s"] | None = None,
         drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        pretrained: bool | str = False,
     ) -> None:
         super().__init__()
-        variant = variant or ("t" if scale.name in SMALL_SCALES else "s")
-        if pretrained is True:
-            raise ValueError("pretrained=true: nobody publishes its weights as a package; give the authors' file")
+        size = variant or ("t" if scale.name in SMALL_SCALES else "s")
+        require_variant(size, VARIANTS)
         own = own_levels(scale.levels)
         # A stage for each stride from 4 up to the coarsest level that is asked for.
         self.stages = int(math.log2(STRIDES[own[-1]])) - 1
-        channels, depths = (values[: self.stages] for values in VARIANTS[variant])
+        channels, depths = (values[: self.stages] for values in VARIANTS[size])
         rates = iter(torch.linspace(0, drop_path, sum(depths), device="cpu").tolist())
         inputs = 3
         for stage, (width, depth) in enumerate(zip(channels, depths, strict=True)):
@@ -177,7 +173,6 @@ class LSKNet(nn.Module):
                 nn.init.zeros_(module.bias)
         self.coarser = Coarser(scale, channels[-1])
         self.features = pyramid([*channels[self.first :], *self.coarser.channels], scale.levels)
-        self.pretrained_from = load_pretrained(self, pretrained, f"lsknet_{variant}")
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images [B, 3, H, W] to the levels, each [B, C, H / stride, W / stride]."""
