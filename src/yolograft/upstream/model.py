@@ -7,7 +7,7 @@ Importing the package `yolograft.upstream` has set the environment that ultralyt
 from collections.abc import Sequence
 
 import torch
-from ultralytics.nn.modules import C2PSA, SPPF, C2f, C3k2, Conv, Detect
+from ultralytics.nn.modules import AIFI, C2PSA, SPPELAN, SPPF, C2f, C3k2, Conv, Detect
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
@@ -16,7 +16,9 @@ from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
 __all__ = [
+    "AIFI",
     "C2PSA",
+    "SPPELAN",
     "SPPF",
     "BboxLoss",
     "C2f",
