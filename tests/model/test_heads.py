@@ -48,8 +48,18 @@ def dyhead_params(nc, hidden=64, blocks=2):
     return sum(width * hidden + 2 * hidden for width in WIDTHS) + blocks * block + detect_params([hidden] * 3, nc)
 
 
+def asff_params(nc):
+    total = detect_params(WIDTHS, nc)
+    for place, own in enumerate(WIDTHS):
+        enlarged, reduced = sum(WIDTHS[place + 1 :]), sum(WIDTHS[:place])
+        total += (enlarged + 9 * reduced + 2 * 2) * own  # a 1×1 or a 3×3 convolution of each of the two others
+        total += 3 * (own * 8 + 2 * 8) + (3 * 8 + 1) * 3 + (9 * own + 2) * own
+    return total
+
+
 FORMULAS = {
     "detect": lambda nc: detect_params(WIDTHS, nc),
+    "asff": asff_params,
     "lscd": lscd_params,
     "dyhead": dyhead_params,
 }
@@ -149,6 +159,40 @@ def test_lscd_is_its_equation():
     priors = [branch[-1].bias.mean().item() for branch in stock.cv3]
     assert head.cv3.bias.mean().item() == pytest.approx(sum(priors) / 3)
     assert head.cv2.bias.unique().tolist() == stock.cv2[0][-1].bias.unique().tolist() == [2.0]
+
+
+def convolved(x, conv):
+    """A convolution of ultralytics', in training mode."""
+    y = F.conv2d(x, conv.conv.weight, None, conv.conv.stride, conv.conv.padding)
+    mean, var = y.mean((0, 2, 3), keepdim=True), y.var((0, 2, 3), keepdim=True, correction=0)
+    y = (y - mean) / (var + conv.bn.eps).sqrt() * conv.bn.weight.view(1, -1, 1, 1) + conv.bn.bias.view(1, -1, 1, 1)
+    return y * y.sigmoid()
+
+
+def test_asff_sums_all_levels_at_each():
+    torch.manual_seed(0)
+    head: Any = build_variant(head="asff", nc=3).model[-1].train()
+    maps = [torch.randn(2, width, side, side) for width, side in zip(WIDTHS, (16, 8, 4), strict=True)]
+    p3, p4, p5 = maps
+    r3, r4, r5 = (level.resize for level in head.fusions)
+    resized = [
+        [
+            p3,
+            *(
+                convolved(m, r[0]).repeat_interleave(f, 2).repeat_interleave(f, 3)
+                for m, r, f in ((p4, r3[1], 2), (p5, r3[2], 4))
+            ),
+        ],
+        [convolved(p3, r4[0][0]), p4, convolved(p5, r4[2][0]).repeat_interleave(2, 2).repeat_interleave(2, 3)],
+        [convolved(F.max_pool2d(p3, 3, 2, 1), r5[0][1]), convolved(p4, r5[1][0]), p5],
+    ]
+    got = head(maps)["feats"]
+    for level, all_, m in zip(head.fusions, resized, got, strict=True):
+        seen = torch.cat([convolved(each, see) for each, see in zip(all_, level.fuse.see, strict=True)], 1)
+        alpha = F.conv2d(seen, level.fuse.weigh.weight, level.fuse.weigh.bias).exp()
+        alpha = alpha / alpha.sum(1, keepdim=True)
+        total = sum(alpha[:, i, None] * each for i, each in enumerate(all_))
+        torch.testing.assert_close(m, convolved(total, level.expand), rtol=1e-3, atol=1e-3)
 
 
 def batch(images):

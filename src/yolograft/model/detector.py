@@ -16,6 +16,7 @@ from yolograft.model.activation import is_yolos, set_activation
 from yolograft.model.attention.placed import PlacedAttention
 from yolograft.model.features import Feature, Scale, describe
 from yolograft.model.fold import fold_branches, fold_norms
+from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.model.probe import probe
 from yolograft.model.spec import ModelSpec
 from yolograft.upstream.model import (
@@ -77,11 +78,23 @@ class Detector(DetectionModel):
             if not getattr(part, "keeps_norms", False):
                 initialize_weights(part)
 
-    def init_criterion(self) -> v8DetectionLoss:
-        """Return the loss that the spec names; stock calls this at the first training step."""
+    def init_criterion(self) -> v8DetectionLoss | EndToEndLoss:
+        """Return the loss that the spec names, for both pairs of branches where the head has two.
+
+        Stock calls this at the first training step.
+
+        Raises:
+            UserError: The loss is not allowed, does not exist, lacks an option, or cannot be used with this head.
+        """
         options = dict(self.spec.loss)
-        target = str(options.pop("_target_"))
-        return call(locate(target, "loss", self._trust), self.spec.label("loss"), (self,), options)
+        found = locate(str(options.pop("_target_")), "loss", self._trust)
+
+        def make(model: DetectionModel) -> Any:
+            return call(found, self.spec.label("loss"), (model,), options)
+
+        if getattr(self.model[-1], "one2one_cv2", None) is not None:
+            return EndToEndLoss(self, make)
+        return cast("v8DetectionLoss", make(self))
 
     def fuse(self, verbose: bool = True, imgsz: int = 640) -> "Detector":
         """Fold batch norms into the layers before them and merge parallel branches, in place, in every part.

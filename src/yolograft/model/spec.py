@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from yolograft.common.levels import DEFAULT_LEVELS, check_levels
@@ -16,6 +16,9 @@ _MAX_CLASSES = 65_536
 _MAX_NUMBER = 65_536
 _MAX_MULTIPLIER = 64
 _MAX_TEXT = 1000
+
+# Options of parts that say which weights they begin with.
+_PRETRAINED = ("pretrained", "pretrained_slice")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ class ModelSpec:
         """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""
         target = self.targets[group]
         return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
+
+    def untrained(self) -> "ModelSpec":
+        """Return the spec of the same model whose parts start untrained: no weights are fetched for them."""
+        parts = {
+            group: {key: False if key in _PRETRAINED else value for key, value in part.items()}
+            for group, part in self.parts.items()
+        }
+        return replace(self, parts=parts)
 
     def to_json(self) -> str:
         """Return the spec as one line of JSON, without what is at a default that came later than the file's form."""

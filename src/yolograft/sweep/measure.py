@@ -110,10 +110,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    spec = model_spec(config, nc)
-    if "pretrained" in spec.parts["backbone"]:
-        spec.parts["backbone"]["pretrained"] = False
-    return build_detector(spec, trust=own_packages(config))
+    return build_detector(model_spec(config, nc).untrained(), trust=own_packages(config))
 
 
 def _data(config: Mapping[str, Any]) -> Data:
