@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -279,11 +279,11 @@ def parity(options: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the comparison for each optimizer; standard output ends in one JSON line."""
+    """Run the comparison for each base and optimizer; standard output ends in one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a data.yaml; default: shapes")
     parser.add_argument("--images", type=int, default=64, help="training images of shapes")
-    parser.add_argument("--base", default="yolo11", choices=list(BASES))
+    parser.add_argument("--base", nargs="+", default=["yolo11"], choices=list(BASES))
     parser.add_argument("--scale", default="n")
     parser.add_argument("--imgsz", type=int, default=160)
     parser.add_argument("--batch", type=int, default=16)
@@ -296,11 +296,11 @@ def main() -> None:
     quiet()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     results = {}
-    for name in options.optimizer:
-        options.now = name
+    for base, name in product(options.base, options.optimizer):
+        options.base, options.now = base, name
         print(f"\n{name}, {options.base}{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
-        results[name] = parity(options)
-        for what, value in results[name].items():
+        found = results[f"{options.base} {name}"] = parity(options)
+        for what, value in found.items():
             print(f"largest difference of {what}: {value:.3g}")
         sys.stdout.flush()
     print(json.dumps(results))
