@@ -8,7 +8,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from ultralytics.nn.modules import C2PSA, PSA, SPPF, A2C2f, C2f, C2fCIB, C3k2, Conv, Detect, SCDown, v10Detect
+from ultralytics.nn.modules import (
+    C2PSA,
+    PSA,
+    SPPF,
+    A2C2f,
+    ADown,
+    Bottleneck,
+    C2f,
+    C2fCIB,
+    C3k2,
+    Conv,
+    Detect,
+    DWConv,
+    GhostConv,
+    SCDown,
+    v10Detect,
+)
+from ultralytics.nn.modules.block import RepCSP
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, E2ELoss, v8DetectionLoss
@@ -21,14 +38,19 @@ __all__ = [
     "PSA",
     "SPPF",
     "A2C2f",
+    "ADown",
     "BboxLoss",
+    "Bottleneck",
     "C2f",
     "C2fCIB",
     "C3k2",
     "Conv",
+    "DWConv",
     "Detect",
     "DetectionModel",
     "E2ELoss",
+    "GhostConv",
+    "RepCSP",
     "SCDown",
     "bbox_iou",
     "default_args",
