@@ -26,7 +26,6 @@ import torch
 from hydra import compose
 from omegaconf import OmegaConf
 
-from yolograft.common.parts import MODEL_GROUPS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.config.search_path import initialized
@@ -76,12 +75,11 @@ def flat(state: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat(floating).detach().cpu().clone()
 
 
-def groups(base: str, scale: str) -> dict[str, Any]:
-    """Return the options of the groups that a stock model and its training are made of."""
+def stock_config(base: str, scale: str) -> dict[str, Any]:
+    """Return the config of a base as it is, at a scale."""
     register()
     with initialized("train"):
-        config = job_config(compose("train", [f"base={base}", f"scale={scale}"], return_hydra_config=True))
-    return {group: config[group] for group in (*MODEL_GROUPS, "scale", "augment", "optim")}
+        return job_config(compose("train", [f"base={base}", f"scale={scale}"], return_hydra_config=True))
 
 
 class Replay:
@@ -250,7 +248,7 @@ def compare(ours: Trace, stock: Trace) -> dict[str, float]:
 
 def parity(options: Any) -> dict[str, float]:
     """Compare one optimizer's steps."""
-    config = groups(options.base, options.scale)
+    config = stock_config(options.base, options.scale)
     optim = {**config["optim"], "optimizer": options.now}
     spec = yolo(path=options.data) if options.data else shapes(train=options.images, val=8, size=options.imgsz)
     common: dict[str, Any] = {"imgsz": options.imgsz, "batch": options.batch}
