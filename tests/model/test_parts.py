@@ -11,12 +11,15 @@ import itertools
 import pytest
 import torch
 
-from helpers.models import names
+from helpers.models import group, names
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.model.detector import parts_params
 
 NAMES = {group: names(group) for group in MODEL_GROUPS}
-BACKBONES, NECKS, CONTEXTS = NAMES["backbone"], NAMES["neck"], NAMES["context"]
+NECKS, CONTEXTS = NAMES["neck"], NAMES["context"]
+_BY_NAME = (".TimmFamily", ".LSKNet")
+BACKBONES = [name for name in NAMES["backbone"] if not group("backbone", name)["_target_"].endswith(_BY_NAME)]
+"""Those of one name and a size of their own are tested in test_named_backbones.py."""
 
 VARIANTS_OF: dict[str, tuple[str | None, ...]] = {
     "effv1": ("b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "l2"),
