@@ -188,9 +188,19 @@ def test_gsconv_in_the_backbone() -> None:
     assert parts_params(usual)["backbone"] - parts_params(other)["backbone"] == spared
 
 
-class OwnDown(ConvNeck):
-    def downsample(self, channels: int) -> nn.Module:
+class OwnBlock(ConvNeck):
+    def block(self, c1: int, c2: int, scale: Scale, *, c3k: bool) -> nn.Module:
+        return nn.Conv2d(c1, c2, 1)
+
+    def downsample_at(self, place: str, channels: int) -> nn.Module:
         return nn.AvgPool2d(2)
+
+
+def test_a_given_piece_stands_in_place_of_a_classes_own() -> None:
+    own: Any = OwnBlock(pyramid(GIVEN), SCALE)
+    assert (type(own.top_p4), type(own.down_p4)) == (nn.Conv2d, nn.AvgPool2d)
+    given: Any = OwnBlock(pyramid(GIVEN), SCALE, block="c2f", down="scdown")
+    assert (type(given.top_p4).__name__, type(given.down_p4).__name__) == ("C2f", "SCDown")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +218,7 @@ def test_pieces_that_do_not_go_together(options: dict[str, Any], refusal: str) -
     with pytest.raises(UserError) as error:
         detector("conv", **options)
     assert str(error.value).startswith(refusal)
-    with pytest.raises(UserError, match=r"neck\.down=conv: OwnDown has a downsample of its own instead"):
-        OwnDown(pyramid(GIVEN), SCALE, down="conv")
+    with pytest.raises(UserError, match=r"neck\.inner=pconv: OwnBlock has blocks of its own; add neck\.block=c3k2"):
+        OwnBlock(pyramid(GIVEN), SCALE, inner="pconv")
     with pytest.raises(UserError, match="neck 'bifpn' needs repeats and width above 0, not 0 and 64"):
         detector("bifpn", repeats=0)
