@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from ultralytics.nn.modules import (
+    AIFI,
     C2PSA,
     PSA,
+    SPPELAN,
     SPPF,
     A2C2f,
     ADown,
@@ -34,8 +36,10 @@ from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
 __all__ = [
+    "AIFI",
     "C2PSA",
     "PSA",
+    "SPPELAN",
     "SPPF",
     "A2C2f",
     "ADown",
