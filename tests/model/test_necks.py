@@ -13,8 +13,9 @@ from torch import nn
 
 from helpers.models import make_spec, names
 from yolograft.common.errors import UserError
+from yolograft.model.blocks.dcnv2 import DCNv2
 from yolograft.model.blocks.inner import InnerC3k2
-from yolograft.model.detector import build_detector, parts_params
+from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.features import Scale, pyramid
 from yolograft.model.fold import fold
 from yolograft.model.necks.afpn import AFPN
@@ -222,3 +223,35 @@ def test_pieces_that_do_not_go_together(options: dict[str, Any], refusal: str) -
         OwnBlock(pyramid(GIVEN), SCALE, inner="pconv")
     with pytest.raises(UserError, match="neck 'bifpn' needs repeats and width above 0, not 0 and 64"):
         detector("bifpn", repeats=0)
+
+
+def test_gflops_count_every_convolution() -> None:
+    """An ODConv and a DCNv2 compute what the convolution does in whose place they stand, and more."""
+    usual = gflops(detector("conv"), 128)
+    assert usual > 0
+    for inner in ("odconv", "dcnv2"):
+        model = detector("conv", inner=inner)
+        state = {name: t.clone() for name, t in model.state_dict().items()}
+        assert gflops(model, 128) > usual
+        assert model.training
+        assert all(torch.equal(t, state[name]) for name, t in model.state_dict().items())
+    assert gflops(detector("conv", up="carafe"), 128) > usual
+    block, x = DCNv2(4, 6), torch.zeros(1, 4, 5, 7)
+    assert block.uncounted_macs(block(x)) == 9 * 4 * 6 * 35
+    assert block(torch.full_like(x, torch.nan)).isnan().all()  # and does not end the process
+
+
+class NeedsRoom(ConvNeck):
+    def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        if maps[-1].shape[-1] < 5:
+            raise RuntimeError("too\nsmall")
+        return super().forward(maps)
+
+
+def test_a_model_that_needs_room_has_gflops_all_the_same() -> None:
+    model = detector("conv")
+    usual = gflops(model, 320)
+    model.model.neck.__class__ = NeedsRoom
+    assert gflops(model, 320) == pytest.approx(usual, rel=0.02)
+    with pytest.raises(UserError, match=r"neck: its forward fails for an image of 128×128 pixels: .*: too small"):
+        gflops(model, 128)

@@ -60,9 +60,7 @@ class ConvNeck(nn.Module):
         require_pyramid(features, scale.levels)
         self._given = {"block": block is not None, "down": down is not None}
         if inner not in (None, "conv") and not self._is_of_pieces("block", "block", "block_at"):
-            raise UserError(
-                f"neck.inner={inner}: {type(self).__name__} has blocks of its own; say neck.block=c3k2, too"
-            )
+            raise UserError(f"neck.inner={inner}: {type(self).__name__} has blocks of its own; add neck.block=c3k2")
         self.made_of = self.pieces.replaced(
             block=block, inner=inner, down=down, up=up, fuse=fuse, gs_kernel=gs_kernel, shuffle=shuffle
         )
