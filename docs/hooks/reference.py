@@ -168,7 +168,10 @@ def commands_page() -> str:
         lines += [f"## `{name}` {{ #{name} }}", "", f"{command.summary[0].upper()}{command.summary[1:]}.", ""]
         if groups:
             lines += [f"Groups: {', '.join(groups)}.", ""]
-        lines += table(document.keys, schema_types(command.load_schema()))
+        keys = [*document.keys]
+        if "model" in document.content.get("defaults", []):
+            keys += [key for key in read(CONF / "model.yaml").keys if "." not in key.name]
+        lines += table(keys, schema_types(command.load_schema()))
     return "\n".join(lines) + "\n"
 
 
