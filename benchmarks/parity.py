@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +26,6 @@ import torch
 from hydra import compose
 from omegaconf import OmegaConf
 
-from yolograft.common.parts import MODEL_GROUPS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.config.search_path import initialized
@@ -76,12 +75,11 @@ def flat(state: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat(floating).detach().cpu().clone()
 
 
-def groups(base: str, scale: str) -> dict[str, Any]:
-    """Return the options of the groups that a stock model and its training are made of."""
+def stock_config(base: str, scale: str) -> dict[str, Any]:
+    """Return the config of a base as it is, at a scale."""
     register()
     with initialized("train"):
-        config = job_config(compose("train", [f"base={base}", f"scale={scale}"], return_hydra_config=True))
-    return {group: config[group] for group in (*MODEL_GROUPS, "scale", "augment", "optim")}
+        return job_config(compose("train", [f"base={base}", f"scale={scale}"], return_hydra_config=True))
 
 
 class Replay:
@@ -250,7 +248,7 @@ def compare(ours: Trace, stock: Trace) -> dict[str, float]:
 
 def parity(options: Any) -> dict[str, float]:
     """Compare one optimizer's steps."""
-    config = groups(options.base, options.scale)
+    config = stock_config(options.base, options.scale)
     optim = {**config["optim"], "optimizer": options.now}
     spec = yolo(path=options.data) if options.data else shapes(train=options.images, val=8, size=options.imgsz)
     common: dict[str, Any] = {"imgsz": options.imgsz, "batch": options.batch}
@@ -279,11 +277,11 @@ def parity(options: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the comparison for each optimizer; standard output ends in one JSON line."""
+    """Run the comparison for each base and optimizer; standard output ends in one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a data.yaml; default: shapes")
     parser.add_argument("--images", type=int, default=64, help="training images of shapes")
-    parser.add_argument("--base", default="yolo11", choices=list(BASES))
+    parser.add_argument("--base", nargs="+", default=["yolo11"], choices=list(BASES))
     parser.add_argument("--scale", default="n")
     parser.add_argument("--imgsz", type=int, default=160)
     parser.add_argument("--batch", type=int, default=16)
@@ -296,11 +294,11 @@ def main() -> None:
     quiet()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     results = {}
-    for name in options.optimizer:
-        options.now = name
+    for base, name in product(options.base, options.optimizer):
+        options.base, options.now = base, name
         print(f"\n{name}, {options.base}{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
-        results[name] = parity(options)
-        for what, value in results[name].items():
+        found = results[f"{options.base} {name}"] = parity(options)
+        for what, value in found.items():
             print(f"largest difference of {what}: {value:.3g}")
         sys.stdout.flush()
     print(json.dumps(results))

@@ -13,8 +13,9 @@ from torch import nn
 
 from helpers.models import make_spec, names
 from yolograft.common.errors import UserError
+from yolograft.model.blocks.dcnv2 import DCNv2
 from yolograft.model.blocks.inner import InnerC3k2
-from yolograft.model.detector import build_detector, parts_params
+from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.features import Scale, pyramid
 from yolograft.model.fold import fold
 from yolograft.model.necks.afpn import AFPN
@@ -188,9 +189,19 @@ def test_gsconv_in_the_backbone() -> None:
     assert parts_params(usual)["backbone"] - parts_params(other)["backbone"] == spared
 
 
-class OwnDown(ConvNeck):
-    def downsample(self, channels: int) -> nn.Module:
+class OwnBlock(ConvNeck):
+    def block(self, c1: int, c2: int, scale: Scale, *, c3k: bool) -> nn.Module:
+        return nn.Conv2d(c1, c2, 1)
+
+    def downsample_at(self, place: str, channels: int) -> nn.Module:
         return nn.AvgPool2d(2)
+
+
+def test_a_given_piece_stands_in_place_of_a_classes_own() -> None:
+    own: Any = OwnBlock(pyramid(GIVEN), SCALE)
+    assert (type(own.top_p4), type(own.down_p4)) == (nn.Conv2d, nn.AvgPool2d)
+    given: Any = OwnBlock(pyramid(GIVEN), SCALE, block="c2f", down="scdown")
+    assert (type(given.top_p4).__name__, type(given.down_p4).__name__) == ("C2f", "SCDown")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +219,39 @@ def test_pieces_that_do_not_go_together(options: dict[str, Any], refusal: str) -
     with pytest.raises(UserError) as error:
         detector("conv", **options)
     assert str(error.value).startswith(refusal)
-    with pytest.raises(UserError, match=r"neck\.down=conv: OwnDown has a downsample of its own instead"):
-        OwnDown(pyramid(GIVEN), SCALE, down="conv")
+    with pytest.raises(UserError, match=r"neck\.inner=pconv: OwnBlock has blocks of its own; add neck\.block=c3k2"):
+        OwnBlock(pyramid(GIVEN), SCALE, inner="pconv")
     with pytest.raises(UserError, match="neck 'bifpn' needs repeats and width above 0, not 0 and 64"):
         detector("bifpn", repeats=0)
+
+
+def test_gflops_count_every_convolution() -> None:
+    """An ODConv and a DCNv2 compute what the convolution does in whose place they stand, and more."""
+    usual = gflops(detector("conv"), 128)
+    assert usual > 0
+    for inner in ("odconv", "dcnv2"):
+        model = detector("conv", inner=inner)
+        state = {name: t.clone() for name, t in model.state_dict().items()}
+        assert gflops(model, 128) > usual
+        assert model.training
+        assert all(torch.equal(t, state[name]) for name, t in model.state_dict().items())
+    assert gflops(detector("conv", up="carafe"), 128) > usual
+    block, x = DCNv2(4, 6), torch.zeros(1, 4, 5, 7)
+    assert block.uncounted_macs(block(x)) == 9 * 4 * 6 * 35
+    assert block(torch.full_like(x, torch.nan)).isnan().all()  # and does not end the process
+
+
+class NeedsRoom(ConvNeck):
+    def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        if maps[-1].shape[-1] < 5:
+            raise RuntimeError("too\nsmall")
+        return super().forward(maps)
+
+
+def test_a_model_that_needs_room_has_gflops_all_the_same() -> None:
+    model = detector("conv")
+    usual = gflops(model, 320)
+    model.model.neck.__class__ = NeedsRoom
+    assert gflops(model, 320) == pytest.approx(usual, rel=0.02)
+    with pytest.raises(UserError, match=r"neck: its forward fails for an image of 128×128 pixels: .*: too small"):
+        gflops(model, 128)

@@ -15,6 +15,7 @@ from yolograft.config.places import places
 from yolograft.model.activation import is_yolos, set_activation
 from yolograft.model.attention.placed import PlacedAttention
 from yolograft.model.features import Feature, Scale, describe
+from yolograft.model.flops import gflops
 from yolograft.model.fold import fold_branches, fold_norms
 from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.model.probe import probe
@@ -22,7 +23,6 @@ from yolograft.model.spec import ModelSpec
 from yolograft.upstream.model import (
     DetectionModel,
     default_args,
-    get_flops,
     initialize_weights,
     start_module,
     v8DetectionLoss,
@@ -209,11 +209,6 @@ def parts_params(model: Detector) -> dict[str, int]:
         group = ATTENTION if name.startswith(ATTENTION) else name
         counts[group] = counts.get(group, 0) + _count(part)
     return counts
-
-
-def gflops(model: DetectionModel, imgsz: int = 640) -> float:
-    """Return a model's cost for one square image in 10⁹ floating point operations, as ultralytics counts them."""
-    return float(get_flops(model, imgsz))
 
 
 def _places(spec: ModelSpec) -> Mapping[str, tuple[str, ...] | None]:

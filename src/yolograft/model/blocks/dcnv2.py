@@ -31,12 +31,20 @@ class DCNv2(nn.Module):
         self.bn = nn.BatchNorm2d(c2)
         self.act = nn.SiLU()
 
+    def uncounted_macs(self, out: Tensor) -> int:
+        """Return the multiplications of the deformed convolution, without those of sampling."""
+        return out.numel() * self.conv.weight[0].numel()
+
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, c1, H, W] to [B, c2, H, W]."""
         offset, logits = self.predict(x).split((2 * self.kernel**2, self.kernel**2), dim=1)
         # torchvision's operator has no form in ONNX: there the same is said by operators of opset 16.
-        convolve = self.sampled if torch.onnx.is_in_onnx_export() else self.conv
+        convolve = self.sampled if torch.onnx.is_in_onnx_export() else self._deformed
         return self.act(self.bn(convolve(x, offset, logits.sigmoid())))
+
+    def _deformed(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        # The operator reads memory that is not its own where an offset is no number.
+        return self.conv(x, offset.nan_to_num(), mask)
 
     def sampled(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         """Return what torchvision's operator does, by bilinear sampling: [B, c2, H, W].

@@ -19,7 +19,7 @@ class ConvNeck(nn.Module):
     beside: `up_p4` (from P5), `fuse_top_p4`, `fuse_out_p3`, ….
 
     Subclasses have other `pieces`, override `block` and `downsample` to build it of what has no name here, or
-    `block_at` and `downsample_at` where its places differ.
+    `block_at` and `downsample_at` where its places differ. A piece that is given stands in place of theirs.
 
     Args:
         features: The levels from the context.
@@ -58,9 +58,9 @@ class ConvNeck(nn.Module):
     ) -> None:
         super().__init__()
         require_pyramid(features, scale.levels)
-        for key, given, method in (("block", block, "block"), ("down", down, "downsample")):
-            if given is not None and getattr(type(self), method) is not getattr(ConvNeck, method):
-                raise UserError(f"neck.{key}={given}: {type(self).__name__} has a {method} of its own instead")
+        self._given = {"block": block is not None, "down": down is not None}
+        if inner not in (None, "conv") and not self._is_of_pieces("block", "block", "block_at"):
+            raise UserError(f"neck.inner={inner}: {type(self).__name__} has blocks of its own; add neck.block=c3k2")
         self.made_of = self.pieces.replaced(
             block=block, inner=inner, down=down, up=up, fuse=fuse, gs_kernel=gs_kernel, shuffle=shuffle
         )
@@ -75,7 +75,9 @@ class ConvNeck(nn.Module):
             coarser = width
         beside = [*widths[1:-1], channels[-1]]
         for finer, name, own, width in zip(widths[:-1], names[1:], beside, widths[1:], strict=True):
-            self.add_module(f"down_{name}", self.downsample_at(f"down_{name}", finer))
+            of_pieces = self._is_of_pieces("down", "downsample", "downsample_at")
+            down_to = self.made_of.new_down(finer) if of_pieces else self.downsample_at(f"down_{name}", finer)
+            self.add_module(f"down_{name}", down_to)
             self._add_fusion(f"out_{name}", (finer, own), width, scale)
         self.features = pyramid(widths, scale.levels)
 
@@ -114,7 +116,15 @@ class ConvNeck(nn.Module):
     def _add_fusion(self, place: str, channels: Sequence[int], width: int, scale: Scale) -> None:
         fusion, fused = self.made_of.new_fusion(channels, width)
         self.add_module(f"fuse_{place}", fusion)
-        self.add_module(place, self.block_at(place, fused, width, scale))
+        if self._is_of_pieces("block", "block", "block_at"):
+            block = self.made_of.new_block(fused, width, scale, c3k=scale.c3k or self.is_last(place))
+        else:
+            block = self.block_at(place, fused, width, scale)
+        self.add_module(place, block)
+
+    def _is_of_pieces(self, piece: str, *methods: str) -> bool:
+        """Return whether a piece's name decides: it was given, or the class has no methods of its own for it."""
+        return self._given[piece] or all(getattr(type(self), m) is getattr(ConvNeck, m) for m in methods)
 
     def _fused(self, place: str, maps: Sequence[Tensor]) -> Tensor:
         return self.get_submodule(place)(self.get_submodule(f"fuse_{place}")(maps))
