@@ -248,6 +248,20 @@ def test_every_parameter_learns_and_small_maps_are_taken(name):
     assert torch.isfinite(one).all()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_exported_to_onnx_it_gives_the_same(name, tmp_path):
+    """By torch.onnx as ultralytics calls it; whole detectors are in test_heads.py."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    block, x = randomized(make(name)), torch.randn(2, C, 9, 7)
+    with torch.no_grad():
+        expected = block(x)
+        torch.onnx.export(block, (x,), tmp_path / "block.onnx", opset_version=18, dynamo=False)
+    session = onnxruntime.InferenceSession(str(tmp_path / "block.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_ecas_kernel_is_the_papers():
     assert [make("eca", c).conv.kernel_size for c in (64, 128, 256, 512)] == [(3,), (5,), (5,), (5,)]
     assert make("eca", kernel=9).conv.kernel_size == (9,)
