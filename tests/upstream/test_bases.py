@@ -1,9 +1,12 @@
 """Agreement of every base with ultralytics' own model: parameters, weights from a seed, outputs, weights by role."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from helpers.models import make_spec
+from yolograft.common.errors import UserError
 from yolograft.model.bases import BASES
 from yolograft.model.detector import build_detector
 from yolograft.model.roles import base_of
@@ -101,8 +104,7 @@ def test_a_swapped_part_leaves_the_others(build, base):
     assert {name.split(".")[1] for name in report.unmatched_ours} == {"neck"}
 
 
-def test_the_scale_has_to_say_where_the_compact_blocks_are():
-    spec = make_spec(base="yolov10", cib=["stage4"])
-    built = build_detector(spec)
-    kinds = [type(built.model.get_submodule(f"backbone.stage{level}")).__name__ for level in range(2, 6)]
-    assert kinds == ["C2f", "C2f", "C2fCIB", "C2f"]
+def test_yolov10_needs_a_scale_that_says_where_the_compact_blocks_are():
+    spec = make_spec(base="yolov10")
+    with pytest.raises(UserError, match=r"backbone 'yolov10' needs a scale of the name n, s, m, b, l, x"):
+        build_detector(replace(spec, scale={**spec.scale, "name": "t"}))

@@ -1,11 +1,12 @@
 """Where a variant differs from its base although nobody chose it: only the swapped part may differ, unless it must."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 
-from yolograft.common.parts import ATTENTION, PARTS
+from yolograft.common.parts import PARTS
 from yolograft.config.compose import compose, container_of, parse
 from yolograft.config.search_path import initialized
 from yolograft.model.detector import Detector, build_detector, parts_params
@@ -31,11 +32,12 @@ def forced(model: Detector, config: Mapping[str, Any]) -> dict[str, str]:
     with torch.device("meta"):
         stock = build_detector(model_spec(usual, model.nc))
     counts, own = parts_params(stock), parts_params(model)
+    here, there = given(model), given(stock)
     said = {}
     for group in same:
         if own[group] == counts[group]:
             continue
-        widths = _widths(_given(model, group), _given(stock, group))
+        widths = _widths(here.get(group, {}), there.get(group, {}))
         reasons = [f"its input has {widths}"] if widths else []
         if config["activation"] == "prelu":
             reasons.append("activation=prelu has parameters of its own")
@@ -43,18 +45,15 @@ def forced(model: Detector, config: Mapping[str, Any]) -> dict[str, str]:
     return said
 
 
-def _given(model: Detector, group: str) -> Sequence[Feature]:
-    """Return the levels that a part is given; none for the backbone."""
-    given: Sequence[Feature] = ()
-    for name, part in model.model.named_children():
-        if name == group:
-            break
-        if not name.startswith(ATTENTION):
-            given = part.features  # type: ignore[assignment]  # what every part but the head has
-    return given
+def given(model: Detector) -> dict[str, dict[str, int]]:
+    """Return for each part but the first the channels of the maps that it takes, by level."""
+    return {
+        name: {feature.name: feature.channels for feature in cast("tuple[Feature, ...]", before.features)}
+        for (_, before), (name, _) in pairwise(model.model.named_children())
+    }
 
 
-def _widths(here: Sequence[Feature], there: Sequence[Feature]) -> str:
+def _widths(here: Mapping[str, int], there: Mapping[str, int]) -> str:
     """Return which levels have other channels, as `P5 512 channels, not 256`."""
-    pairs = [(one, other) for one, other in zip(here, there, strict=True) if one.channels != other.channels]
-    return ", ".join(f"{one.name} {one.channels} channels, not {other.channels}" for one, other in pairs)
+    other = {level: there[level] for level, channels in here.items() if channels != there[level]}
+    return ", ".join(f"{level} {here[level]} channels, not {channels}" for level, channels in other.items())

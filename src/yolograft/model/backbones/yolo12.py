@@ -1,5 +1,7 @@
 """YOLO12's own backbone."""
 
+from typing import Literal
+
 from torch import nn
 
 from yolograft.model.backbones.csp import CSPBackbone
@@ -12,15 +14,16 @@ class YOLO12(CSPBackbone):
 
     Args:
         scale: Depth and width.
+        conv: As for `CSPBackbone`.
         residual: Whether the attention stages add their input, by a learned factor, and have narrower MLPs; None: at
             the scales l and x, as in ultralytics.
     """
 
     widths = ((128, 256), (256, 512), (512, 512), (1024, 1024))
 
-    def __init__(self, scale: Scale, *, residual: bool | None = None) -> None:
+    def __init__(self, scale: Scale, *, conv: Literal["conv", "gsconv"] = "conv", residual: bool | None = None) -> None:
         self._residual = scale.name in ("l", "x") if residual is None else residual
-        super().__init__(scale)
+        super().__init__(scale, conv=conv)
 
     def stage(self, level: int, c1: int, c2: int, scale: Scale) -> nn.Module:
         """Return a C3k2 for the first two stages, an A2C2f for the others: of four areas, then of one."""

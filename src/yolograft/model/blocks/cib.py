@@ -4,8 +4,6 @@ Source: Wang et al., "YOLOv10: real-time end-to-end object detection", NeurIPS 2
 each stage's weights, and large kernels in small models only. The table is that of ultralytics' six model files.
 """
 
-from collections.abc import Collection
-
 from torch import nn
 
 from yolograft.model.features import Scale
@@ -21,24 +19,23 @@ _PLACES = {
 }
 
 
-def places_of(scale: Scale, cib: Collection[str] | None) -> Collection[str]:
-    """Return the places of C2fCIB blocks.
+def block(place: str, c1: int, c2: int, repeats: int, scale: Scale, *, shortcut: bool) -> nn.Module:
+    """Return the block at a place: C2f, or C2fCIB, which has 7×7 kernels at the scales n and s and always shortcuts.
 
     Args:
-        scale: The scale; its name decides where `cib` does not.
-        cib: The places; None: those of ultralytics' model file.
+        place: `stage2` … `stage5` of the backbone, `top_p4` … `out_p5` of the neck.
+        c1: Input channels.
+        c2: Output channels.
+        repeats: Bottlenecks at full depth.
+        scale: The scale, whose name decides.
+        shortcut: Whether C2f has shortcuts.
 
     Raises:
-        ValueError: Neither says them.
+        ValueError: YOLOv10 has no scale of that name.
     """
-    if cib is None and scale.name not in _PLACES:
-        raise ValueError(f"needs cib, a list of places, at a scale that is none of {', '.join(_PLACES)}")
-    return _PLACES[scale.name] if cib is None else cib
-
-
-def block(c1: int, c2: int, repeats: int, scale: Scale, *, cib: bool, shortcut: bool) -> nn.Module:
-    """Return YOLOv10's block: C2f, or C2fCIB, which has 7×7 kernels at the scales n and s and always shortcuts."""
+    if scale.name not in _PLACES:
+        raise ValueError(f"needs a scale of the name {', '.join(_PLACES)}: it says where the compact blocks are")
     n = scale.repeats(repeats)
-    if cib:
+    if place in _PLACES[scale.name]:
         return C2fCIB(c1, c2, n, shortcut=True, lk=scale.name in ("n", "s"))
     return C2f(c1, c2, n, shortcut=shortcut)
