@@ -47,7 +47,7 @@ def layers(module: nn.Module, depth: int = 2) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name, child in module.named_children():
         inside = layers(child, depth - 1) if depth > 1 else []
-        kind, params = type(child).__name__, sum(p.numel() for p in child.parameters())
+        kind, params = kind_of(child), sum(p.numel() for p in child.parameters())
         if not params:
             continue
         last = found[-1] if found else None
@@ -58,6 +58,14 @@ def layers(module: nn.Module, depth: int = 2) -> list[dict[str, Any]]:
     return layers(next(module.children()), depth) if len(found) == 1 and depth > 1 and found[0]["layers"] else found
 
 
+def kind_of(module: nn.Module) -> str:
+    """Return a module's class; of a container of layers all alike theirs, and how many."""
+    inside = [type(child).__name__ for child in module.children()]
+    if isinstance(module, nn.ModuleList | nn.Sequential) and len(set(inside)) == 1:
+        return inside[0] + (f" × {len(inside)}" if len(inside) > 1 else "")
+    return type(module).__name__
+
+
 def part_of(model: Detector, group: str) -> nn.Module:
     """Return the module that a group's option became; of attention the first place that has it."""
     if group == ATTENTION:
@@ -66,17 +74,18 @@ def part_of(model: Detector, group: str) -> nn.Module:
     return model.model.get_submodule(group)
 
 
+def described(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters and layers of the part that a variant is named after."""
+    model = build_detector(model_spec(config, {i: str(i) for i in range(NC)}))
+    module = part_of(model, name.partition("=")[0])
+    own = sum(p.numel() for p in module.parameters())
+    return {"own": own, "kind": type(module).__name__, "layers": layers(module)}
+
+
 def main() -> None:
     """Measure and write."""
     configs = variants()
-    trees: dict[str, Any] = {}
-    for name, config in configs.items():
-        group = name.partition("=")[0]
-        if name == STOCK:
-            continue
-        module = part_of(build_detector(model_spec(config, {i: str(i) for i in range(NC)})), group)
-        own = sum(p.numel() for p in module.parameters())
-        trees[name] = {"own": own, "kind": type(module).__name__, "layers": layers(module)}
+    trees = {name: described(name, config) for name, config in configs.items() if name != STOCK}
 
     def build() -> list[Contestant]:
         return [untrained(name, config) for name, config in configs.items()]

@@ -16,12 +16,16 @@ import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS, PARTS
 from yolograft.config.comments import file_header
+from yolograft.config.defaults import base_choices
 from yolograft.config.signature import source_file
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "benchmarks/results/parts.json"
+
+TIMED = (*PARTS, ATTENTION)
+"""A loss costs nothing once a model is trained."""
 
 WIDTH, GAP, LINE, LETTER = 760, 8, 17, 6.7
 """Of a drawing: its width, the space between boxes, the height of a line, the width of a letter, in pixels."""
@@ -39,6 +43,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def index_page(record: Mapping[str, Any]) -> str:
     """Return the page that says how the numbers were measured and links the groups."""
     about = record["about"]
+    same = [
+        record["parts"][f"{group}={own}"]["ratio"] for group, own in base_choices("yolo11").items() if group in TIMED
+    ]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return "\n".join(
         [
@@ -55,8 +62,10 @@ def index_page(record: Mapping[str, Any]) -> str:
             "Parameters and GFLOPs are those after batch norms are folded. Latency is the median time of one image on",
             f"one thread of {about['hardware']} in PyTorch ({versions}), over {about['rounds']} rounds in which all",
             "variants took turns; beside it the median ratio to YOLO11 in the same round, which depends less on the",
-            f"machine. Other processes used {about['load_during']} processors meanwhile. For your own hardware and",
-            "format: `yolograft bench`. This page is made from `benchmarks/results/parts.json`.",
+            f"machine. Other processes used {about['load_during']} processors meanwhile: YOLO11 itself, timed under",
+            f"{len(same)} names, came out at × {min(same):.2f} to × {max(same):.2f}; less than that says",
+            "nothing. For your own hardware and format: `yolograft bench`. The numbers are those of",
+            "`benchmarks/results/parts.json`.",
             "",
         ]
     )
