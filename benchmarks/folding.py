@@ -74,7 +74,7 @@ def main() -> None:
         "",
         "Largest difference of all outputs (boxes in pixels, scores) between unfolded and folded, in float64 and",
         "float32; rounding: between float32 and float64 without folding. The weights are random, the statistics of the",
-        "norms those of four images of noise, so that rounding is carried far; timm merges RepViT's branches in float32.",
+        "norms those of four images of noise, so that rounding is carried far; timm merges RepViT in float32.",
         "densenet121 normalises before it convolves: 62 of its norms follow no convolution.",
     ]
     text = "\n".join(lines) + "\n"

@@ -128,7 +128,7 @@ def descriptions() -> dict[str, Attack]:
         "yolograft.model.nothing.X": "cannot import",
         "yolograft.model.necks.conv.": "has no",
         "..": "not from",
-        "": "not from",
+        "": "not from|no _target_",
         "a\x1b[31m\n": r"\\x1b",
     }.items():
         specs[f"part {target!r}"] = (part("neck", _target_=target), refusal)

@@ -75,14 +75,12 @@ def test_p2_and_p6_are_built_as_ultralytics_does():
 
 def test_p2_of_yolov8_is_ultralytics_own():
     """Tensor by tensor; its YOLOv8-p6 has another block in the neck, so there only the backbone is."""
-    scale = group("scale", "n") | {"depth": 0.33}
-    parts = {"backbone": "yolov8", "context": "sppf", "neck": "yolov8", "head": "yolov8"}
-    ours = build_detector(replace(make_spec(**parts), levels=P2, scale=scale))
+    ours = build_detector(replace(make_spec(base="yolov8"), levels=P2))
     theirs = upstream_model("yolov8", "n-p2")
     assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
     assert ours.stride.tolist() == theirs.stride.tolist()
-    coarse = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
-    layers = [params(layer) for part in (coarse.backbone, coarse.context) for layer in part.children()]
+    coarse = build_detector(replace(make_spec(base="yolov8"), levels=P6)).model
+    layers = [params(layer) for part in list(coarse)[:2] for layer in part.children()]
     assert layers == upstream_layers("yolov8", "n-p6")[:12]
 
 

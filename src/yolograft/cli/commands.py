@@ -74,6 +74,18 @@ COMMANDS = {
         schema="yolograft.cli.val.ValConfig",
         folders=Folders("run"),
     ),
+    "predict": Command(
+        "find objects in images, videos and cameras",
+        function="yolograft.cli.predict.main",
+        schema="yolograft.cli.predict.PredictConfig",
+        folders=Folders("source", several=True),
+        notes=(
+            "Several files:       yolograft predict run=RUN_FOLDER photos/*.jpg",
+            "A list:              find photos -name '*.jpg' | yolograft predict run=RUN_FOLDER source=-",
+            "Runs side by side:   yolograft predict run=[RUN_FOLDER,RUN_FOLDER] source=photos",
+            "Exit code 1 if some sources could not be read; they are named at the end.",
+        ),
+    ),
     "info": Command(
         "parameters, GFLOPs and pyramid of a variant",
         function="yolograft.cli.info.main",

@@ -28,7 +28,7 @@ _KEYS = {
     "exist_ok": "; a folder is never overwritten: the same settings go on, others get a folder of their own.",
     "save_dir": "; say project=FOLDER name=NAME.",
     "output_dir": "; say project=FOLDER name=NAME.",
-    "backbone.pretrained": "; it belongs to backbone=effv1, effv2, mbv3 and timm; YOLO11's own: weights=yolo11n.pt.",
+    "backbone.pretrained": "; it belongs to backbones of timm's parts; YOLO11's own: weights=yolo11n.pt.",
     **dict.fromkeys(("progressive.stages", "progressive.smallest", "progressive.weakest"), _STAGED),
     **dict.fromkeys((f"callbacks.progressive.{key}" for key in ("stages", "smallest", "weakest")), f"{PROGRESSIVE}."),
     "conf": "; for yolograft val it is fixed, as in ultralytics' own.",

@@ -22,6 +22,7 @@ from pydantic import (
 
 from yolograft.common.levels import check_levels, coarsest_stride
 from yolograft.config.former import PROGRESSIVE
+from yolograft.config.places import places
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -160,6 +161,27 @@ class DatasetOptions(Strict):
 
 DATASET_OPTIONS = tuple(DatasetOptions.model_fields)
 
+Activation = Literal["silu", "mish", "relu", "hardswish", "gelu", "leaky_relu", "prelu"]
+"""The activations; `model/activation.py` has the layer of each."""
+
+
+class BackboneOptions(Strict):
+    """What every backbone takes beside its own options."""
+
+    activation: Activation | None = None
+
+
+class AttentionOptions(Strict):
+    """What every attention takes beside its own options."""
+
+    at: str | list[str] = "context"
+
+    @field_validator("at")
+    @classmethod
+    def _places(cls, value: str | list[str]) -> str | list[str]:
+        places(value)
+        return value
+
 
 class Imgsz(Strict):
     """The image size, shared by all commands that look at images."""
@@ -182,8 +204,10 @@ class Parts(Strict):
     context: dict[str, Any]
     neck: dict[str, Any]
     head: dict[str, Any]
+    attention: dict[str, Any]
     loss: dict[str, Any]
     scale: Scale
+    activation: Activation | None
     levels: list[str]
 
     @model_validator(mode="after")

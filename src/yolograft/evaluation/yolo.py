@@ -105,7 +105,7 @@ def open_yolo(path: Path, trust: Sequence[str] = ()) -> TrainedYOLO:
     """Return the detector of a file of weights, which may be a stranger's.
 
     Args:
-        path: A `best.safetensors`.
+        path: A `best.safetensors`, or a `.pt` that YOLOGraft wrote.
         trust: Packages beside ours, ultralytics', timm's and torch's that its parts may come from.
 
     Raises:

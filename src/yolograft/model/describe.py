@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.common.text import gflops_text
 from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.fold import fold
@@ -38,5 +38,15 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
             "params": sum(p.numel() for p in folded.parameters()),
             "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),
         },
-        "choices": {k: config["choices"][k] for k in ("base", *MODEL_GROUPS, "scale")},
+        "choices": _choices(config),
     }
+
+
+def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen in each group; attention and activation where they are used."""
+    chosen = {group: config["choices"][group] for group in ("base", *MODEL_GROUPS, "scale")}
+    if not config[ATTENTION].get("_target_"):
+        del chosen[ATTENTION]
+    if config["activation"]:
+        chosen["activation"] = config["activation"]
+    return chosen

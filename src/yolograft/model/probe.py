@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from yolograft.common.errors import UserError
 from yolograft.common.levels import coarsest_stride
+from yolograft.common.parts import ATTENTION
 from yolograft.config.instantiate import describe_error, is_within
 from yolograft.model.features import Feature
 from yolograft.model.spec import ModelSpec
@@ -45,11 +46,10 @@ def probe(detector: DetectionModel, spec: ModelSpec) -> None:
     given: Sequence[Feature] = ()
     stride = coarsest_stride(spec.levels)
     sizes = [(height * stride, width * stride) for height, width in _CELLS]
-    foreign = {
-        group for group, part in {**spec.parts, "loss": spec.loss}.items() if not is_within(part["_target_"], (_OURS,))
-    }
+    foreign = {group for group, target in spec.targets.items() if not is_within(target, (_OURS,))}
     part: Any
-    for group, part in detector.model.named_children():
+    for name, part in detector.model.named_children():
+        group = ATTENTION if name.startswith(ATTENTION) else name
         if group == "head":
             if foreign & {"head", "loss"}:
                 _probe_head(detector, spec, part, given, sizes)

@@ -9,7 +9,7 @@ from yolograft.analysis.effects import Effect
 from yolograft.analysis.latency import Measured
 from yolograft.analysis.row import Row
 from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions, three_digits
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def all_columns(groups: Sequence[str], metric: str, bench: Measured | None = Non
         *(_cost(BY_KEY[key]) for key in COSTS),
         *([_latency(bench)] if bench else []),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
-        *(_part(name) for name in PARTS),
+        *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.config.defaults import DEFAULT_BASE, base_choices, default_choices
 from yolograft.config.former import first_form
 from yolograft.config.signature import source_file
@@ -120,7 +121,7 @@ def _parts_that_differ(choices: Mapping[str, str], backbone: Mapping[str, Any]) 
     detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
     said = [
         choices[group] + (f"-{detail}" if detail and group == "backbone" else "")
-        for group in ("backbone", "context", "neck", "head", "scale", "loss")
+        for group in (*PARTS, ATTENTION, "scale", "loss")
         if group in choices and (group in always or choices[group] != usual.get(group))
     ]
     return said if base == DEFAULT_BASE else [base, *said]

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
@@ -49,7 +50,7 @@ class Variant:
     @property
     def values(self) -> dict[str, float]:
         """By the names that a constraint uses."""
-        parts = {f"{part}_params": count for part, count in self.parts.items()}
+        parts = {f"{part}_params": self.parts.get(part, 0) for part in (*PARTS, ATTENTION)}
         return {"params": self.params, "gflops": self.gflops, "memory_gb": self.memory_gb, **parts}
 
 
@@ -109,10 +110,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    spec = model_spec(config, nc)
-    if "pretrained" in spec.parts["backbone"]:
-        spec.parts["backbone"]["pretrained"] = False
-    return build_detector(spec, trust=own_packages(config))
+    return build_detector(model_spec(config, nc).untrained(), trust=own_packages(config))
 
 
 def _data(config: Mapping[str, Any]) -> Data:

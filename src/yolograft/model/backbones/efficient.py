@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from yolograft.common.levels import STRIDES
 from yolograft.model.backbones.coarser import Coarser, own_levels
+from yolograft.model.backbones.image_input import ImageInput
 from yolograft.model.features import Feature, Scale, pyramid
 
 # TensorFlow's EfficientNets, timm's `tf_` weights and ultralytics agree on eps; the momentum is ultralytics'.
@@ -58,7 +59,7 @@ def require_multiplier(**multipliers: float) -> None:
             raise ValueError(f"{name} must be at most 64, not {value:g}")
 
 
-class EfficientBackbone(nn.Module):
+class EfficientBackbone(ImageInput):
     """A timm feature network behind the project's contract.
 
     Convolutions pad symmetrically. The weights that timm publishes as `tf_` were trained with TensorFlow's lopsided
@@ -85,8 +86,8 @@ class EfficientBackbone(nn.Module):
         self.features = pyramid([*channels, *self.coarser.channels], scale.levels)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map images [B, 3, H, W] to the levels."""
-        return self.coarser(list(self.body(image)))
+        """Map images [B, 3, H, W] of 0…1 to the levels."""
+        return self.coarser(list(self.body(self.normalized(image))))
 
 
 def _channels(body: nn.Module, levels: Sequence[str]) -> Sequence[int]:

@@ -11,16 +11,17 @@ from torch import Tensor, nn
 
 from yolograft.common.levels import STRIDES
 from yolograft.model.backbones.coarser import Coarser, own_levels
+from yolograft.model.backbones.image_input import ImageInput
 from yolograft.model.backbones.pretrained import load_pretrained
 from yolograft.model.features import Scale, pyramid
 
 
-class Timm(nn.Module):
+class Timm(ImageInput):
     """A timm model cut down to what its maps at strides 4 to 32 need; P6 is P5 after a convolution of stride 2.
 
     Its size is its own: the scale sets the other parts only. Its normalisation layers keep timm's settings, which its
-    pretrained weights expect. Images come in as ultralytics gives them (0 to 1), without timm's mean and deviation;
-    the first normalisation layer absorbs the difference within a few steps of training.
+    pretrained weights expect. Images come in as ultralytics gives them (0 to 1); with pretrained weights, timm's mean
+    and standard deviation are applied here (see `ImageInput`).
 
     Args:
         scale: Its levels; the width of P6.
@@ -58,15 +59,15 @@ class Timm(nn.Module):
         self.body = timm.create_model(model, **options)
         self.coarser = Coarser(scale, channels[-1])
         self.features = pyramid([*channels, *self.coarser.channels], scale.levels)
-        self.pretrained_from = load_pretrained(self.body, pretrained, model)
+        self.pretrained_from = load_pretrained(self, self.body, pretrained, model)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map images [B, 3, H, W] to the levels, each [B, C, H / stride, W / stride]."""
+        """Map images [B, 3, H, W] of 0…1 to the levels, each [B, C, H / stride, W / stride]."""
         return self.coarser(self._own_maps(image))
 
     def _own_maps(self, image: Tensor) -> list[Tensor]:
         """Return the maps of the network itself, channels first."""
-        maps = list(self.body(image))
+        maps = list(self.body(self.normalized(image)))
         return [m.permute(0, 3, 1, 2).contiguous() for m in maps] if self.channels_last else maps
 
     def _try_sizes(self, model: str, channels: Sequence[int], levels: Sequence[str]) -> None:
