@@ -14,6 +14,7 @@ import torch
 
 from helpers.models import build_variant, group, names
 from yolograft.common.parts import MODEL_GROUPS
+from yolograft.model.describe import given
 from yolograft.model.detector import parts_params
 
 NAMES = {group: names(group) for group in MODEL_GROUPS}
@@ -133,13 +134,6 @@ def stock():
         return build_variant()
 
 
-def given(model):
-    """Return what each part is given: the channels of the part before it."""
-    parts = list(model.model.named_children())
-    features = {name: [f.channels for f in part.features] for name, part in parts if hasattr(part, "features")}
-    return {after: features[before] for (before, _), (after, _) in itertools.pairwise(parts)}
-
-
 @pytest.mark.parametrize(("group", "choice"), SWAPS)
 def test_swapping_one_group_leaves_the_others(group, choice):
     """A part that was not named has other parameters only where it is given maps of other widths."""
@@ -160,6 +154,13 @@ def test_activations_with_parameters_are_not_shared(build, backbone):
         if any(True for _ in module.parameters(recurse=False)):
             assert id(module) not in seen, f"{name} is {seen.get(id(module))}"
             seen[id(module)] = name
+
+
+def test_info_says_where_a_width_is_forced():
+    with torch.device("meta"):
+        swapped = given(build_variant(backbone="mbv3"))
+    assert swapped["context"] == {"P3": 16, "P4": 32, "P5": 240}
+    assert {part for part, widths in swapped.items() if widths != given(stock())[part]} == {"context", "neck"}
 
 
 def test_width_and_depth_override_the_scale(build):
