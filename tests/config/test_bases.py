@@ -114,7 +114,10 @@ def test_a_base_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "base").mkdir()
     text = "# @package _global_\n# Mine\ndefaults:\n  - override /neck: slim\n  - override /head: end2end\n"
     (tmp_path / "base" / "mine.yaml").write_text(text)
-    choices, _ = chosen("base=mine")
+    (tmp_path / "base" / "scale").mkdir()
+    (tmp_path / "base" / "scale" / "mine_n.yaml").write_text("depth: 0.4\n")
+    choices, scale = chosen("base=mine")
+    assert scale == {"name": "n", "depth": 0.4, "width": 0.25, "max_channels": 1024, "c3k": False}
     assert (choices["neck"], choices["head"], choices["context"]) == ("slim", "end2end", "sppf_c2psa")
     assert base_choices("mine")["neck"] == "slim"
 

@@ -1,12 +1,14 @@
 """The blocks of necks against their papers' equations, said again in plain torch, and their parameters in formulas."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from yolograft.model.blocks.asff_fusion import ASFFFusion
 from yolograft.model.blocks.carafe import CARAFE
@@ -24,6 +26,7 @@ from yolograft.model.features import Scale, pyramid
 from yolograft.model.necks.afpn import Stage
 from yolograft.model.necks.bifpn import Layer, Node
 from yolograft.model.necks.hsfpn import HSFPN, ChannelWeights
+from yolograft.upstream.model import C3k2, Conv
 
 
 @pytest.fixture(autouse=True)
@@ -341,3 +344,40 @@ def test_hsfpn() -> None:
 
 def params(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
+
+
+def test_places_are_computed_in_fp32() -> None:
+    """In bf16 whole numbers end at 256: of a map of 300 columns the last would be sampled at others' places."""
+    x = torch.rand(1, 4, 3, 300).bfloat16()
+    for block in (DySample(4), DCNv2(4, 6)):
+        whole = block.eval()(x.float())
+        half = block.bfloat16()(x).float()
+        assert (half - whole).abs().max() < 0.03 * whole.abs().max()
+
+
+def test_the_cost_of_gsconv_is_the_papers() -> None:
+    """C2/2 · (k² · C1 + 25) multiplications beside k² · C1 · C2 (section 3.1), and the documented table is that."""
+    rows: list[tuple[str, Callable[[int], nn.Module], Callable[[int], float] | None]] = [
+        ("convolution, k = 1", lambda c: Conv(c, c, 1), lambda c: c * c),
+        ("GSConv, k = 1", lambda c: GSConv(c, c, 1), lambda c: c / 2 * (c + 25)),
+        ("convolution, k = 3", lambda c: Conv(c, c, 3), lambda c: 9 * c * c),
+        ("GSConv, k = 3", lambda c: GSConv(c, c, 3), lambda c: c / 2 * (9 * c + 25)),
+        ("VoV-GSCSP1", lambda c: VoVGSCSP(c, c), lambda c: 2 * c * c + 6 * (c / 2) ** 2 + 25 * c / 2),
+        ("VoV-GSCSP2", lambda c: VoVGSCSP2(c, c), None),
+        ("VoV-GSCSP3", lambda c: VoVGSCSP3(c, c), None),
+        ("C3k2", lambda c: C3k2(c, c, 1), None),
+    ]
+    table = []
+    for name, make, formula in rows:
+        macs, sizes = [], []
+        for c in (64, 128, 256):
+            block = make(c).eval()
+            with FlopCounterMode(display=False) as counter:
+                block(torch.zeros(1, c, 8, 8))
+            macs.append(counter.get_total_flops() // 2 // 64)
+            sizes.append(params(block))
+            assert formula is None or macs[-1] == formula(c), name
+        table.append(f"| {name} | {' | '.join(f'{n:,}' for n in (*macs, *sizes))} |")
+    print("\n".join(table))
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "necks.md").read_text(encoding="utf-8")
+    assert "\n".join(table) in page

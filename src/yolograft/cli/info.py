@@ -50,6 +50,8 @@ def _print(answer: dict[str, Any]) -> None:
     levels = ", ".join(f"{n} {f['channels']} channels at 1/{f['stride']}" for n, f in answer["levels"].items())
     costs = f"{gflops_text(answer['gflops'])} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"
     console.print(markup(f"{costs}; backbone gives {levels}"))
+    for part, why in answer["forced"].items():
+        console.print(markup(f"{part}: {why}"))
     folded = answer["folded"]
     console.print(
         markup(f"folded for inference: {folded['params']:,} parameters, {gflops_text(folded['gflops'])} GFLOPs")

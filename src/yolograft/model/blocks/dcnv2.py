@@ -7,7 +7,7 @@ torchvision's operator.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import DeformConv2d
+from torchvision.ops import DeformConv2d, deform_conv2d
 
 
 class DCNv2(nn.Module):
@@ -43,8 +43,10 @@ class DCNv2(nn.Module):
         return self.act(self.bn(convolve(x, offset, logits.sigmoid())))
 
     def _deformed(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        # The operator reads memory that is not its own where an offset is no number.
-        return self.conv(x, offset.nan_to_num(), mask)
+        # In fp32, for the places' sake. The operator reads memory that is not its own where an offset is no number.
+        weight, places = self.conv.weight.float(), offset.float().nan_to_num()
+        out = deform_conv2d(x.float(), places, weight, padding=self.kernel // 2, mask=mask.float())
+        return out.to(x.dtype)
 
     def sampled(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         """Return what torchvision's operator does, by bilinear sampling: [B, c2, H, W].
@@ -55,14 +57,14 @@ class DCNv2(nn.Module):
             mask: [B, k², H, W].
         """
         height, width = x.shape[2:]
-        offset = offset.unflatten(1, (self.kernel**2, 2))
-        reach = torch.arange(self.kernel, device=x.device, dtype=x.dtype) - self.kernel // 2
-        rows = torch.arange(height, device=x.device, dtype=x.dtype)[:, None] + offset[:, :, 0]
-        columns = torch.arange(width, device=x.device, dtype=x.dtype) + offset[:, :, 1]
+        offset = offset.float().unflatten(1, (self.kernel**2, 2))
+        reach = torch.arange(self.kernel, device=x.device, dtype=offset.dtype) - self.kernel // 2
+        rows = torch.arange(height, device=x.device, dtype=offset.dtype)[:, None] + offset[:, :, 0]
+        columns = torch.arange(width, device=x.device, dtype=offset.dtype) + offset[:, :, 1]
         rows = rows + reach.repeat_interleave(self.kernel)[:, None, None]
         columns = columns + reach.repeat(self.kernel)[:, None, None]
         # Pixel centres are whole numbers here; outside is zero. The k² samples stand below each other: [B, k²H, W, 2].
         places = torch.stack(((2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1), dim=-1).flatten(1, 2)
-        taken = functional.grid_sample(x, places, mode="bilinear", padding_mode="zeros", align_corners=False)
-        taken = taken.unflatten(2, (self.kernel**2, height)) * mask.unsqueeze(1)
+        taken = functional.grid_sample(x.float(), places, mode="bilinear", padding_mode="zeros", align_corners=False)
+        taken = taken.to(x.dtype).unflatten(2, (self.kernel**2, height)) * mask.unsqueeze(1)
         return torch.einsum("ock,bckhw->bohw", self.conv.weight.flatten(2), taken)

@@ -35,19 +35,20 @@ class DySample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, H, W] to [B, C, 2H, 2W]."""
         height, width = x.shape[2:]
-        # [B, 2 groups, 2H, 2W] in pixels of the input: first how far right, then how far down, for each group.
-        offset = functional.pixel_shuffle(0.25 * self.offset(x), 2).unflatten(1, (2, self.groups))
-        right = self._centres(width, x) + offset[:, 0]
-        down = self._centres(height, x)[:, None] + offset[:, 1]
+        # [B, 2, groups, 2H, 2W] in pixels of the input: how far right, and how far down. In fp32, as all places are: in
+        # bf16 those of wide maps would be another pixel's.
+        offset = functional.pixel_shuffle(0.25 * self.offset(x).float(), 2).unflatten(1, (2, self.groups))
+        right = self._centres(width, offset) + offset[:, 0]
+        down = self._centres(height, offset)[:, None] + offset[:, 1]
         places = torch.stack((2 * right / width - 1, 2 * down / height - 1), dim=-1).flatten(0, 1)
         sampled = functional.grid_sample(
-            x.unflatten(1, (self.groups, x.shape[1] // self.groups)).flatten(0, 1),
-            places.to(x.dtype),
+            x.float().unflatten(1, (self.groups, x.shape[1] // self.groups)).flatten(0, 1),
+            places,
             mode="bilinear",
             padding_mode="border",
             align_corners=False,
         )
-        return sampled.unflatten(0, (-1, self.groups)).flatten(1, 2)  # of any number of images
+        return sampled.to(x.dtype).unflatten(0, (-1, self.groups)).flatten(1, 2)  # of any number of images
 
     @staticmethod
     def _centres(cells: int, x: Tensor) -> Tensor:
