@@ -8,7 +8,7 @@ import torch
 from helpers.models import make_spec
 from yolograft.common.errors import UserError
 from yolograft.model.bases import BASES
-from yolograft.model.detector import build_detector
+from yolograft.model.detector import build_detector, parts_params
 from yolograft.model.roles import base_of
 from yolograft.model.weights import from_upstream, to_upstream
 from yolograft.upstream.model import upstream_model
@@ -108,3 +108,29 @@ def test_yolov10_needs_a_scale_that_says_where_the_compact_blocks_are():
     spec = make_spec(base="yolov10")
     with pytest.raises(UserError, match=r"backbone 'yolov10' needs a scale of the name n, s, m, b, l, x"):
         build_detector(replace(spec, scale={**spec.scale, "name": "t"}))
+
+
+@pytest.mark.parametrize(("end", "levels"), [("p2", ("P2", "P3", "P4", "P5")), ("p6", ("P3", "P4", "P5", "P6"))])
+def test_yolo26_with_other_levels_is_ultralytics_own(end, levels):
+    ours = build_detector(replace(make_spec(base="yolo26"), levels=levels))
+    theirs = upstream_model("yolo26", f"n-{end}")
+    assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
+    assert ours.stride.tolist() == theirs.stride.tolist()
+
+
+def test_area_attention_says_which_channels_it_needs():
+    spec = make_spec(base="yolo12")
+    with pytest.raises(UserError, match=r"backbone 'yolo12' needs blocks of a multiple of 64 channels, not 160"):
+        build_detector(replace(spec, scale={**spec.scale, "width": 0.3}))
+
+
+@pytest.mark.parametrize("base", FAMILIES)
+def test_swapping_one_part_of_a_base_leaves_the_others(build, base):
+    swaps = {"backbone": "effv1", "context": "sppelan", "neck": "slim", "head": "detect", "loss": "eiou"}
+    with torch.device("meta"):
+        stock = parts_params(build(base=base))
+        for group, choice in swaps.items():
+            made = parts_params(build(base=base, **{group: choice}))
+            # Only what takes the backbone's maps may follow their widths: the context (P5) and the neck (P3, P4).
+            forced = {"context", "neck"} if group in ("backbone", "context") else set()
+            assert {name for name in made if made[name] != stock.get(name)} <= {group} | forced

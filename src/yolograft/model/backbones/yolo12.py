@@ -5,8 +5,9 @@ from typing import Literal
 from torch import nn
 
 from yolograft.model.backbones.csp import CSPBackbone
+from yolograft.model.blocks.a2c2f import new_a2c2f
 from yolograft.model.features import Scale
-from yolograft.upstream.model import A2C2f, C3k2
+from yolograft.upstream.model import C3k2
 
 
 class YOLO12(CSPBackbone):
@@ -30,4 +31,4 @@ class YOLO12(CSPBackbone):
         if level < 4:
             return C3k2(c1, c2, scale.repeats(2), scale.c3k, e=0.25)
         area, mlp_ratio = 4 if level == 4 else 1, 1.2 if self._residual else 2.0
-        return A2C2f(c1, c2, scale.repeats(4), area=area, residual=self._residual, mlp_ratio=mlp_ratio)
+        return new_a2c2f(c1, c2, scale.repeats(4), area=area, residual=self._residual, mlp_ratio=mlp_ratio)
