@@ -103,6 +103,12 @@ COMMANDS = {
         ),
         variants=True,
     ),
+    "visualize": Command(
+        "what detectors look at: feature and activation maps, hits and misses",
+        function="yolograft.cli.visualize.main",
+        schema="yolograft.cli.visualize.VisualizeConfig",
+        folders=Folders("run", several=True),
+    ),
     "report": Command(
         "compare the runs of a sweep",
         function="yolograft.cli.report.main",
