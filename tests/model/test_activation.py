@@ -88,6 +88,8 @@ def test_a_backbone_that_is_not_yolos_keeps_its_own_unless_told():
     model = build_variant(backbone="mbv3", activation="mish", nc=2)
     assert kinds(model.model[0]).keys() == {"Hardswish", "ReLU"}
     assert kinds(model.model[2]).keys() == {"Mish"}
+    coarse = replace(make_spec(backbone="mbv3", activation="mish", nc=2), levels=("P3", "P4", "P5", "P6"))
+    assert kinds(build_detector(coarse).model[0]).keys() == {"Hardswish", "ReLU", "SiLU"}  # P6 is made behind it
     spec = make_spec(backbone="mbv3", nc=2)
     spec.parts["backbone"]["activation"] = "gelu"
     assert ModelSpec.from_json(spec.to_json()) == spec

@@ -80,12 +80,12 @@ def _listed(lines: TextIO) -> Iterator[Source]:
     while line := lines.readline(_LONGEST):
         if word := line.rstrip("\r\n"):
             try:
-                yield from _expanded(word, camera=False)
+                yield from _expanded(word, listed=True)
             except UserError:  # one line must not end the list; reading it will tell
                 yield Source("image", word, address_name(word))
 
 
-def _expanded(word: str, *, camera: bool = True) -> list[Source]:
+def _expanded(word: str, *, listed: bool = False) -> list[Source]:
     """Return the sources that a word stands for; a file that does not exist is one, too: reading it will tell."""
     if word.startswith(_FETCHED):
         return [Source("address", word, address_name(word))]
@@ -95,8 +95,8 @@ def _expanded(word: str, *, camera: bool = True) -> list[Source]:
     if is_folder(path):
         return _in_folder(path)
     if exists(path):
-        return [Source(kind_of(path), path, _own_name(path))]
-    if camera and word.isdecimal():
+        return [Source(kind_of(path), path, _own_name(path, listed=listed))]
+    if word.isdecimal() and not listed:
         return [Source("camera", word, f"camera-{word}")]
     if glob.has_magic(path):
         found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
@@ -104,7 +104,7 @@ def _expanded(word: str, *, camera: bool = True) -> list[Source]:
         if not found:
             raise UserError(f"source={word}: no file matches this pattern")
         return [Source(kind_of(file), file, _below(file, path)) for file in found]
-    return [Source(kind_of(path), path, _own_name(path))]
+    return [Source(kind_of(path), path, _own_name(path, listed=listed))]
 
 
 def _in_folder(path: str) -> list[Source]:
@@ -129,10 +129,12 @@ def address_name(address: str) -> str:
     return re.sub(r"[^\w.() \[\]-]", "_", last)[-100:].lstrip(".") or "address"
 
 
-def _own_name(path: str) -> str:
-    """Return the name of a single file: its path as it was given where that is relative, else its last part."""
+def _own_name(path: str, *, listed: bool) -> str:
+    """Return the name of a single file: its last part; in a list, where many may have one name, its relative path."""
     place = Path(path)
-    return place.name if place.is_absolute() else PurePosixPath(*(p for p in place.parts if p != "..")).as_posix()
+    if not listed or place.is_absolute():
+        return place.name
+    return PurePosixPath(*(part for part in place.parts if part != "..")).as_posix()
 
 
 def _below(file: str, pattern: str) -> str:
