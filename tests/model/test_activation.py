@@ -45,9 +45,12 @@ def test_the_command_line_knows_those_that_there_are():
     assert get_args(Activation) == tuple(ACTIVATIONS) == tuple(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
-    "choices", [{}, {"neck": "slim", "head": "lscd", "context": "aifi", "attention": "ca"}], ids=len
+    ("name", "choices"),
+    [
+        *((name, {}) for name in ("mish", "prelu", "leaky_relu")),
+        *((name, {"neck": "slim", "head": "lscd", "context": "aifi", "attention": "ca"}) for name in ("relu", "prelu")),
+    ],
 )
 def test_every_part_has_it_and_the_process_keeps_its_own(name, choices):
     before = Conv.default_act

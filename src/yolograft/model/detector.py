@@ -170,9 +170,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     given = ""
     for group in PARTS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
-        own = (
-            options.pop("activation", None) if group == "backbone" and not _takes(found[group], "activation") else None
-        )
+        takes_its_own = group != "backbone" or "activation" in inspect.signature(found[group]).parameters
+        own = None if takes_its_own else options.pop("activation", None)
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
         label = spec.label(group)
         part = parts[group] = _build(found[group], label, inputs, options, given)
@@ -278,10 +277,6 @@ def _activate(part: nn.Module, key: str, name: str) -> int:
         return set_activation(part, name)
     except ValueError as error:
         raise UserError(f"{key}: {error}") from error
-
-
-def _takes(found: Callable[..., Any], option: str) -> bool:
-    return option in inspect.signature(found).parameters
 
 
 def _count(module: nn.Module) -> int:
