@@ -47,6 +47,7 @@ GROUPS = {
     "context": "Transforms P5 before the neck.",
     "neck": "Fuses P3, P4 and P5.",
     "head": "Predicts boxes and classes from the neck's maps.",
+    "attention": "Weighs maps between the parts. Each takes `attention.at`, too; see [the guide](../how-to/parts.md).",
     "scale": "Depth and width of the model.",
     "base/scale": "Where the scales of a base are not YOLO11's; chosen by `base` and `scale` together.",
     "loss": "The training loss. Options differ in the box term.",
@@ -167,7 +168,10 @@ def commands_page() -> str:
         lines += [f"## `{name}` {{ #{name} }}", "", f"{command.summary[0].upper()}{command.summary[1:]}.", ""]
         if groups:
             lines += [f"Groups: {', '.join(groups)}.", ""]
-        lines += table(document.keys, schema_types(command.load_schema()))
+        keys = [*document.keys]
+        if "model" in document.content.get("defaults", []):
+            keys += [key for key in read(CONF / "model.yaml").keys if "." not in key.name]
+        lines += table(keys, schema_types(command.load_schema()))
     return "\n".join(lines) + "\n"
 
 
@@ -208,7 +212,7 @@ def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
         if "defaults" in document.content:
             continue
         keys = tuple(key.name for key in document.keys)
-        kind = str(document.content.get("_target_", "")) if group == "dataset" else name
+        kind = str(document.content.get("_target_") or "") if group == "dataset" else name
         alike.setdefault((kind, keys), []).append(name)
     for members in alike.values():
         first = found[members[0]]
@@ -220,7 +224,7 @@ def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
             yield from (f"| `{name}` | {cell(found[name].header)} |" for name in members)
             yield ""
         else:
-            target = str(first.content.get("_target_", ""))
+            target = str(first.content.get("_target_") or "")
             for text in (sentence(first.header), described(target)):
                 if text:
                     yield from (text, "")
@@ -330,6 +334,7 @@ def options_of(group: str) -> dict[str, Document]:
         "optim": ["auto"],
         "dataset": ["shapes", "auto"],
         "context": ["sppf_c2psa"],
+        "attention": ["none"],
         "backbone": ["yolo11"],
         "logger": ["csv"],
     }
@@ -350,7 +355,7 @@ def types_of(group: str, name: str, document: Document) -> dict[str, str]:
     """Return the types of an option's keys, from the schema or from the signature of what it names."""
     if model := MODELS.get(f"{group}/{name}") or MODELS.get(group):
         return schema_types(model)
-    target = str(document.content.get("_target_", ""))
+    target = str(document.content.get("_target_") or "")
     if target.startswith("yolograft."):
         return {key: type_text(TypeAdapter(type_).json_schema()) for key, (type_, _) in options(target).items()}
     return {}

@@ -154,7 +154,7 @@ def info(overrides: str | Iterable[str] = ()) -> dict[str, Any]:
 
     Returns:
         What `yolograft info format=json` prints: `params`, `gradients`, `gflops` at `imgsz`, `nc`, `levels` (channels
-        and stride of P3, P4, P5), `parts` (parameters of each) and `choices`.
+        and stride of each level), `parts` (parameters of each) and `choices`.
 
     Raises:
         UserError: For the first override that is refused, and for parts that do not fit each other.
@@ -206,7 +206,7 @@ def compare(
     Args:
         path: A sweep's folder, or several; runs' folders too.
         metric: What is compared.
-        baseline: What to compare with, as option by group; by default YOLO11 as it is.
+        baseline: What to compare with, as option by group; by default each variant's base as it is.
 
     Returns:
         The comparison, with `table` and `runs` as pandas data frames.

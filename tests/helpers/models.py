@@ -21,7 +21,7 @@ def group(name: str, choice: str) -> dict[str, Any]:
     return yaml.safe_load((CONF / name / f"{choice}.yaml").read_text(encoding="utf-8"))
 
 
-def make_spec(*, base="yolo11", scale="n", nc=80, **changes) -> ModelSpec:
+def make_spec(*, base="yolo11", scale="n", nc=80, at="context", activation=None, **changes) -> ModelSpec:
     """Return the spec of a variant of a base: options of groups, and further ones, which go to the backbone."""
     own = base_choices(base)
     chosen = {name: changes.pop(name, own[name]) for name in MODEL_GROUPS}
@@ -30,7 +30,8 @@ def make_spec(*, base="yolo11", scale="n", nc=80, **changes) -> ModelSpec:
     scales = group("scale", scale)
     if (CONF / "base" / "scale" / f"{base}_{scale}.yaml").exists():
         scales |= group("base/scale", f"{base}_{scale}")
-    return ModelSpec(parts, scales, nc, {}, group("loss", chosen["loss"]))
+    attention = None if chosen["attention"] == "none" else group("attention", chosen["attention"]) | {"at": at}
+    return ModelSpec(parts, scales, nc, {}, group("loss", chosen["loss"]), attention=attention, activation=activation)
 
 
 def build_variant(trust=(), **choices) -> Detector:

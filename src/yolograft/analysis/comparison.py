@@ -7,6 +7,7 @@ from pathlib import Path
 from yolograft.analysis.cautions import Caution, cautions
 from yolograft.analysis.collect import Run, Waiting, collect, not_begun
 from yolograft.analysis.effects import Effects, Observation, estimate
+from yolograft.analysis.latency import Measured, measured
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
@@ -31,6 +32,7 @@ class Comparison:
         effects: Main effects of the choices, and interactions.
         cautions: Reasons to doubt its numbers.
         waiting: Sweeps of which runs have not begun.
+        bench: What `yolograft bench` has measured of the runs; None where it has not.
     """
 
     runs: tuple[Run, ...]
@@ -42,6 +44,7 @@ class Comparison:
     effects: Effects
     cautions: tuple[Caution, ...]
     waiting: tuple[Waiting, ...] = ()
+    bench: Measured | None = None
 
     @property
     def nothing_detected(self) -> bool:
@@ -119,7 +122,10 @@ def compare(
         )
     made = variants(runs)
     wanted = None if baseline is None else _known(baseline, made)
-    alone = [Row(variant, _statistics(variant)) for variant in made.all]
+    bench = measured(runs)
+    alone = [
+        Row(variant, _statistics(variant), latency=bench.of(variant.runs) if bench else None) for variant in made.all
+    ]
     rows = [_referred(row, alone, made, metric, wanted) for row in alone]
     differences = corrected([row.difference for row in rows])
     rows = [replace(row, difference=one) for row, one in zip(rows, differences, strict=True)]
@@ -140,6 +146,7 @@ def compare(
         effects=estimate([] if nothing_detected(rows, metric) else observations, made.groups),
         cautions=cautions(rows, made, metric, waiting),
         waiting=tuple(waiting),
+        bench=bench,
     )
 
 
@@ -204,7 +211,9 @@ def _as_it_is(base: str | None) -> list[Mapping[str, str]]:
     """Return what to look for in turn to find a base as it is; None: the default base, in records without a base."""
     choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k != "base"}
     few = {group: choice for group, choice in choices.items() if group in ("base", "backbone", "neck")}
-    return [choices, few] if choices else []
+    # Each part's own activation is SiLU in all bases; without either, all variants have another.
+    whole = [{**choices, "activation": own} for own in ("None", "silu")]
+    return [*whole, choices, few] if choices else []
 
 
 def _first(
@@ -226,7 +235,8 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
         # A base as it is is unmodified; but an option that a whole sweep shares does not distinguish its variants.
         if (
             "backbone" in wanted
-            and wanted.items() <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
+            and wanted.items() - {("activation", wanted.get("activation"))}
+            <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
             and not _shares(row.variant, other.variant, options)
         ):
             continue

@@ -8,12 +8,12 @@ from statistics import fmean
 
 from yolograft.analysis.collect import Run
 from yolograft.common.metrics import BUILT, COSTS
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import plain
 from yolograft.config.defaults import base_choices
 from yolograft.runs.identity import shapes_result
 
-GROUPS = ("base", *PARTS, "scale", "loss", "dataset")
+GROUPS = ("base", *PARTS, ATTENTION, "activation", "scale", "loss", "dataset")
 """The order in which groups are named; others follow by name."""
 
 SETTINGS = "settings"

@@ -1,5 +1,7 @@
 """Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
 
+import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,12 +35,15 @@ class CommandLine:
         config: The resolved config of a command other than `train`, with the options chosen in the groups under
             `choices`.
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
+        variants: With `-m`, of a command that looks at several models together: the config of each, by what
+            distinguishes it.
     """
 
     arguments: list[str]
     request: "Request | None" = None
     config: dict[str, Any] = field(default_factory=dict)
     shown: str | None = None
+    variants: "list[tuple[str, dict[str, Any]]]" = field(default_factory=list)
 
     @property
     def jobs(self) -> "list[RunSpec]":
@@ -66,7 +71,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
 
 def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     arguments = [_quoted(argument) for argument in _expanded(command, flags.overrides)]
-    if flags.multirun and command != "train":
+    if flags.multirun and command != "train" and not COMMANDS[command].variants:
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     overrides = parse(arguments)
     composed = compose(command, [o for o in overrides if not o.is_sweep_override()])
@@ -75,6 +80,12 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     from yolograft.config.check import validate
     from yolograft.runs.spec import choices_of
 
+    if flags.multirun and command != "train":
+        from yolograft.cli.variants import variants
+
+        found = variants(command, overrides)
+        shown = _shown(composed, flags) if flags.cfg else None
+        return CommandLine(arguments, config=found[0][1], shown=shown, variants=found)
     if flags.multirun or composed.hydra.mode == RunMode.MULTIRUN or composed.get("seeds"):
         sweep = SweepLine.of(composed, overrides, typed)
         if flags.cfg:  # of several runs the first
@@ -101,14 +112,28 @@ def _expanded(command: str, arguments: Sequence[str]) -> list[str]:
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")
+_PATHS = ("source", "out", "run")
 
 
 def _quoted(argument: str) -> str:
-    """Quote for Hydra a value that holds =, < and the like by its nature, where the person has not."""
+    """Quote for Hydra a value that holds =, <, accents and the like by its nature, where the person has not."""
     key, equals, value = argument.partition("=")
-    if key not in _EXPRESSIONS or not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
+    if not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
         return argument
-    return "{}='{}'".format(key, value.replace("\\", "\\\\").replace("'", "\\'"))
+    if key in _EXPRESSIONS:
+        return f"{key}={_in_quotes(value)}"
+    if key not in _PATHS:
+        return argument
+    there = os.path.exists(value)  # noqa: PTH110 - Path's raises for a name too long
+    if not there and value[0] == "[" and value[-1] == "]" and not set(value) & set("'\""):
+        return f"{key}=[{','.join(map(_in_quotes, value[1:-1].split(',')))}]"
+    # Several runs without brackets are a mistake that is told.
+    return f"{key}={_in_quotes(value)}" if there or (key != "run" and value[0] != "[") else argument
+
+
+def _in_quotes(text: str) -> str:
+    """Return a text as Hydra's grammar has it: backslashes are halved before a quote only."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text.strip()) + "'"
 
 
 def _shown(composed: DictConfig, flags: Flags) -> str:
@@ -130,7 +155,9 @@ def _refuse_several(command: str, overrides: Sequence[Override]) -> None:
         if override.is_sweep_override():
             if override.key_or_group == "device":
                 raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
-            sweep = "add -m to train one run for each" if command == "train" else f"{command} takes one"
+            sweep = f"{command} takes one"
+            if command == "train" or COMMANDS[command].variants:
+                sweep = f"add -m to {'train one run' if command == 'train' else 'look at one'} for each"
             line = override.input_line or ""
             right = quoted(line)
             raise UserError(f"{line}: several values; {sweep}, or quote a single value: {right}")

@@ -36,6 +36,7 @@ class Command:
         schema: Dotted path of the model that its config must match. Imported only when a config is checked.
         folders: What folders on its command line stand for; None where it takes none.
         notes: Lines at the end of its `--help`.
+        variants: Whether several values, with `-m`, stand for several models that it looks at together.
     """
 
     summary: str
@@ -43,6 +44,7 @@ class Command:
     schema: str
     folders: Folders | None = None
     notes: tuple[str, ...] = ()
+    variants: bool = False
 
     def load_function(self) -> Callable[..., int]:
         """Import the function that runs the command; it takes a `CommandLine`."""
@@ -72,10 +74,40 @@ COMMANDS = {
         schema="yolograft.cli.val.ValConfig",
         folders=Folders("run"),
     ),
+    "predict": Command(
+        "find objects in images, videos and cameras",
+        function="yolograft.cli.predict.main",
+        schema="yolograft.cli.predict.PredictConfig",
+        folders=Folders("source", several=True),
+        notes=(
+            "Several files:       yolograft predict run=RUN_FOLDER photos/*.jpg",
+            "A list:              find photos -name '*.jpg' | yolograft predict run=RUN_FOLDER source=-",
+            "Runs side by side:   yolograft predict run=[RUN_FOLDER,RUN_FOLDER] source=photos",
+            "Exit code 1 if some sources could not be read; they are named at the end.",
+        ),
+    ),
     "info": Command(
         "parameters, GFLOPs and pyramid of a variant",
         function="yolograft.cli.info.main",
         schema="yolograft.cli.info.InfoConfig",
+    ),
+    "bench": Command(
+        "how long detectors take, measured in turns",
+        function="yolograft.cli.bench.main",
+        schema="yolograft.cli.bench.BenchConfig",
+        folders=Folders("run", several=True),
+        notes=(
+            "Trained ones:    yolograft bench runs/a runs/b formats=[pytorch,onnx]",
+            "A sweep:         yolograft bench sweep=multirun/NAME",
+            "Untrained ones:  yolograft bench -m backbone=yolo11,effv1 neck=conv,gsconv",
+        ),
+        variants=True,
+    ),
+    "visualize": Command(
+        "what detectors look at: feature and activation maps, hits and misses",
+        function="yolograft.cli.visualize.main",
+        schema="yolograft.cli.visualize.VisualizeConfig",
+        folders=Folders("run", several=True),
     ),
     "report": Command(
         "compare the runs of a sweep",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import coarsest_stride
 from yolograft.common.text import plain
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
@@ -88,6 +89,9 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     imgsz = config["imgsz"] or trained.imgsz
     if imgsz is None:
         raise UserError(f"imgsz=: {weights} does not say at which size it was trained; choose one, as imgsz=640")
+    stride = coarsest_stride(model.spec.levels)
+    if imgsz % stride:
+        raise UserError(f"imgsz={imgsz}: must be a multiple of {stride}, the coarsest stride of {weights}")
     settings = config["dataset"]
     if "_target_" not in settings:
         settings = trained.data_settings(settings["check"], trust=tuple(config["trust"]))
@@ -101,7 +105,7 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     compute = resolve(
         config["device"], config["workers"], {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     )
-    common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
+    common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single, "stride": stride}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
     _check(dataset, spec, config["split"], settings["check"], say)
     loader = val_loader(dataset, config["batch"], compute.workers)

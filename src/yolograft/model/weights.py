@@ -5,7 +5,7 @@ Files may come from strangers: no code that they name is run, and no memory take
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,7 @@ def _rebuilt(
     trust: Sequence[str],
 ) -> Detector:
     """Build a detector whose tensors are read only when its description fits their shapes."""
-    untrained = _without_download(spec)
+    untrained = spec.untrained()
     refuse_misfit(path, untrained, shapes, trust)
     state = read()
     model = build_detector(untrained, trust)
@@ -245,12 +245,3 @@ def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
         if fills(model, role):
             for name in model.model.get_submodule(role.path).state_dict():
                 yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
-
-
-def _without_download(spec: ModelSpec) -> ModelSpec:
-    """Return a spec whose parts start untrained: their weights come with the file."""
-    parts = {
-        group: {key: False if key == "pretrained" else value for key, value in part.items()}
-        for group, part in spec.parts.items()
-    }
-    return replace(spec, parts=parts)

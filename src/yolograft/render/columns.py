@@ -6,9 +6,10 @@ from statistics import fmean
 from typing import Any, Literal
 
 from yolograft.analysis.effects import Effect
+from yolograft.analysis.latency import Measured
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
-from yolograft.common.parts import PARTS
+from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions, three_digits
+from yolograft.common.parts import ATTENTION, PARTS
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,14 @@ class Column:
     drop_priority: int = 0
 
 
-def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
-    """Return all columns: the groups that vary, then statistics, metrics, costs and status."""
+def all_columns(groups: Sequence[str], metric: str, bench: Measured | None = None) -> list[Column]:
+    """Return all columns: the groups that vary, then statistics, metrics, costs and status.
+
+    Args:
+        groups: What varies.
+        metric: What is compared.
+        bench: Without it there is no latency.
+    """
     metrics = list(dict.fromkeys([metric, *METRICS]))
     return [
         *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
@@ -51,8 +58,9 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
         *(_metric(name, drop_priority=BY_KEY[name].drop_priority) for name in metrics[1:]),
         *(_cost(BY_KEY[key]) for key in COSTS),
+        *([_latency(bench)] if bench else []),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
-        *(_part(name) for name in PARTS),
+        *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
@@ -109,6 +117,30 @@ def _cost(measure: Measure) -> Column:
         return "" if (known := value(row)) is None else measure.text(known)
 
     return Column(measure.key, measure.label, value, text, _better(measure), drop_priority=measure.drop_priority)
+
+
+def _latency(bench: Measured) -> Column:
+    """Return the column of the latency; the best is marked where it is told from all others, on a quiet machine."""
+
+    def value(row: Row) -> float | None:
+        return row.latency.median * 1e3 if row.latency else None
+
+    def text(row: Row) -> str:
+        if (found := row.latency) is None:
+            return ""
+        interval = found.low is not None and found.high is not None
+        ends = f" [{milliseconds(found.low or 0)}, {milliseconds(found.high or 0)}]" if interval else ""
+        return f"{milliseconds(found.median)}{ends}"
+
+    fastest = min(bench.by_run.values(), key=lambda one: one.median)
+    better: Literal["less"] | None = "less" if bench.cell.ranked and not fastest.alike else None
+    return Column("latency", "latency, ms", value, text, better, drop_priority=4)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return seconds in milliseconds with three digits: `0.123`, `1.23`, `12.3`, `123`."""
+    value = seconds * 1e3
+    return f"{value:.3f}" if value < 0.9995 else three_digits(value)
 
 
 def _part(name: str) -> Column:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.config.defaults import DEFAULT_BASE, base_choices, default_choices
 from yolograft.config.former import first_form
 from yolograft.config.signature import source_file
@@ -105,6 +106,7 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
         group = key.split(".", 1)[0]
         shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS
         if not shown and value:
+            value = value.strip("[]") if key == "levels" else value  # levels=P2-P3-P4-P5
             words.append(f"{key.rsplit('.', 1)[-1]}={value}")
     if (fold := config.get("dataset", {}).get("fold")) is not None:
         words.append(f"fold{fold}")
@@ -120,7 +122,7 @@ def _parts_that_differ(choices: Mapping[str, str], backbone: Mapping[str, Any]) 
     detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
     said = [
         choices[group] + (f"-{detail}" if detail and group == "backbone" else "")
-        for group in ("backbone", "context", "neck", "head", "scale", "loss")
+        for group in (*PARTS, ATTENTION, "scale", "loss")
         if group in choices and (group in always or choices[group] != usual.get(group))
     ]
     return said if base == DEFAULT_BASE else [base, *said]

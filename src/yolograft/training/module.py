@@ -12,10 +12,11 @@ from yolograft.common.errors import UserError
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.compute.devices import Compute
 from yolograft.model.detector import Detector
-from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
+from yolograft.model.losses.end_to_end import EndToEndLoss
+from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
-from yolograft.training.schedule import STRIDE, Schedule
+from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
@@ -62,7 +63,6 @@ class DetectionTraining(pl.LightningModule):
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self.ema: ModelEMA | None = None
-        self.whole_batch: WholeBatchLoss | None = None  # of several processes
         self.scaler = torch.amp.GradScaler("cuda", enabled=compute.autocast == torch.float16)
         self.iteration = -1  # of the whole run, from 0
         self.last_step = -1  # iteration of the last optimizer step
@@ -89,12 +89,15 @@ class DetectionTraining(pl.LightningModule):
         return self.optimizer
 
     def on_fit_start(self) -> None:
-        """Make the EMA once the model is on its device, and restore the state of an earlier start."""
+        """Make EMA and loss once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
-            self.model.criterion = self.model.init_criterion()
-            self.whole_batch = WholeBatchLoss(self.model.criterion)
         self.ema = ModelEMA(self.model)
+        # One for both: what a loss learns of the boxes in training holds for validation.
+        self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
+        if world() > 1:
+            for criterion in _detection_losses(self.model.criterion):
+                share_loss(criterion)
         if self.restored is not None:
             try:
                 self.load_progress(self.restored)
@@ -121,9 +124,11 @@ class DetectionTraining(pl.LightningModule):
         """Keep accumulated gradients over a validation, as ultralytics does; Lightning would clear them."""
 
     def on_train_epoch_start(self) -> None:
-        """Reset the mean losses, and put frozen batch norms into eval mode."""
+        """Reset the mean losses, weight the loss for the epoch, and put frozen batch norms into eval mode."""
         if self.current_epoch > 0:
             self.train_losses = {}
+        if isinstance(self.model.criterion, EndToEndLoss):
+            self.model.criterion.begin_epoch(self.epoch, self.recipe.epochs)
         hold_statistics(self.frozen)
         if self.schedule.backbone_is_frozen(self.epoch):
             hold_statistics([self.model.model[0]])
@@ -172,8 +177,8 @@ class DetectionTraining(pl.LightningModule):
         """Return the batch with images 0…1, in the weights' data type, their longer side stretched to `size` pixels."""
         images = batch["img"].to(next(self.model.parameters()).dtype) / 255
         if size is not None and size != max(images.shape[2:]):
-            factor = size / max(images.shape[2:])
-            shape = [math.ceil(side * factor / STRIDE) * STRIDE for side in images.shape[2:]]
+            factor, stride = size / max(images.shape[2:]), self.schedule.stride
+            shape = [math.ceil(side * factor / stride) * stride for side in images.shape[2:]]
             images = torch.nn.functional.interpolate(images, size=shape, mode="bilinear", align_corners=False)
         if self.compute.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
@@ -189,8 +194,6 @@ class DetectionTraining(pl.LightningModule):
             if self.compute.autocast == torch.bfloat16:
                 predictions = _float(predictions)
             loss, items = model.loss(batch, predictions)
-        if self.whole_batch is not None:
-            return self.whole_batch(loss.sum(), items, len(batch["img"]))
         return loss.sum(), items
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
@@ -246,6 +249,7 @@ class DetectionTraining(pl.LightningModule):
             "ema_updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "loss": getattr(self.model.criterion, "state_dict", dict)(),
             "last_step": self.last_step,
             "pending_gradients": pending,
             "train_losses": dict(self.train_losses) if within_epoch else {},
@@ -259,6 +263,8 @@ class DetectionTraining(pl.LightningModule):
         self.ema.updates = state["ema_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if loss := state.get("loss"):
+            self.model.criterion.load_state_dict(loss)
         self.last_step = state["last_step"]
         self.pending_gradients = dict(state["pending_gradients"])
         self.train_losses = {name: value.to(self.device) for name, value in state["train_losses"].items()}
@@ -273,6 +279,11 @@ class DetectionTraining(pl.LightningModule):
     def is_finite(self) -> bool:
         """Whether the epoch's losses and validation losses are numbers."""
         return all(bool(torch.isfinite(v).all()) for v in (*self.train_losses.values(), *self.val_losses.values()))
+
+
+def _detection_losses(criterion: Any) -> tuple[Any, ...]:
+    """Return the losses that assign targets: one for each pair of the head's branches."""
+    return (criterion.one2many, criterion.one2one) if isinstance(criterion, EndToEndLoss) else (criterion,)
 
 
 def _float(value: Any) -> Any:
