@@ -6,7 +6,7 @@ from typing import Any
 from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import COSTS, METRICS
+from yolograft.common.metrics import COSTS, METRIC, METRICS
 
 _ENDS = (("mean", ""), ("sd", "_sd"))
 _DIFFERENCE = (
@@ -18,7 +18,7 @@ _DIFFERENCE = (
     ("p_holm", "_p_holm"),
     ("told", "_told"),
 )
-_NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "traceback")
+_NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "exports", "traceback")
 """Values of a run that do not fit into one cell."""
 
 
@@ -30,6 +30,7 @@ def variant_rows(comparison: Comparison, rows: Sequence[Row]) -> list[dict[str, 
         rows: Those of its rows that are wanted, in order.
     """
     parts = list(dict.fromkeys(part for row in comparison.rows for part in row.variant.parts))
+    labels = sorted({label for row in comparison.rows for label in row.variant.exports})
     flat = []
     for row in rows:
         record = variant_record(comparison, row)
@@ -45,6 +46,11 @@ def variant_rows(comparison: Comparison, rows: Sequence[Row]) -> list[dict[str, 
                 **{key: record[key] for key in COSTS},
                 **{f"{part}_params": record["parts"].get(part) for part in parts},
                 **{f"{name}_change": record["relative"].get(name) for name in COSTS},
+                **{
+                    f"{label}_{key}": record["exports"].get(label, {}).get(key)
+                    for label in labels
+                    for key in ("status", "size", METRIC)
+                },
                 "status": record["status"],
                 "cautions": "; ".join(record["cautions"]),
             }
@@ -100,6 +106,7 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
         "params": variant.costs["params"],
         "parts": dict(variant.parts),
         **{key: value for key, value in variant.costs.items() if key != "params"},
+        "exports": variant.exports,
         "status": variant.status,
         "cautions": [c.text for c in comparison.cautions if not c.names or names.intersection(c.names)],
         "runs": [run_record(run) for run in variant.runs],

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from yolograft.analysis.effects import Effect
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions
+from yolograft.common.metrics import BY_KEY, COSTS, METRIC, METRICS, Measure, millions
 from yolograft.common.parts import PARTS
 
 
@@ -34,8 +34,14 @@ class Column:
     drop_priority: int = 0
 
 
-def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
-    """Return all columns: the groups that vary, then statistics, metrics, costs and status."""
+def all_columns(groups: Sequence[str], metric: str, exports: Sequence[str] = ()) -> list[Column]:
+    """Return all columns: the groups that vary, then statistics, metrics, costs, exports and status.
+
+    Args:
+        groups: What varies.
+        metric: The comparison's metric.
+        exports: Labels of the exports that runs have.
+    """
     metrics = list(dict.fromkeys([metric, *METRICS]))
     return [
         *(_choice(group, first=place == 0) for place, group in enumerate(groups)),
@@ -54,6 +60,7 @@ def all_columns(groups: Sequence[str], metric: str) -> list[Column]:
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
         *(_part(name) for name in PARTS),
         *(_change(BY_KEY[key]) for key in COSTS),
+        *(column for label in exports for column in export_columns(label)),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
         Column("failed", "failed", _failed, lambda row: str(_failed(row))),
@@ -109,6 +116,37 @@ def _cost(measure: Measure) -> Column:
         return "" if (known := value(row)) is None else measure.text(known)
 
     return Column(measure.key, measure.label, value, text, _better(measure), drop_priority=measure.drop_priority)
+
+
+def export_columns(label: str) -> list[Column]:
+    """Return the columns of an export: mAP and size of its file, and what became of it.
+
+    Args:
+        label: The export's, such as `onnx_int8`.
+    """
+    title, size = label.replace("_", " "), BY_KEY["size"]
+
+    def value(key: str) -> Callable[[Row], Any]:
+        return lambda row: row.variant.exports.get(label, {}).get(key)
+
+    def text(key: str, write: Callable[[Any], str]) -> Callable[[Row], str]:
+        return lambda row: "" if (known := value(key)(row)) is None else write(known)
+
+    return [
+        Column(
+            *(f"{label}_{METRIC}", f"{title} {METRIC}", value(METRIC), text(METRIC, BY_KEY[METRIC].text), "more"),
+            drop_priority=7,
+        ),
+        Column(
+            *(f"{label}_size", f"{title} size", value("size"), text("size", size.text), "less"),
+            drop_priority=size.drop_priority,
+        ),
+        Column(
+            *(f"{label}_status", f"{title} status", value("status"), text("status", str)),
+            number=False,
+            drop_priority=4,
+        ),
+    ]
 
 
 def _part(name: str) -> Column:
