@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All that is worth knowing of a GPU that is at hand for minutes, the most valuable first:
-#   environment, tests (with parity beside them), throughput of n, a profile, throughput of s, a sweep of eight
+#   environment, tests (with parity beside them), throughput of n, a profile, throughput of s, latency of eight variants
+#   (PyTorch, ONNX Runtime, TensorRT, torch.compile; each left out where its package is missing), a sweep of eight
 #   variants, throughput of m.
 #
 #     bash benchmarks/gpu.sh                                   # 8 minutes at most
@@ -62,7 +63,7 @@ step() {
 }
 
 failed=0
-rm -f "$out"/{environment.json,tests.txt,parity.txt,throughput.txt,throughput.json,sweep.txt,profile.txt}
+rm -f "$out"/{environment.json,tests.txt,parity.txt,throughput.txt,throughput.json,sweep.txt,profile.txt,latency.txt}
 
 step environment 60 environment.json "$python" benchmarks/environment.py || failed=1
 
@@ -134,12 +135,38 @@ step profile 100 profile.txt "$python" benchmarks/profile_epoch.py --out "$work/
 	device="$accelerator" || failed=1
 [ ! -f "$work/profile.txt" ] || cat "$work/profile.txt" >>"$out/profile.txt"
 
+latency() {
+	local format more=(imgsz=640 rounds=100 memory=false) code=0
+	[ -z "$tiny" ] || more=(imgsz=64 rounds=6 warmup=1 memory=false loaded=true)
+	for format in pytorch onnx engine compile; do # the slowest to prepare last
+		case $format in onnx) package=onnxruntime ;; engine) package=tensorrt ;; *) package=torch ;; esac
+		if ! "$python" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$package'))"; then
+			echo "$format: $package is not installed: left out"
+			continue
+		fi
+		if [ $format = engine ] && [ "$device" = cpu ]; then
+			echo "engine: runs on a GPU only: left out"
+			continue
+		fi
+		timeout -k 5 "${latency_each:-60}" "$python" -m yolograft bench -m backbone=yolo11,effv1,effv2,mbv3 \
+			neck=conv,gsconv device="$accelerator" formats=$format out="$out/latency" "${more[@]}" 2>&1 || {
+			echo "$format: exit $?"
+			code=1
+		}
+	done
+	return $code
+}
+export -f latency
+export out accelerator
+
 [ -n "$tiny" ] || throughput s 75 1 || failed=1
+[ -z "$tiny" ] || export latency_each=300
+step latency "$sweep_limit" latency.txt bash -c latency || failed=1
 step sweep "$sweep_limit" sweep.txt bash -c sweep || failed=1
 [ -n "$tiny" ] || throughput m 75 1 || failed=1
 
 say "all: $SECONDS s"
-for file in tests.txt parity.txt throughput.txt; do
+for file in tests.txt parity.txt throughput.txt latency.txt; do
 	[ ! -f "$out/$file" ] || { echo "== $file" && tail -n 25 "$out/$file"; } >>"$out/summary.txt"
 done
 cat "$out/summary.txt"

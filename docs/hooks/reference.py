@@ -21,7 +21,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from yolograft.cli.commands import COMMANDS
 from yolograft.common.metrics import BY_KEY, METRICS, RECORDED_COSTS
+from yolograft.common.parts import MODEL_GROUPS
 from yolograft.config.comments import file_header, file_keys
+from yolograft.config.defaults import base_choices
 from yolograft.config.schema import (
     Augment,
     DatasetOptions,
@@ -40,11 +42,14 @@ ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 
 GROUPS = {
+    "base": "A family of detectors: the option of each other group of the model. See [bases](bases.md).",
     "backbone": "Maps an image to the feature maps P3, P4 and P5.",
     "context": "Transforms P5 before the neck.",
     "neck": "Fuses P3, P4 and P5.",
     "head": "Predicts boxes and classes from the neck's maps.",
+    "attention": "Weighs the maps between the parts, at the places `attention.at`.",
     "scale": "Depth and width of the model.",
+    "base/scale": "Where the scales of a base are not YOLO11's; chosen by `base` and `scale` together.",
     "loss": "The training loss. Options differ in the box term.",
     "dataset": "What to train and validate on. Every data set also takes the [common options](#dataset-common).",
     "augment": "Augmentation, with ultralytics' names.",
@@ -60,6 +65,7 @@ GROUPS = {
 
 MODELS: Mapping[str, type[BaseModel]] = {
     "scale": Scale,
+    "base/scale": Scale,
     "augment": Augment,
     "optim": Optim,
     "trainer": Trainer,
@@ -192,15 +198,18 @@ def groups_page() -> str:
 def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
     """Yield a group's options: as one table where all have the same keys, else one after the other."""
     names = {tuple(key.name for key in document.keys) for document in found.values()}
-    if len(found) > 1 and len(names) == 1 and names != {()} and group in ("scale", "augment"):
+    if len(found) > 1 and len(names) == 1 and names != {()} and group in ("scale", "base/scale", "augment"):
         yield from matrix(group, found)
+        return
+    if group == "base":
+        yield from bases(found)
         return
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name, document in found.items():
         if "defaults" in document.content:
             continue
         keys = tuple(key.name for key in document.keys)
-        kind = str(document.content.get("_target_", "")) if group == "dataset" else name
+        kind = str(document.content.get("_target_") or "") if group == "dataset" else name
         alike.setdefault((kind, keys), []).append(name)
     for members in alike.values():
         first = found[members[0]]
@@ -212,12 +221,23 @@ def group_section(group: str, found: Mapping[str, Document]) -> Iterator[str]:
             yield from (f"| `{name}` | {cell(found[name].header)} |" for name in members)
             yield ""
         else:
-            target = str(first.content.get("_target_", ""))
+            target = str(first.content.get("_target_") or "")
             for text in (sentence(first.header), described(target)):
                 if text:
                     yield from (text, "")
         yield from table(first.keys, types_of(group, members[0], first), several=len(members) > 1)
     yield from derived(group, found)
+
+
+def bases(found: Mapping[str, Document]) -> Iterator[str]:
+    """Yield the table of the options that each base is made of."""
+    yield f"| base | {' | '.join(MODEL_GROUPS)} | |"
+    yield f"|---|{'---|' * len(MODEL_GROUPS)}---|"
+    for name, document in found.items():
+        chosen = base_choices(name)
+        cells = " | ".join(f"[`{chosen[group]}`](#{anchor(f'{group}-{chosen[group]}')})" for group in MODEL_GROUPS)
+        yield f"| `{name}` | {cells} | {cell(document.header)} |"
+    yield ""
 
 
 def derived(group: str, found: Mapping[str, Document]) -> Iterator[str]:
@@ -307,9 +327,11 @@ def options_of(group: str) -> dict[str, Document]:
     """Return a group's options by name; the default comes first."""
     defaults = {
         "scale": ["n", "s", "m", "l", "x"],
+        "base": ["yolo11"],
         "optim": ["auto"],
         "dataset": ["shapes", "auto"],
         "context": ["sppf_c2psa"],
+        "attention": ["none"],
         "backbone": ["yolo11"],
         "logger": ["csv"],
     }
@@ -322,7 +344,7 @@ def options_of(group: str) -> dict[str, Document]:
 def used_groups(command: str) -> list[str]:
     """Return the groups that a command's schema has."""
     fields = COMMANDS[command].load_schema().model_fields
-    found = [group for group in all_groups() if group in fields]
+    found = [group for group in all_groups() if group in fields or (group == "base" and "backbone" in fields)]
     return [*found, "hydra/launcher", "hydra/sweeper"] if command == "train" else found
 
 
@@ -330,7 +352,7 @@ def types_of(group: str, name: str, document: Document) -> dict[str, str]:
     """Return the types of an option's keys, from the schema or from the signature of what it names."""
     if model := MODELS.get(f"{group}/{name}") or MODELS.get(group):
         return schema_types(model)
-    target = str(document.content.get("_target_", ""))
+    target = str(document.content.get("_target_") or "")
     if target.startswith("yolograft."):
         return {key: type_text(TypeAdapter(type_).json_schema()) for key, (type_, _) in options(target).items()}
     return {}

@@ -7,12 +7,15 @@ From Python:
 - `yolograft.compare("multirun/NAME")` compares the runs of a sweep.
 - `yolograft.info("backbone=effv1 scale=n")` tells parameters, GFLOPs and pyramid of a variant.
 
-Each is imported when it is first used: importing the package loads nothing else.
+Each is imported when it is first used: importing the package loads nothing else, and sets how OpenMP's threads wait.
 """
 
 from typing import TYPE_CHECKING
 
 from yolograft.common.version import __version__
+from yolograft.compute import openmp
+
+openmp.configure()
 
 if TYPE_CHECKING:
     from yolograft.api import Compared, compare, info, load, train

@@ -154,7 +154,7 @@ def info(overrides: str | Iterable[str] = ()) -> dict[str, Any]:
 
     Returns:
         What `yolograft info format=json` prints: `params`, `gradients`, `gflops` at `imgsz`, `nc`, `levels` (channels
-        and stride of P3, P4, P5), `parts` (parameters of each) and `choices`.
+        and stride of each level), `parts` (parameters of each) and `choices`.
 
     Raises:
         UserError: For the first override that is refused, and for parts that do not fit each other.

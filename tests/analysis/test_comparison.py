@@ -111,7 +111,7 @@ def test_an_unknown_metric_is_refused_with_those_that_exist() -> None:
     ("baseline", "message"),
     [
         ({"neck": "gsconf"}, "baseline=neck=gsconf: no run has it; did you mean gsconv? There are conv, gsconv"),
-        ({"nek": "conv"}, "baseline=nek=conv: no run has nek; did you mean neck? There are backbone, neck, context"),
+        ({"nek": "conv"}, "baseline=nek=conv: no run has nek; did you mean neck? There are backbone, neck, base"),
     ],
 )
 def test_a_baseline_that_no_run_has_is_refused(sweep: Path, baseline: dict[str, str], message: str) -> None:

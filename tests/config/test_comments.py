@@ -13,7 +13,7 @@ from yolograft.config.locations import conf_dir
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}"
     for path in conf_dir().glob("*/*.yaml")
-    if path.parent.name != "hydra" and path.stem != "auto"
+    if path.parent.name not in ("hydra", "base") and path.stem != "auto"  # a base chooses options, and has no keys
 )
 
 

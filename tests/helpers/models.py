@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from yolograft.common.parts import MODEL_GROUPS, PARTS
+from yolograft.config.defaults import base_choices
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -19,17 +21,17 @@ def group(name: str, choice: str) -> dict[str, Any]:
     return yaml.safe_load((CONF / name / f"{choice}.yaml").read_text(encoding="utf-8"))
 
 
-def make_spec(
-    *, backbone="yolo11", context="sppf_c2psa", neck="conv", head="detect", scale="n", loss="ciou", nc=80, **options
-) -> ModelSpec:
-    """Return the spec of a variant; further options go to its backbone."""
-    parts = {
-        "backbone": group("backbone", backbone) | options,
-        "context": group("context", context),
-        "neck": group("neck", neck),
-        "head": group("head", head),
-    }
-    return ModelSpec(parts, group("scale", scale), nc, {}, group("loss", loss))
+def make_spec(*, base="yolo11", scale="n", nc=80, at="context", activation=None, **changes) -> ModelSpec:
+    """Return the spec of a variant of a base: options of groups, and further ones, which go to the backbone."""
+    own = base_choices(base)
+    chosen = {name: changes.pop(name, own[name]) for name in MODEL_GROUPS}
+    parts = {name: group(name, chosen[name]) for name in PARTS}
+    parts["backbone"] |= changes
+    scales = group("scale", scale)
+    if (CONF / "base" / "scale" / f"{base}_{scale}.yaml").exists():
+        scales |= group("base/scale", f"{base}_{scale}")
+    attention = None if chosen["attention"] == "none" else group("attention", chosen["attention"]) | {"at": at}
+    return ModelSpec(parts, scales, nc, {}, group("loss", chosen["loss"]), attention=attention, activation=activation)
 
 
 def build_variant(trust=(), **choices) -> Detector:

@@ -10,6 +10,7 @@ from helpers.models import names
 from yolograft.model.blocks.gsconv import GSConv, VoVGSCSP
 from yolograft.model.detector import build_detector
 from yolograft.model.losses.eiou import eiou_loss
+from yolograft.model.losses.pairs import BoxPairs
 from yolograft.upstream.model import default_args, upstream_yolo11
 
 
@@ -39,16 +40,16 @@ def test_vovgscsp_has_no_idle_weights():
 
 def test_eiou_by_hand():
     same = torch.tensor([[0.0, 0.0, 2.0, 2.0]])
-    assert eiou_loss(same, same).item() == pytest.approx(0, abs=1e-6)
+    assert eiou_loss(BoxPairs(same, same)).item() == pytest.approx(0, abs=1e-6)
     # 2x2 at the origin against 4x2 beside it: IoU 0, outer box 6x2, centres 3 apart, widths 2 apart
     other = torch.tensor([[2.0, 0.0, 6.0, 2.0]])
-    assert eiou_loss(same, other).item() == pytest.approx(1 + 9 / 40 + 4 / 36)
-    assert eiou_loss(same, other).shape == (1, 1)
+    assert eiou_loss(BoxPairs(same, other)).item() == pytest.approx(1 + 9 / 40 + 4 / 36)
+    assert eiou_loss(BoxPairs(same, other)).shape == (1, 1)
 
 
 def test_eiou_has_gradients_where_boxes_do_not_meet():
     box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)
-    eiou_loss(box, torch.tensor([[20.0, 20.0, 30.0, 30.0]])).sum().backward()
+    eiou_loss(BoxPairs(box, torch.tensor([[20.0, 20.0, 30.0, 30.0]]))).sum().backward()
     assert box.grad is not None
     assert box.grad.abs().sum() > 0
 

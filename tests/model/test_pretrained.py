@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from yolograft.common.errors import UserError
-from yolograft.model.backbones import pretrained
+from yolograft.model.backbones import pretrained, published
 from yolograft.model.backbones.effv1 import EffV1
 from yolograft.model.detector import parts_params
 from yolograft.model.features import Scale
@@ -32,23 +32,28 @@ from yolograft.upstream import downloads
     ],
 )
 def test_all_tensors_match_timm(build, tmp_path, backbone, options, reference):
-    """Our blocks are timm's: the whole backbone is filled and gives timm's own maps, given its padding and eps."""
+    """Our blocks are timm's: the whole backbone is filled and gives timm's own maps, given its padding and eps.
+
+    Images of 0…1 give those of the normalized image; the file's name says how it is normalized.
+    """
     source = timm.create_model(reference, bn_eps=1e-3, pad_type="").eval()
-    torch.save(source.state_dict(), tmp_path / "w.pt")
-    part = build(backbone=backbone, **options, pretrained=str(tmp_path / "w.pt")).model[0].eval()
+    file = tmp_path / f"{reference}.pt"
+    torch.save(source.state_dict(), file)
+    part = build(backbone=backbone, **options, pretrained=str(file)).model[0].eval()
     size = len(part.body.state_dict())
     assert part.pretrained_from.startswith(f"{size} of the backbone's {size} tensors matched")
     image = torch.rand(1, 3, 64, 64)
+    mean, std = (torch.tensor(source.default_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
     with torch.no_grad():
         expected = {
             stride: m
-            for m in source.forward_intermediates(image, intermediates_only=True)
+            for m in source.forward_intermediates((image - mean) / std, intermediates_only=True)
             for stride in (64 // m.shape[-1],)
         }
         p3, p4, p5 = part(image)
-    assert torch.equal(p3, expected[8])
-    assert torch.equal(p4, expected[16])
-    assert torch.equal(p5, expected[32])
+    torch.testing.assert_close(p3, expected[8], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(p4, expected[16], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(p5, expected[32], rtol=1e-5, atol=1e-5)
 
 
 def test_a_scaled_backbone_takes_no_downloaded_weights(build):
@@ -56,6 +61,46 @@ def test_a_scaled_backbone_takes_no_downloaded_weights(build):
         build(backbone="effv1", pretrained=True, scale="n")
     with pytest.raises(UserError, match=r"not width 0\.25: set backbone\.width=1, or"):
         build(backbone="mbv3", pretrained=True, scale="n")
+
+
+@torch.no_grad()
+def test_the_first_channels_of_wider_weights(build, tmp_path, caplog):
+    source = timm.create_model("tf_efficientnet_b0")
+    file = tmp_path / "tf_efficientnet_b0.aa_in1k.safetensors"
+    save_file(source.state_dict(), file)
+    with pytest.raises(UserError, match=r"backbone\.width=1 backbone\.depth=1 fits it, or the first channels of"):
+        build(backbone="effv1", pretrained=str(file), scale="n")
+    with pytest.raises(UserError, match="pretrained_slice=true needs pretrained"):
+        build(backbone="effv1", pretrained_slice=True)
+    with caplog.at_level("INFO"):
+        part = build(backbone="effv1", pretrained=str(file), pretrained_slice=True, scale="n").model[0]
+    own, theirs = part.body.state_dict(), source.state_dict()
+    assert [r.message for r in caplog.records] == [f"pretrained: {part.pretrained_from}"]
+    assert part.pretrained_from.startswith(f"{len(own)} of the backbone's {len(own)} tensors matched in '{file}', the ")
+    std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
+    for name, value in own.items():
+        expected = theirs[name][tuple(map(slice, value.shape))] / (std if name == "conv_stem.weight" else 1)
+        assert torch.equal(value, expected), name
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options", "asked"),
+    [
+        ("effv1", {"scale": "n"}, "tf_efficientnet_b0"),
+        ("effv1", {"scale": "x"}, "tf_efficientnet_b5"),  # 1.5 times as wide as b0; b4 is 1.4
+        ("effv2", {"scale": "s"}, "tf_efficientnetv2_s"),
+        ("mbv3", {"scale": "s", "variant": "small"}, "tf_mobilenetv3_small_100"),
+        ("effv2", {"scale": "x"}, None),
+        ("mbv3", {"scale": "x"}, None),
+    ],
+)
+def test_which_weights_are_sliced(build, monkeypatch, backbone, options, asked):
+    def download(name):
+        raise ValueError(f"asked for {name}.")
+
+    monkeypatch.setattr(pretrained, "download", download)
+    with pytest.raises(UserError, match=f"asked for {asked}\\." if asked else "no published weights are as large"):
+        build(backbone=backbone, pretrained=True, pretrained_slice=True, **options)
 
 
 def test_true_asks_timm_for_the_variant(build, monkeypatch):
@@ -67,8 +112,8 @@ def test_true_asks_timm_for_the_variant(build, monkeypatch):
         return EffV1(whole, variant="b0").body
 
     whole = Scale("whole", 1.0, 1.0, 1024, False)
-    monkeypatch.setattr(pretrained.timm, "create_model", create_model)
-    monkeypatch.setattr(pretrained, "unreachable", lambda address: None)
+    monkeypatch.setattr(published.timm, "create_model", create_model)
+    monkeypatch.setattr(published, "unreachable", lambda address: None)
     torch.manual_seed(0)
     model = build(backbone="effv1", pretrained=True, width=1, depth=1)
     assert asked == [("tf_efficientnet_b0", True)]
@@ -83,8 +128,8 @@ def test_a_failed_download_is_one_line(build, monkeypatch):
     def create_model(name, *, pretrained):
         raise OSError("no route to host\nmore")
 
-    monkeypatch.setattr(pretrained.timm, "create_model", create_model)
-    monkeypatch.setattr(pretrained, "unreachable", lambda address: None)
+    monkeypatch.setattr(published.timm, "create_model", create_model)
+    monkeypatch.setattr(published, "unreachable", lambda address: None)
     with pytest.raises(UserError, match=r"no weights for timm's 'tf_efficientnet_b0' \(no route to host\)"):
         build(backbone="effv1", pretrained=True, width=1, depth=1)
 
@@ -134,25 +179,25 @@ def test_weights_come_from_the_hub_once(build, tmp_path, monkeypatch):
     """timm's and huggingface_hub's own code downloads; the second time, without a network, the cache has them."""
     file = tmp_path / "w.safetensors"
     save_file(timm.create_model("resnet18").state_dict(), file)
-    monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(published.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with hub(file.read_bytes()) as (address, asked):
-        monkeypatch.setattr(pretrained.constants, "ENDPOINT", address)  # as HF_ENDPOINT sets both
+        monkeypatch.setattr(published.constants, "ENDPOINT", address)  # as HF_ENDPOINT sets both
         template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(pretrained.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(published.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         model = build(backbone="timm", model="resnet18", pretrained=True)
     assert any(request.startswith("GET /timm/resnet18.a1_in1k/resolve/") for request in asked)
-    assert torch.equal(model.model[0].body.conv1.weight, load_file(file)["conv1.weight"])
+    assert torch.equal(model.model[0].body.layer1[0].conv1.weight, load_file(file)["layer1.0.conv1.weight"])
     began = time.monotonic()
     again = build(backbone="timm", model="resnet18", pretrained=True)  # the hub is gone
     assert time.monotonic() - began < 10
-    assert torch.equal(again.model[0].body.conv1.weight, load_file(file)["conv1.weight"])
+    assert torch.equal(again.model[0].body.layer1[0].conv1.weight, load_file(file)["layer1.0.conv1.weight"])
 
 
 def test_without_a_network_it_is_one_line_at_once(build, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(published.constants, "HF_HUB_CACHE", str(tmp_path))
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    monkeypatch.setattr(pretrained.constants, "ENDPOINT", nobody)
+    monkeypatch.setattr(published.constants, "ENDPOINT", nobody)
     began = time.monotonic()
     with caplog.at_level("INFO"), pytest.raises(UserError) as refused:
         build(backbone="timm", model="resnet18", pretrained=True)
@@ -162,7 +207,7 @@ def test_without_a_network_it_is_one_line_at_once(build, tmp_path, monkeypatch, 
         f"network?); download them from {nobody}/timm/resnet18.a1_in1k and give the file: backbone.pretrained=FILE"
     )
     assert not caplog.records
-    assert pretrained.constants.HF_HUB_OFFLINE is False
+    assert published.constants.HF_HUB_OFFLINE is False
 
 
 def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):

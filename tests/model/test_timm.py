@@ -1,12 +1,20 @@
 """The backbone that takes any timm model."""
 
+from copy import deepcopy
+from pathlib import Path
+
 import pytest
 import timm
+import timm.data
 import torch
+from PIL import Image
 from safetensors.torch import save_file
+from ultralytics.utils import ASSETS
 
 from yolograft.common.errors import UserError
 from yolograft.model.detector import parts_params
+from yolograft.model.weights import load_detector, save_detector
+from yolograft.training.freezing import freeze_modules, hold_statistics
 
 MODELS = [
     "resnet18",
@@ -66,16 +74,71 @@ def test_a_batch_norm_over_one_value(build):
     assert detector.eval()(torch.rand(1, 3, 64, 64))[0].shape == (1, 6, 84)
 
 
-@pytest.mark.parametrize("model", ["resnet18", "convnext_atto", "mobilenetv4_conv_small"])
+# nf_regnet_b0 standardizes its first weights, tf_efficientnet_lite0 pads to one side, convnext_atto does not pad.
+@pytest.mark.parametrize(
+    "model", ["resnet18", "convnext_atto", "mobilenetv4_conv_small", "tf_efficientnet_lite0", "nf_regnet_b0"]
+)
+@torch.no_grad()
 def test_weights_from_a_file(build, tmp_path, model):
+    """Images of 0…1 give timm's own maps of the normalized image, along the border too, with frozen norms as well."""
     source = timm.create_model(model).eval()
     save_file(source.state_dict(), tmp_path / "w.safetensors")
-    backbone = build(backbone="timm", model=model, pretrained=str(tmp_path / "w.safetensors")).model[0].eval()
+    detector = build(backbone="timm", model=model, pretrained=str(tmp_path / "w.safetensors"))
+    backbone = detector.model[0].eval()
     size = len(backbone.body.state_dict())
     assert backbone.pretrained_from.startswith(f"{size} of the backbone's {size} tensors matched in")
+    image = torch.rand(1, 3, 64, 96)
+    mean, std = (torch.tensor(source.default_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    assert (backbone.std is None) == (model != "nf_regnet_b0")  # elsewhere the first convolution holds it
+    expected = source.forward_intermediates((image - mean) / std, intermediates_only=True)[-3:]
+    assert_same_maps(backbone(image), expected)
+    hold_statistics(freeze_modules(detector.train(), ["backbone"]))
+    assert_same_maps(backbone(image), expected)
+
+
+def assert_same_maps(maps, expected):
+    for ours, theirs in zip(maps, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
+
+
+@torch.no_grad()
+def test_a_file_brings_its_normalization(build, tmp_path):
+    """A detector's file is loaded without timm's; one of before there was a normalization loads without one."""
+    save_file(timm.create_model("resnet18").state_dict(), tmp_path / "w.safetensors")
+    options = {"backbone": "timm", "model": "resnet18", "pretrained": str(tmp_path / "w.safetensors"), "nc": 2}
+    detector = build(**options).eval()
+    save_detector(detector, tmp_path / "new.safetensors")
+    before = deepcopy(detector)
+    before.model[0].mean = None
+    save_detector(before, tmp_path / "old.safetensors")
+    again = build(**options).eval()
+    again.load_state_dict(before.state_dict())  # as a training that was stopped goes on
+    (tmp_path / "w.safetensors").unlink()
     image = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(backbone(image)[-1], source.forward_intermediates(image, intermediates_only=True)[-1])
+    assert torch.equal(load_detector(tmp_path / "new.safetensors")[0](image)[0], detector(image)[0])
+    assert torch.equal(load_detector(tmp_path / "old.safetensors")[0](image)[0], before(image)[0])
+    assert torch.equal(again(image)[0], before(image)[0])
+    assert not torch.equal(before(image)[0], detector(image)[0])
+    content = detector.state_dict() | {"model.backbone.mean": torch.zeros(1, 64, 1, 1)}
+    with pytest.raises(RuntimeError, match=r"backbone\.mean"):
+        detector.load_state_dict(content)
+
+
+WEIGHTS = Path(__file__).parents[3] / "shared" / "weights" / "tf_efficientnet_lite0.safetensors"
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="real ImageNet weights are not in the project: ../shared/weights")
+@torch.no_grad()
+def test_a_bus_is_a_bus(build):
+    """ultralytics' photograph of a bus, through our backbone and timm's classifier: ImageNet's class 654, minibus."""
+    source = timm.create_model("tf_efficientnet_lite0", checkpoint_path=str(WEIGHTS)).eval()
+    backbone = build(backbone="timm", model="tf_efficientnet_lite0", pretrained=str(WEIGHTS)).model[0].eval()
+    settings = timm.data.resolve_data_config({}, model=source) | {"mean": (0, 0, 0), "std": (1, 1, 1)}
+    image = timm.data.create_transform(**settings)(Image.open(ASSETS / "bus.jpg").convert("RGB"))[None]
+    assert (float(image.min()), float(image.max())) == pytest.approx((0, 1), abs=0.1)
+    scores = source.forward_head(source.bn2(source.conv_head(backbone(image)[-1]))).softmax(1)[0]
+    assert scores.argmax() == 654
+    assert scores[654] > 0.5
 
 
 def test_building_without_gradients(build):

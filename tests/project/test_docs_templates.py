@@ -46,7 +46,7 @@ def write_set(folder: Path) -> None:
 
 def test_all_of_them_train_together(work: Path) -> None:
     write_set(work / "cells")
-    line = """train backbone=tiny neck=light context=gate loss=giou dataset=corners dataset.path=cells
+    line = """train backbone=tiny neck=light context=gate loss=alphaiou dataset=corners dataset.path=cells
         dataset.names=[cell,platelet] epochs=1 imgsz=64 batch=4 workers=0 device=cpu name=mine trainer.plots=false"""
     done = yolograft(work, *line.split())
     assert done.returncode == 0, done.stderr
@@ -54,7 +54,7 @@ def test_all_of_them_train_together(work: Path) -> None:
     record = json.loads(file.read_text(encoding="utf-8"))
     assert record["status"] == "finished"
     assert (
-        record["choices"] | {"backbone": "tiny", "neck": "light", "context": "gate", "loss": "giou"}
+        record["choices"] | {"backbone": "tiny", "neck": "light", "context": "gate", "loss": "alphaiou"}
         == record["choices"]
     )
     assert (record["data"]["train"]["boxes"], record["data"]["train"]["kinds"]) == (8, {})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -128,13 +129,17 @@ def test_the_processors_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) 
         assert own_cores() == share
 
 
-def test_auto_is_what_the_gpus_take_or_half_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_what_the_gpus_take_or_the_processors_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 12)
-    for gpus, jobs_per_gpu, at_a_time in ((4, 1, 4), (4, 2, 8), (0, 2, 6)):
+    memory = SimpleNamespace(available=64 * 2**30)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    for gpus, jobs_per_gpu, at_a_time in ((4, 1, 4), (4, 2, 8), (0, 2, 12)):
         monkeypatch.setattr("torch.cuda.device_count", lambda gpus=gpus: gpus)
         assert side_by_side("auto", jobs_per_gpu, 100) == at_a_time
         assert side_by_side("auto", jobs_per_gpu, 3) == 3
     assert side_by_side(20, 1, 100) == 20
+    memory.available = 13 * 2**30
+    assert side_by_side("auto", 1, 100) == 4
     monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 1)
     assert side_by_side("auto", 1, 100) == 1
 

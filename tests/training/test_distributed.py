@@ -18,10 +18,11 @@ from yolograft.training.stopping import StopRequest
 TESTS = Path(__file__).parents[1]
 
 
-def follow(folder: Path, project: str, device: str) -> tuple[list[list[float]], Path]:
+def follow(folder: Path, project: str, device: str, *more: str) -> tuple[list[list[float]], Path]:
     """Train 20 steps in double precision and return each one's losses and gradient norm."""
     settings = [*TINY, "dataset.train=40", "dataset.val=10", "dataset.size=96", "imgsz=96", "batch=8", "epochs=4"]
     settings += ["optim.nbs=8", "optim.lr0=0.0005", "optim.warmup_epochs=0", f"device={device}", f"project={project}"]
+    settings += more
     settings += ["+callbacks.follow._target_=helpers.follow.Follow", f"+callbacks.follow.path={project}.json"]
     done = subprocess.run(
         [sys.executable, "-m", "yolograft", "train", *settings, "+callbacks.follow.double=true"],
@@ -37,10 +38,18 @@ def follow(folder: Path, project: str, device: str) -> tuple[list[list[float]], 
     return json.loads((folder / f"{project}.json").read_text()), run
 
 
-def test_losses_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ("loss=ciou",),
+        # those that take means over the batch
+        pytest.param(("loss=wiou", "loss.classification=slide", "loss.nwd=0.3"), marks=pytest.mark.slow),
+    ],
+)
+def test_losses_of_two_processes_are_those_of_one(tmp_path: Path, loss: tuple[str, ...]) -> None:
     """In double precision: with float32, rounding alone makes the assignment of boxes to cells differ."""
-    one, first = follow(tmp_path, "one", "cpu")
-    two, second = follow(tmp_path, "two", "[cpu,cpu]")
+    one, first = follow(tmp_path, "one", "cpu", *loss)
+    two, second = follow(tmp_path, "two", "[cpu,cpu]", *loss)
     assert len(one) == len(two) == 20
     for step, (a, b) in enumerate(zip(one, two, strict=True)):
         assert b == pytest.approx(a, rel=1e-5), f"step {step}"

@@ -3,7 +3,7 @@
 import torch
 
 from helpers.training import Build, Train
-from yolograft.config.defaults import default_choices
+from yolograft.config.defaults import base_choices, default_choices
 from yolograft.model.bases import DEFAULT_BASE
 from yolograft.tasks.detect import DETECT
 
@@ -25,5 +25,5 @@ def test_a_trainings_columns_are_plotted_and_watched(run: Train) -> None:
 
 
 def test_the_base_is_what_is_composed_by_default(build: Build) -> None:
-    assert dict(DEFAULT_BASE.choices).items() <= default_choices().items()
+    assert base_choices(default_choices()["base"]).items() <= default_choices().items()
     assert build().spec.loss["_target_"] == DEFAULT_BASE.loss

@@ -1,4 +1,4 @@
-"""A channel gate on P5: copy this file, and context/gate.yaml."""
+"""A channel gate on the last level: copy this file, and context/gate.yaml."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from yolograft.model.features import Feature, Scale
 
 
 class Gate(nn.Module):
-    """Weigh the channels of P5 by what the whole map holds (squeeze and excitation).
+    """Weigh the channels of the last level by what the whole map holds (squeeze and excitation).
 
     Args:
-        features: P3, P4, P5 as the backbone gives them.
+        features: The levels as the backbone gives them.
         scale: Depth and width; not needed here.
-        reduction: Factor by which the gate's hidden layer is narrower than P5.
+        reduction: Factor by which the gate's hidden layer is narrower than the level.
 
     Attributes:
         features: The same levels: no map changes its channels.
@@ -33,6 +33,5 @@ class Gate(nn.Module):
         self.features = tuple(features)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Map [P3, P4, P5] to the same with P5's channels weighed."""
-        p3, p4, p5 = maps
-        return [p3, p4, p5 * self.gate(p5)]
+        """Return the maps, the last one's channels weighed."""
+        return [*maps[:-1], maps[-1] * self.gate(maps[-1])]

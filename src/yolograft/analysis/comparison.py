@@ -7,6 +7,7 @@ from pathlib import Path
 from yolograft.analysis.cautions import Caution, cautions
 from yolograft.analysis.collect import Run, Waiting, collect, not_begun
 from yolograft.analysis.effects import Effects, Observation, estimate
+from yolograft.analysis.latency import Measured, measured
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
@@ -14,10 +15,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import COSTS, METRIC, METRICS
 from yolograft.common.suggestions import did_you_mean
-from yolograft.model.bases import DEFAULT_BASE
-
-_DEFAULT_BASELINE = DEFAULT_BASE.choices
-"""Upstream YOLO11 by group: the baseline of a comparison by default."""
+from yolograft.config.defaults import DEFAULT_BASE, base_choices
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Comparison:
         effects: Main effects of the choices, and interactions.
         cautions: Reasons to doubt its numbers.
         waiting: Sweeps of which runs have not begun.
+        bench: What `yolograft bench` has measured of the runs; None where it has not.
     """
 
     runs: tuple[Run, ...]
@@ -45,6 +44,7 @@ class Comparison:
     effects: Effects
     cautions: tuple[Caution, ...]
     waiting: tuple[Waiting, ...] = ()
+    bench: Measured | None = None
 
     @property
     def nothing_detected(self) -> bool:
@@ -108,8 +108,9 @@ def compare(
     Args:
         runs: The runs, of one sweep or of several.
         metric: One of `METRICS`.
-        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for the choices of the
-            default base, or for its backbone and neck alone where no run has its context, head and loss too.
+        baseline: Values by config group or setting, such as `{"neck": "conv"}`; None for each variant's base as it
+            is, or for its backbone and neck alone where no run has its context, head and loss too. Bases as they are
+            are compared with the default base.
         waiting: Sweeps of which runs have not begun, see `collect.not_begun`.
 
     Raises:
@@ -120,13 +121,12 @@ def compare(
             f"metric={metric}: no such metric{did_you_mean(metric, METRICS)} There are {', '.join(METRICS)}"
         )
     made = variants(runs)
-    attempts = (
-        [_DEFAULT_BASELINE, {group: _DEFAULT_BASELINE[group] for group in ("backbone", "neck")}]
-        if baseline is None
-        else [_known(baseline, made)]
-    )
-    alone = [Row(variant, _statistics(variant)) for variant in made.all]
-    rows = [_referred(row, alone, made, metric, attempts) for row in alone]
+    wanted = None if baseline is None else _known(baseline, made)
+    bench = measured(runs)
+    alone = [
+        Row(variant, _statistics(variant), latency=bench.of(variant.runs) if bench else None) for variant in made.all
+    ]
+    rows = [_referred(row, alone, made, metric, wanted) for row in alone]
     differences = corrected([row.difference for row in rows])
     rows = [replace(row, difference=one) for row, one in zip(rows, differences, strict=True)]
     rows.sort(key=lambda row: _place(row, metric))
@@ -146,6 +146,7 @@ def compare(
         effects=estimate([] if nothing_detected(rows, metric) else observations, made.groups),
         cautions=cautions(rows, made, metric, waiting),
         waiting=tuple(waiting),
+        bench=bench,
     )
 
 
@@ -194,16 +195,34 @@ def _known(baseline: Mapping[str, str], made: Variants) -> dict[str, str]:
     return wanted
 
 
-def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, attempts: Sequence[Mapping[str, str]]) -> Row:
+def _referred(row: Row, rows: Sequence[Row], made: Variants, metric: str, baseline: Mapping[str, str] | None) -> Row:
     """Return the row with its baseline and difference."""
+    base = row.variant.settings.get("base")
+    wanted, nearest = _first(row, rows, made, metric, _as_it_is(base) if baseline is None else [baseline])
+    if nearest is row and baseline is None and base not in (None, DEFAULT_BASE):
+        wanted, nearest = _first(row, rows, made, metric, _as_it_is(DEFAULT_BASE))
+        nearest = nearest or row
+    if nearest is row:
+        return replace(row, baseline=True)
+    return _compared(row, nearest, wanted, made, metric) if nearest else row
+
+
+def _as_it_is(base: str | None) -> list[Mapping[str, str]]:
+    """Return what to look for in turn to find a base as it is; None: the default base, in records without a base."""
+    choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k != "base"}
+    few = {group: choice for group, choice in choices.items() if group in ("base", "backbone", "neck")}
+    return [choices, few] if choices else []
+
+
+def _first(
+    row: Row, rows: Sequence[Row], made: Variants, metric: str, attempts: Sequence[Mapping[str, str]]
+) -> tuple[Mapping[str, str], Row | None]:
+    """Return the first attempt that finds a baseline, and that baseline."""
     for wanted in attempts:
         candidates = [r for r in rows if metric in r.statistics and wanted.items() <= r.variant.settings.items()]
-        nearest = _nearest(row, candidates, wanted, made)
-        if nearest is row:
-            return replace(row, baseline=True)
-        if nearest:
-            return _compared(row, nearest, wanted, made, metric)
-    return row
+        if nearest := _nearest(row, candidates, wanted, made):
+            return wanted, nearest
+    return {}, None
 
 
 def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], made: Variants) -> Row | None:
@@ -211,10 +230,10 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
     ranked: list[tuple[tuple[int, ...], Row]] = []
     for other in candidates:
         options = _own_options(other.variant, wanted)
-        # The default baseline is unmodified; but an option that a whole sweep shares does not distinguish its variants.
+        # A base as it is is unmodified; but an option that a whole sweep shares does not distinguish its variants.
         if (
             "backbone" in wanted
-            and wanted.items() <= _DEFAULT_BASELINE.items()
+            and wanted.items() <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
             and not _shares(row.variant, other.variant, options)
         ):
             continue

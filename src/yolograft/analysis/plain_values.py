@@ -5,6 +5,7 @@ from typing import Any
 
 from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.latency import Latency, Measured
 from yolograft.analysis.row import Row
 from yolograft.common.metrics import COSTS, METRIC, METRICS
 
@@ -18,6 +19,7 @@ _DIFFERENCE = (
     ("p_holm", "_p_holm"),
     ("told", "_told"),
 )
+_LATENCY = (("median_ms", "_ms"), ("low_ms", "_low_ms"), ("high_ms", "_high_ms"))
 _NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "exports", "traceback")
 """Values of a run that do not fit into one cell."""
 
@@ -44,6 +46,7 @@ def variant_rows(comparison: Comparison, rows: Sequence[Row]) -> list[dict[str, 
                 "baseline": record["baseline"],
                 "reference": record["reference"],
                 **{key: record[key] for key in COSTS},
+                **{f"latency{end}": record["latency"].get(key) for key, end in _LATENCY if "latency" in record},
                 **{f"{part}_params": record["parts"].get(part) for part in parts},
                 **{f"{name}_change": record["relative"].get(name) for name in COSTS},
                 **{
@@ -107,9 +110,24 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
         "parts": dict(variant.parts),
         **{key: value for key, value in variant.costs.items() if key != "params"},
         "exports": variant.exports,
+        **({"latency": _latency(comparison.bench, row.latency)} if comparison.bench else {}),
         "status": variant.status,
         "cautions": [c.text for c in comparison.cautions if not c.names or names.intersection(c.names)],
         "runs": [run_record(run) for run in variant.runs],
+    }
+
+
+def _latency(bench: Measured, found: Latency | None) -> dict[str, Any]:
+    """Return a variant's latency and how it was measured; nothing where it was not."""
+    if found is None:
+        return {}
+    kept = ("format", "device", "hardware", "host", "batch", "imgsz", "threads", "measured", "ranked")
+    ends = {"low_ms": found.low, "high_ms": found.high}
+    return {
+        "median_ms": found.median * 1e3,
+        **{key: None if value is None else value * 1e3 for key, value in ends.items()},
+        "not_told_from": list(found.alike),
+        **{key: getattr(bench.cell, key) for key in kept},
     }
 
 

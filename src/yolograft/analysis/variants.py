@@ -8,11 +8,12 @@ from statistics import fmean
 
 from yolograft.analysis.collect import Run
 from yolograft.common.metrics import BUILT, COSTS, METRICS
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import plain
+from yolograft.config.defaults import base_choices
 from yolograft.runs.identity import shapes_result
 
-GROUPS = (*PARTS, "scale", "loss", "dataset")
+GROUPS = ("base", *PARTS, ATTENTION, "activation", "scale", "loss", "dataset")
 """The order in which groups are named; others follow by name."""
 
 SETTINGS = "settings"
@@ -187,7 +188,7 @@ def _order(keys: Iterable[str]) -> list[str]:
 def _varies(key: str, described: Sequence[Mapping[str, str]], choices: set[str]) -> bool:
     """Return whether a setting differs by itself, not only because its group does."""
     if key in choices:  # a record that leaves out a group does not make the group vary
-        return len({one[key] for one in described if key in one}) > 1
+        return len({_beside_its_base(key, one) for one in described if key in one}) > 1
     values: dict[str | None, set[str | None]] = {}
     for one in described:
         values.setdefault(_chosen(key, one), set()).add(one.get(key))
@@ -197,7 +198,14 @@ def _varies(key: str, described: Sequence[Mapping[str, str]], choices: set[str])
 def _chosen(key: str, one: Mapping[str, str]) -> str | None:
     """Return what is chosen in the group of an option; None for a setting that belongs to no group."""
     group, dot, _ = key.partition(".")
+    if group == "scale" and dot:  # each base has its own scales
+        return f"{one.get('base')} {one.get(group)}"
     return one.get(group) if dot else None
+
+
+def _beside_its_base(group: str, one: Mapping[str, str]) -> str | None:
+    """Return what is chosen in a group; None for what comes with the base, which has a column of its own."""
+    return None if group != "base" and base_choices(one.get("base", "")).get(group) == one[group] else one[group]
 
 
 def _names_group(key: str, choices: set[str]) -> bool:

@@ -33,12 +33,15 @@ class CommandLine:
         config: The resolved config of a command other than `train`, with the options chosen in the groups under
             `choices`.
         shown: The composed config as YAML, where `--cfg` asks for it and nothing else.
+        variants: With `-m`, of a command that looks at several models together: the config of each, by what
+            distinguishes it.
     """
 
     arguments: list[str]
     request: "Request | None" = None
     config: dict[str, Any] = field(default_factory=dict)
     shown: str | None = None
+    variants: "list[tuple[str, dict[str, Any]]]" = field(default_factory=list)
 
     @property
     def jobs(self) -> "list[RunSpec]":
@@ -66,7 +69,7 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
 
 def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     arguments = [_quoted(argument) for argument in _expanded(command, flags.overrides)]
-    if flags.multirun and command != "train":
+    if flags.multirun and command != "train" and not COMMANDS[command].variants:
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     overrides = parse(arguments)
     composed = compose(command, [o for o in overrides if not o.is_sweep_override()])
@@ -75,6 +78,12 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     from yolograft.config.check import validate
     from yolograft.runs.spec import choices_of
 
+    if flags.multirun and command != "train":
+        from yolograft.cli.variants import variants
+
+        found = variants(command, overrides)
+        shown = _shown(composed, flags) if flags.cfg else None
+        return CommandLine(arguments, config=found[0][1], shown=shown, variants=found)
     if flags.multirun or composed.hydra.mode == RunMode.MULTIRUN or composed.get("seeds"):
         sweep = SweepLine.of(composed, overrides, typed)
         if flags.cfg:  # of several runs the first
@@ -130,7 +139,9 @@ def _refuse_several(command: str, overrides: Sequence[Override]) -> None:
         if override.is_sweep_override():
             if override.key_or_group == "device":
                 raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
-            sweep = "add -m to train one run for each" if command == "train" else f"{command} takes one"
+            sweep = f"{command} takes one"
+            if command == "train" or COMMANDS[command].variants:
+                sweep = f"add -m to {'train one run' if command == 'train' else 'look at one'} for each"
             line = override.input_line or ""
             right = quoted(line)
             raise UserError(f"{line}: several values; {sweep}, or quote a single value: {right}")

@@ -36,6 +36,7 @@ class Command:
         schema: Dotted path of the model that its config must match. Imported only when a config is checked.
         folders: What folders on its command line stand for; None where it takes none.
         notes: Lines at the end of its `--help`.
+        variants: Whether several values, with `-m`, stand for several models that it looks at together.
     """
 
     summary: str
@@ -43,6 +44,7 @@ class Command:
     schema: str
     folders: Folders | None = None
     notes: tuple[str, ...] = ()
+    variants: bool = False
 
     def load_function(self) -> Callable[..., int]:
         """Import the function that runs the command; it takes a `CommandLine`."""
@@ -83,6 +85,18 @@ COMMANDS = {
         "parameters, GFLOPs and pyramid of a variant",
         function="yolograft.cli.info.main",
         schema="yolograft.cli.info.InfoConfig",
+    ),
+    "bench": Command(
+        "how long detectors take, measured in turns",
+        function="yolograft.cli.bench.main",
+        schema="yolograft.cli.bench.BenchConfig",
+        folders=Folders("run", several=True),
+        notes=(
+            "Trained ones:    yolograft bench runs/a runs/b formats=[pytorch,onnx]",
+            "A sweep:         yolograft bench sweep=multirun/NAME",
+            "Untrained ones:  yolograft bench -m backbone=yolo11,effv1 neck=conv,gsconv",
+        ),
+        variants=True,
     ),
     "report": Command(
         "compare the runs of a sweep",

@@ -28,7 +28,7 @@ from yolograft.runs.identity import SWEEP_KEYS
 from yolograft.runs.record import RUN_FILE, RunRecord
 
 _COMMAND = "train"
-_MODEL = (*MODEL_GROUPS, "scale")
+_MODEL = (*MODEL_GROUPS, "scale", "activation")
 
 # What says where and how a run was done, not what it was; the person's own place decides these.
 _LEFT_OUT = {"project", "name", "logger", "cache", "cache_gb", "workers", *SWEEP_KEYS}

@@ -32,6 +32,7 @@ def main(line: CommandLine) -> int:
     config = line.config
     from yolograft.analysis.collect import collect, is_sweep, not_begun
     from yolograft.analysis.comparison import compare
+    from yolograft.analysis.latency import measured
     from yolograft.analysis.variants import variants
     from yolograft.render.table import check_words, table
 
@@ -41,7 +42,7 @@ def main(line: CommandLine) -> int:
     baseline = _settings(config["baseline"])
     runs = collect(folders)
     made = variants(runs)
-    check_words(made.all, made.groups, metric, columns, sort, condition)
+    check_words(made.all, made.groups, metric, columns, sort, condition, measured(runs))
     out = _folder(config["out"])
     waiting = not_begun(folders, runs)
     comparison = compare(runs, metric, baseline, waiting)

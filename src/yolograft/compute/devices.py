@@ -7,7 +7,7 @@ import torch
 
 from yolograft.common.errors import UserError
 from yolograft.compute.presence import no_gpu, no_mps
-from yolograft.compute.sharing import free_gpu, own_cores
+from yolograft.compute.sharing import free_gpu, free_threads, own_cores
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -72,7 +72,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
     layout = trainer["channels_last"]
     processes = len(devices) if isinstance(devices, list) else devices
-    threads = max(own_cores() // processes, 1) if trainer["threads"] == "auto" else trainer["threads"]
+    threads = free_threads(processes) if trainer["threads"] == "auto" else trainer["threads"]
     if workers == "auto":
         workers = min(8, max(own_cores() // processes, 1)) if accelerator == "gpu" else 0
     return Compute(
@@ -98,7 +98,7 @@ def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any])
     if device == "auto":
         kinds = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
         device = next(kind for kind, there in kinds.items() if there)
-    resolve(device, 0, trainer)
+    resolve(device, 0, {**trainer, "threads": 1})
 
 
 def _device(device: int | str | list[int | str]) -> tuple[str, int | list[int]]:

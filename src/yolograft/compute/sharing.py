@@ -1,5 +1,6 @@
 """How concurrent runs on one machine share its processors and GPUs."""
 
+import math
 import os
 import platform
 from collections.abc import Iterator, Sequence
@@ -7,9 +8,12 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from yolograft.common.cache import cache_dir
+from yolograft.compute import openmp
+from yolograft.compute.cgroup import quota
 
 JOBS_PER_MACHINE = "YOLOGRAFT_JOBS_PER_MACHINE"
 """Environment variable: how many runs are started at a time on this machine."""
@@ -18,8 +22,21 @@ _held: dict[tuple[str, ...], tuple[int, FileLock]] = {}
 
 
 def cores() -> int:
-    """Return the processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the processors this process may use, a container's limit included."""
+    there, granted = len(_processors()), quota()
+    return there if granted is None else max(min(there, math.ceil(granted)), 1)
+
+
+def idle_cores(seconds: float = 0.3) -> float:
+    """Return how many of the processors that this process may use are idle, measured for a moment."""
+    percents = psutil.cpu_times_percent(interval=seconds, percpu=True)
+    # Waiting for a disk counts as idle.
+    idle = [times.idle + getattr(times, "iowait", 0.0) for times in percents]
+    return sum(idle[index] for index in _processors() if index < len(idle)) / 100
+
+
+def _processors() -> Sequence[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def own_cores() -> int:
@@ -29,6 +46,22 @@ def own_cores() -> int:
     except ValueError:
         jobs = 1
     return max(cores() // max(jobs, 1), 1)
+
+
+def free_threads(processes: int = 1) -> int:
+    """Return how many threads each process of a run should compute with.
+
+    As many as there are processors, its share where several runs or processes compute at a time, and no more than are
+    idle now: a thread that has to wait for its processor holds up the others. Never more than the person allows.
+
+    Args:
+        processes: Processes of the run, each of which computes.
+    """
+    share = max(own_cores() // processes, 1)
+    wanted = min(share, openmp.allowed() or share)
+    if wanted == 1 or processes > 1:  # processes of one run would count each other
+        return wanted
+    return max(min(wanted, round(idle_cores())), 1)
 
 
 def free_gpu(devices: int) -> int:

@@ -8,11 +8,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from yolograft.common.errors import UserError
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.suggestions import did_you_mean
-from yolograft.config.schema import DATASET_OPTIONS, DatasetOptions, Strict
+from yolograft.config.schema import DATASET_OPTIONS, AttentionOptions, BackboneOptions, DatasetOptions, Strict
 from yolograft.config.signature import options
 
 # Groups whose option names a class or function by `_target_`; its signature says what it takes.
 PART_GROUPS = (*MODEL_GROUPS, "dataset")
+
+_COMMON: Mapping[str, type[BaseModel]] = {
+    "dataset": DatasetOptions,
+    "attention": AttentionOptions,
+    "backbone": BackboneOptions,
+}
+"""What every option of a group takes."""
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 
@@ -49,14 +56,18 @@ def check_part(group: str, part: Mapping[str, Any], choice: str | None = None) -
     if target is None and set(part) == set(DATASET_OPTIONS):  # `val` without a data set: the run's
         check_values(DatasetOptions, part, prefix=f"{group}.")
         return
+    if target is None and group == "attention" and "_target_" in part:  # attention=none
+        check_values(AttentionOptions, {k: v for k, v in part.items() if k != "_target_"}, prefix=f"{group}.")
+        return
     if not isinstance(target, str):
         raise UserError(f"{group}: has no _target_; conf/{group}/NAME.yaml must name its class or function")
-    base = DatasetOptions if group == "dataset" else BaseModel
+    base = _COMMON.get(group, BaseModel)
     try:
         fields: dict[str, Any] = dict(options(target))
     except UserError as error:
         raise UserError(f"{group}={choice}: {error}" if choice else f"{group}.{error}") from None
-    if taken := set(fields) & set(base.model_fields):
+    # A backbone of the person's own may have had an `activation` before every backbone took one: then it is its own.
+    if group != "backbone" and (taken := set(fields) & set(base.model_fields)):
         raise UserError(f"{target}: its option {min(taken)} means something for every {group}; name it otherwise")
     model: type[BaseModel] = create_model(group, __base__=type(group, (base,), {"model_config": _EXACT}), **fields)
     check_values(model, {k: v for k, v in part.items() if k != "_target_"}, prefix=f"{group}.")

@@ -1,28 +1,44 @@
 """Settings of earlier versions in today's form, and back: run folders, weights and identities outlive a rename.
 
 `progressive` was a key of the group `callbacks` (`callbacks=progressive callbacks.progressive.stages=2`) before it
-became a group of its own.
+became a group of its own. Before there was the group `base`, every run was a variant of YOLO11.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from yolograft.common.levels import DEFAULT_LEVELS
+from yolograft.config.defaults import DEFAULT_BASE
 
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
 
 
 LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
-    ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False}),
+    ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False, "pretrained_slice": False}),
+    ("backbone", "yolograft.model.backbones.effv1.", {"pretrained_slice": False}),
+    ("backbone", "yolograft.model.backbones.effv2.", {"pretrained_slice": False}),
+    (
+        "loss",
+        "yolograft.model.losses.",
+        {"classification": "bce", "inner": None, "focaler": None, "nwd": 0.0, "nwd_size": 12.8},
+    ),
+    ("augment", "", {"device": "auto"}),
 )
 """Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.
 
 A config without them means these values; with these values it has the identity that it had without them.
 """
 
+LATER_KEYS: Mapping[str, Any] = {"levels": list(DEFAULT_LEVELS), "activation": None}
+"""Keys of a command that came after version 0.1, in the same sense."""
+
 
 def update_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's config, of whatever version, under today's keys."""
     updated = update_parts(config)
+    if "backbone" in config:
+        updated = {**LATER_KEYS, **updated}
     callbacks = config.get("callbacks")
     if not isinstance(callbacks, Mapping) or "progressive" not in callbacks:
         return updated
@@ -40,14 +56,25 @@ def update_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def update_choices(choices: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that a run of whatever version has chosen, under today's groups."""
-    if choices.get("callbacks") != "progressive":
-        return dict(choices)
-    return {**choices, "callbacks": "default", "progressive": "default"}
+    told = dict(choices)
+    if told.get("callbacks") == "progressive":
+        told |= {"callbacks": "default", "progressive": "default"}
+    if "backbone" in told:
+        told = {"base": DEFAULT_BASE, "attention": "none", **told}
+    return told
 
 
 def first_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config under the keys that identities are made of; those of runs made before a rename stay."""
-    first = {key: value for key, value in config.items() if key != "progressive"}
+    """Return a config under the keys that identities are made of: that of a run does not change with a version."""
+    first = {
+        key: value
+        for key, value in config.items()
+        if key != "progressive" and (key not in LATER_KEYS or value != LATER_KEYS[key])
+    }
+    if not (first.get("attention") or {}).get("_target_"):  # wherever it is not
+        first.pop("attention", None)
+    if isinstance(backbone := first.get("backbone"), Mapping) and backbone.get("activation", ...) is None:
+        first["backbone"] = {k: v for k, v in backbone.items() if k != "activation"}
     for group, options in _later(config):
         first[group] = {k: v for k, v in first[group].items() if k not in options or v != options[k]}
     if config.get("progressive") is not None:

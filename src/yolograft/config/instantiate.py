@@ -29,6 +29,7 @@ _INPUTS: Mapping[str, tuple[str, ...]] = {
     "context": ("features", "scale"),
     "neck": ("features", "scale"),
     "head": ("features", "nc"),
+    "attention": ("channels",),
     "loss": ("model",),
     "dataset": (),
 }

@@ -20,7 +20,9 @@ from pydantic import (
     model_validator,
 )
 
+from yolograft.common.levels import check_levels, coarsest_stride
 from yolograft.config.former import PROGRESSIVE
+from yolograft.config.places import places
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -73,6 +75,7 @@ class Augment(Strict):
     cutmix: Fraction
     close_mosaic: Annotated[int, Field(ge=0)]
     multi_scale: Annotated[float, Field(ge=0, lt=1)]
+    device: Literal["auto", "cpu", "gpu"]
 
 
 class Optim(Strict):
@@ -158,6 +161,27 @@ class DatasetOptions(Strict):
 
 DATASET_OPTIONS = tuple(DatasetOptions.model_fields)
 
+Activation = Literal["silu", "mish", "relu", "hardswish", "gelu", "leaky_relu", "prelu"]
+"""The activations; `model/activation.py` has the layer of each."""
+
+
+class BackboneOptions(Strict):
+    """What every backbone takes beside its own options."""
+
+    activation: Activation | None = None
+
+
+class AttentionOptions(Strict):
+    """What every attention takes beside its own options."""
+
+    at: str | list[str] = "context"
+
+    @field_validator("at")
+    @classmethod
+    def _places(cls, value: str | list[str]) -> str | list[str]:
+        places(value)
+        return value
+
 
 class Imgsz(Strict):
     """The image size, shared by all commands that look at images."""
@@ -180,4 +204,18 @@ class Parts(Strict):
     context: dict[str, Any]
     neck: dict[str, Any]
     head: dict[str, Any]
+    attention: dict[str, Any]
+    loss: dict[str, Any]
     scale: Scale
+    activation: Activation | None
+    levels: list[str]
+
+    @model_validator(mode="after")
+    def _levels(self) -> "Parts":
+        check_levels(self.levels)
+        stride, imgsz = coarsest_stride(self.levels), getattr(self, "imgsz", None)
+        if imgsz is not None and imgsz % stride:
+            low = imgsz // stride * stride
+            near = f"{low} or {low + stride}" if low else stride
+            raise ValueError(f"imgsz={imgsz}: must be a multiple of {stride}, the stride of {self.levels[-1]}: {near}")
+        return self

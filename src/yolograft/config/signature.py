@@ -10,13 +10,17 @@ import pkgutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union
+
+from pydantic import Field
 
 from yolograft.common.errors import UserError
 from yolograft.common.suggestions import did_you_mean
 
 _TYPES = {
+    "Annotated": Annotated,
     "Any": Any,
+    "Field": Field,
     "Literal": Literal,
     "Optional": Optional,
     "Union": Union,
@@ -123,7 +127,7 @@ def _annotation(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
     if isinstance(node, ast.Name) and node.id in aliases:
         node = aliases[node.id]
     try:
-        # Only the plain types above can be named: no builtins, nothing of the module.
+        # Only the types above and their limits can be named: no builtins, nothing of the module.
         return eval(compile(ast.Expression(node), "<signature>", "eval"), {"__builtins__": {}}, dict(_TYPES))  # noqa: S307
     except (NameError, TypeError, AttributeError):
         return Any

@@ -12,7 +12,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from yolograft.data.dataset import DetectionDataset
+from yolograft.data.painting import Painter, Pictures
 from yolograft.upstream.data import full_hyp
+from yolograft.upstream.picture_plan import Picture, PlanningDataset, planning_transforms
 
 #: Augmentations that combine several images; ultralytics ends them for the last `close_mosaic` epochs.
 COMBINING = ("mosaic", "mixup", "cutmix")
@@ -103,13 +105,16 @@ class DrawnDataset(Dataset[dict[str, Any]]):
     """A training set that is indexed by draws.
 
     Args:
-        dataset: Ultralytics' data set with its augmentation.
+        dataset: Ultralytics' data set with its augmentation; with one that plans, pictures are descriptions.
         modes: The augmentation values of each mode.
+
+    Raises:
+        ValueError: The data set plans, and one of its transforms cannot be written down.
     """
 
-    def __init__(self, dataset: DetectionDataset, modes: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, dataset: DetectionDataset | PlanningDataset, modes: Sequence[Mapping[str, Any]]) -> None:
         self.dataset = dataset
-        self.transforms = [dataset.build_transforms(full_hyp(SimpleNamespace(**mode))) for mode in modes]
+        self.transforms = [_transforms(dataset, mode) for mode in modes]
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -130,6 +135,12 @@ class DrawnDataset(Dataset[dict[str, Any]]):
             torch.set_rng_state(before[2])
 
 
+def _transforms(dataset: DetectionDataset | PlanningDataset, values: Mapping[str, Any]) -> Any:
+    if isinstance(dataset, PlanningDataset):
+        return planning_transforms(dataset, dict(values))
+    return dataset.build_transforms(full_hyp(SimpleNamespace(**values)))
+
+
 def closed(augment: Mapping[str, Any]) -> dict[str, Any]:
     """Return augmentation values without those that combine images."""
     return {**augment, **dict.fromkeys(COMBINING, 0.0)}
@@ -145,6 +156,7 @@ class DetectionData(pl.LightningDataModule):
         val_batch: Images in a validation batch, over all processes.
         workers: Loader processes; 0 loads in the training's own process.
         pin: Pin memory, for CUDA.
+        painter: Makes images of pictures that are descriptions, once they are where the training is.
     """
 
     def __init__(
@@ -156,14 +168,25 @@ class DetectionData(pl.LightningDataModule):
         val_batch: int,
         workers: int,
         pin: bool = False,
+        painter: Painter | None = None,
     ) -> None:
         super().__init__()
         self.train, self.val, self.batches, self.val_batch = train, val, batches, val_batch
-        self.workers, self.pin = workers, pin
+        self.workers, self.pin, self.painter = workers, pin, painter
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Return the batches of an epoch."""
         return _loader(self.train, self.workers, self.pin, self.batches)
+
+    def painted(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return a batch with its images, uint8 [B, channels, H, W]."""
+        if self.painter is None or not isinstance(batch.get("img"), Pictures):
+            return batch
+        return {**batch, "img": self.painter(batch["img"])}
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Paint the pictures of a batch whose boxes have come to the training's device; called by Lightning."""
+        return self.painted(batch)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Return the validation batches; of several processes each goes through its share of them."""
@@ -181,7 +204,12 @@ def val_loader(
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Collate as ultralytics does; a batch that an earlier start of the run has finished is empty."""
-    return DetectionDataset.collate_fn(samples) if samples else {}
+    if not samples:
+        return {}
+    if not isinstance(samples[0]["img"], Picture):
+        return DetectionDataset.collate_fn(samples)
+    rest = [{key: value for key, value in sample.items() if key != "img"} for sample in samples]
+    return {**DetectionDataset.collate_fn(rest), "img": Pictures(sample["img"] for sample in samples)}
 
 
 def _loader(dataset: Dataset[Any], workers: int, pin: bool, batches: Any) -> DataLoader[dict[str, Any]]:

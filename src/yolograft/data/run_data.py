@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import DEFAULT_LEVELS, coarsest_stride
 from yolograft.data.checks import Fault, conversions, enforce, kinds, summary_lines
 from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.duplicates import across
@@ -32,7 +33,11 @@ def data_sets(config: Mapping[str, Any], spec: DataSpec, batch: int) -> tuple[De
         UserError: If one of them cannot be used.
     """
     hyp = SimpleNamespace(**config["augment"])
-    common = {"imgsz": config["imgsz"], "single_cls": config["single_cls"]}
+    common = {
+        "imgsz": config["imgsz"],
+        "single_cls": config["single_cls"],
+        "stride": coarsest_stride(config.get("levels", DEFAULT_LEVELS)),
+    }
     train = build_dataset(
         spec, "train", hyp, batch=batch, augment=True, rect=config["rect"], fraction=config["fraction"], **common
     )

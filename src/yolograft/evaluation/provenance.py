@@ -100,16 +100,22 @@ class Provenance:
             )
         return spec
 
-    def size(self, imgsz: int | None) -> int:
+    def size(self, imgsz: int | None, stride: int) -> int:
         """Return the side of the input, pixels: the one that a person chose, or that of the training.
 
+        Args:
+            imgsz: The one that a person chose.
+            stride: The model's coarsest stride.
+
         Raises:
-            UserError: Neither is known.
+            UserError: Neither is known, or it is no multiple of the stride.
         """
         if (known := imgsz or self.imgsz) is None:
             raise UserError(
                 f"imgsz=: {self.weights} does not say at which size it was trained; choose one, as imgsz=640"
             )
+        if known % stride:
+            raise UserError(f"imgsz={known}: must be a multiple of {stride}, the coarsest stride of {self.weights}")
         return known
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from yolograft.common.levels import coarsest_stride
 from yolograft.common.text import plain
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
@@ -83,13 +84,14 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     quiet()
     model, extra = load_detector(weights, trust=tuple(config["trust"]))
     trained = Provenance.from_extra(weights, extra)
-    imgsz = trained.size(config["imgsz"])
+    stride = coarsest_stride(model.spec.levels)
+    imgsz = trained.size(config["imgsz"], stride)
     single = trained.single_cls
     spec = trained.spec(config["dataset"], model.names, tuple(config["trust"]))
     compute = resolve(
         config["device"], config["workers"], {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     )
-    common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single}
+    common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single, "stride": stride}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
     _check(dataset, spec, config["split"], config["dataset"]["check"], say)
     loader = val_loader(dataset, config["batch"], compute.workers)

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.common.text import gflops_text
-from yolograft.model.detector import ModelSpec, build_detector, gflops, parts_params
+from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.fold import fold
+from yolograft.model.from_config import model_spec, own_packages
 
 
 def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Build the variant that a person's own config chooses, and describe it.
 
     Args:
-        config: The config of `yolograft info`: the parts, `scale`, `nc`, `imgsz`, and `choices`, the option chosen in
-            each group.
+        config: The config of `yolograft info`: the parts, `loss`, `scale`, `nc`, `imgsz`, and `choices`, the option
+            chosen in each group.
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
@@ -23,9 +24,7 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: If the parts do not fit each other.
     """
-    parts = {group: config[group] for group in PARTS}
-    packages = {str(part["_target_"]).partition(".")[0] for part in parts.values()}
-    model = build_detector(ModelSpec(parts, config["scale"], config["nc"]), trust=tuple(packages))
+    model = build_detector(model_spec(config, config["nc"]), trust=own_packages(config))
     folded = fold(model)
     return {
         "params": sum(p.numel() for p in model.parameters()),
@@ -39,5 +38,15 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
             "params": sum(p.numel() for p in folded.parameters()),
             "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),
         },
-        "choices": {k: config["choices"][k] for k in (*PARTS, "scale")},
+        "choices": _choices(config),
     }
+
+
+def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen in each group; attention and activation where they are used."""
+    chosen = {group: config["choices"][group] for group in ("base", *MODEL_GROUPS, "scale")}
+    if not config[ATTENTION].get("_target_"):
+        del chosen[ATTENTION]
+    if config["activation"]:
+        chosen["activation"] = config["activation"]
+    return chosen

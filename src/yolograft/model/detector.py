@@ -1,14 +1,19 @@
-"""The four parts as one model that ultralytics takes for its own."""
+"""The parts as one model that ultralytics takes for its own."""
 
+import inspect
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from torch import nn
 
 from yolograft.common.errors import UserError
-from yolograft.common.parts import PARTS
+from yolograft.common.levels import DEFAULT_LEVELS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.config.instantiate import call, describe_error, locate, one_line
+from yolograft.config.places import places
+from yolograft.model.activation import is_yolos, set_activation
+from yolograft.model.attention.placed import PlacedAttention
 from yolograft.model.features import Feature, Scale, describe
 from yolograft.model.fold import fold_branches, fold_norms
 from yolograft.model.probe import probe
@@ -26,7 +31,7 @@ __all__ = ["Detector", "ModelSpec", "build_detector", "gflops", "parts_params"]
 
 
 class Detector(DetectionModel):
-    """Backbone, context, neck and head in a row.
+    """Backbone, context, neck and head in a row, with attention between them where it is wanted.
 
     `model` holds them in an `nn.Sequential`; each takes the output of the one before (`f = -1`) and none is kept for
     later (`save` is empty). So ultralytics' own forward pass, loss, validator and exporter work on it as they are, and
@@ -34,14 +39,14 @@ class Detector(DetectionModel):
     from a trial run.
 
     Args:
-        parts: backbone, context, neck and head, in that order.
+        parts: backbone, context, neck and head, in that order; attention after its part, as `attention_backbone`.
         spec: What the parts were built from.
 
     Attributes:
         spec: What the detector was built from.
         nc: Number of classes.
         names: Class names by index.
-        stride: Strides of the head's levels, [3].
+        stride: Strides of the head's levels, [levels].
         yaml: What ultralytics asks a model's description for.
         args: ultralytics' default settings; a loss reads its weights from the spec, not from here.
     """
@@ -52,7 +57,7 @@ class Detector(DetectionModel):
     def __init__(self, parts: dict[str, nn.Module], spec: ModelSpec) -> None:
         start_module(self)
         self.spec = spec
-        self.model = nn.Sequential(OrderedDict((group, parts[group]) for group in PARTS))
+        self.model = nn.Sequential(OrderedDict(parts))
         self.save: list[int] = []
         for index, part in enumerate(self.model):
             kind = f"{type(part).__module__}.{type(part).__qualname__}"
@@ -133,45 +138,51 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     if len(spec.names) not in (0, spec.nc):
         raise UserError(f"names: {len(spec.names)} class names for nc={spec.nc}")
     try:
-        scale = Scale(**spec.scale)
+        scale = Scale(**spec.scale, levels=tuple(spec.levels))
     except TypeError as error:
         raise UserError(f"scale: needs name, depth, width, max_channels and c3k, got {spec.scale}") from error
-    missing = [group for group in PARTS if "_target_" not in spec.parts.get(group, {})]
+    targets = spec.targets
+    missing = [group for group in PARTS if group not in targets]
     if missing:
         raise UserError(f"{missing[0]}: no _target_ given")
-    targets = {group: str(spec.parts[group]["_target_"]) for group in PARTS}
     # All are found before any is built: a slip in the last one need not wait for the first.
     found = {group: locate(targets[group], group, trust) for group in PARTS}
-    locate(str(spec.loss.get("_target_", "")), "loss", trust)
+    locate(targets.get("loss", ""), "loss", trust)
+    wanted = _places(spec)
+    if wanted:
+        found[ATTENTION] = locate(targets[ATTENTION], ATTENTION, trust)
 
     parts: dict[str, nn.Module] = {}
     features: tuple[Feature, ...] = ()
-    giver = ""
+    given = ""
     for group in PARTS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
+        own = (
+            options.pop("activation", None) if group == "backbone" and not _takes(found[group], "activation") else None
+        )
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
         label = spec.label(group)
-        try:
-            part = call(found[group], label, inputs, options)
-        except UserError:
-            raise
-        except ValueError as error:
-            reason = one_line(error)
-            colon = "" if reason.startswith("needs ") else ":"
-            given = f"; {giver} gives {describe(features)}" if giver else ""
-            raise UserError(f"{label}{colon} {reason}{given}") from error
-        except Exception as error:  # a part of the person's own may fail in any way
-            raise UserError(f"{label} cannot be built: {describe_error(error)}") from error
-        if not isinstance(part, nn.Module):
-            raise UserError(f"{label} is no nn.Module, but of {type(part)}")
-        parts[group] = part
+        part = parts[group] = _build(found[group], label, inputs, options, given)
+        if own:
+            if not _activate(part, "backbone.activation", own):
+                raise UserError(f"backbone.activation={own}: {label} has no activation that can be exchanged")
+        elif spec.activation and (group != "backbone" or is_yolos(part)):
+            _activate(part, "activation", spec.activation)
         if group == "head":
             if not (hasattr(part, "stride") and hasattr(part, "bias_init")):
                 raise UserError(f"{label} needs stride, a tensor of its levels' strides, and bias_init()")
             break
         features = _features_of(part, label)
-        # The context only changes P5, so the neck's levels are the backbone's.
-        giver = giver if group == "context" else label
+        if group == "neck" and spec.levels != DEFAULT_LEVELS and tuple(f.name for f in features) != spec.levels:
+            raise UserError(f"levels=[{','.join(spec.levels)}]: {label} gives {describe(features)}")
+        if group != "context":  # it only changes P5, so the neck's levels are the backbone's
+            giver = label
+        given = f"; {giver} gives {describe(features)}"
+        if group in wanted:
+            placed = _attention(spec, found[ATTENTION], features, wanted[group], label)
+            if spec.activation:
+                _activate(placed, "activation", spec.activation)
+            parts[f"{ATTENTION}_{group}"] = placed
     detector = Detector(parts, spec)
     detector._trust = tuple(trust)
     probe(detector, detector.spec)
@@ -179,13 +190,90 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
 
 
 def parts_params(model: Detector) -> dict[str, int]:
-    """Return the parameters of each part; they add up to the model's."""
-    return {group: _count(part) for group, part in model.model.named_children()}
+    """Return the parameters of each part, and of attention where it is used; they add up to the model's."""
+    counts = dict.fromkeys(PARTS, 0)
+    for name, part in model.model.named_children():
+        group = ATTENTION if name.startswith(ATTENTION) else name
+        counts[group] = counts.get(group, 0) + _count(part)
+    return counts
 
 
 def gflops(model: DetectionModel, imgsz: int = 640) -> float:
     """Return a model's cost for one square image in 10⁹ floating point operations, as ultralytics counts them."""
     return float(get_flops(model, imgsz))
+
+
+def _places(spec: ModelSpec) -> Mapping[str, tuple[str, ...] | None]:
+    """Return after which parts and on which of their levels the spec wants attention.
+
+    Raises:
+        UserError: A place is none.
+    """
+    if ATTENTION not in spec.targets:
+        return {}
+    try:
+        return places((spec.attention or {}).get("at", "context"))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"attention.at: {error}") from error
+
+
+def _attention(
+    spec: ModelSpec,
+    found: Callable[..., Any],
+    features: Sequence[Feature],
+    levels: Sequence[str] | None,
+    giver: str,
+) -> nn.Module:
+    """Return the attention that follows a part.
+
+    Raises:
+        UserError: The part has no such level, or the attention cannot be built for its channels.
+    """
+    options = {key: value for key, value in (spec.attention or {}).items() if key not in ("_target_", "at")}
+    label, given = spec.label(ATTENTION), f"; {giver} gives {describe(features)}"
+    try:
+        return PlacedAttention(features, levels, lambda channels: _build(found, label, (channels,), options, given))
+    except ValueError as error:
+        raise UserError(f"attention.at {error}{given}") from error
+
+
+def _build(
+    found: Callable[..., Any], label: str, inputs: tuple[Any, ...], options: Mapping[str, Any], given: str
+) -> nn.Module:
+    """Return what a class or function of a part makes.
+
+    Raises:
+        UserError: It fails, or makes no module; `given` ends the line where it refuses what it is given.
+    """
+    try:
+        part = call(found, label, inputs, options)
+    except UserError:
+        raise
+    except ValueError as error:
+        reason = one_line(error)
+        colon = "" if reason.startswith("needs ") else ":"
+        raise UserError(f"{label}{colon} {reason}{given}") from error
+    except Exception as error:  # a part of the person's own may fail in any way
+        raise UserError(f"{label} cannot be built: {describe_error(error)}") from error
+    if not isinstance(part, nn.Module):
+        raise UserError(f"{label} is no nn.Module, but of {type(part)}")
+    return part
+
+
+def _activate(part: nn.Module, key: str, name: str) -> int:
+    """Exchange a part's activations; return how many there were.
+
+    Raises:
+        UserError: There is no activation of that name.
+    """
+    try:
+        return set_activation(part, name)
+    except ValueError as error:
+        raise UserError(f"{key}: {error}") from error
+
+
+def _takes(found: Callable[..., Any], option: str) -> bool:
+    return option in inspect.signature(found).parameters
 
 
 def _count(module: nn.Module) -> int:

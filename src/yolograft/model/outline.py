@@ -1,7 +1,7 @@
 """Whether a file's tensors are those of the model that it describes, found out before memory is taken for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,12 @@ def refuse_misfit(
     except UserError as error:
         raise error if error is too_large else UserError(f"'{path}': {error}") from error
     except (NotImplementedError, RuntimeError) as error:
-        targets = [str(part.get("_target_")) for part in (*spec.parts.values(), spec.loss)]
-        if all(is_within(target, ROOMS["backbone"]) for target in targets):
+        if all(is_within(target, ROOMS["backbone"]) for target in spec.targets.values()):
             raise UserError(f"'{path}': {MISFIT}") from error
         return  # a trusted part reads numbers of its own when it is built: it has none without data
+    empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    with suppress(RuntimeError):  # parts that may hold more, such as an image's mean, take up what the file has of it
+        outline.load_state_dict(empty, strict=False)
     if {name: tuple(tensor.shape) for name, tensor in outline.state_dict().items()} != shapes:
         raise UserError(f"'{path}': {MISFIT}")
     held = {id(t): t.numel() * t.element_size() for t in chain(outline.parameters(), outline.buffers())}

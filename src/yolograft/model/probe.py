@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import coarsest_stride
+from yolograft.common.parts import ATTENTION
 from yolograft.config.instantiate import describe_error, is_within
 from yolograft.model.features import Feature
 from yolograft.model.spec import ModelSpec
@@ -20,9 +22,12 @@ from yolograft.upstream.model import DetectionModel
 
 _OURS = "yolograft"
 
-# Height and width, pixels: not square, so that axes in the wrong order show. Some parts need more room than the first
-# leaves at stride 32; what fails at both sizes fails.
-_SIZES = ((64, 96), (320, 256))
+# Height and width, in cells of the coarsest level: not square, so that axes in the wrong order show. Some parts need
+# more room than the first leaves there; what fails at both sizes fails.
+_CELLS = ((2, 3), (10, 8))
+
+Size = tuple[int, int]
+"""Height and width of an image, pixels."""
 
 
 def probe(detector: DetectionModel, spec: ModelSpec) -> None:
@@ -39,25 +44,26 @@ def probe(detector: DetectionModel, spec: ModelSpec) -> None:
             head's answer has not the form that ultralytics' validator reads; or the loss cannot take it.
     """
     given: Sequence[Feature] = ()
-    foreign = {
-        group for group, part in {**spec.parts, "loss": spec.loss}.items() if not is_within(part["_target_"], (_OURS,))
-    }
+    stride = coarsest_stride(spec.levels)
+    sizes = [(height * stride, width * stride) for height, width in _CELLS]
+    foreign = {group for group, target in spec.targets.items() if not is_within(target, (_OURS,))}
     part: Any
-    for group, part in detector.model.named_children():
+    for name, part in detector.model.named_children():
+        group = ATTENTION if name.startswith(ATTENTION) else name
         if group == "head":
             if foreign & {"head", "loss"}:
-                _probe_head(detector, spec, part, given)
+                _probe_head(detector, spec, part, given, sizes)
             return
         if group in foreign:
-            _probe_levels(part, spec.label(group), given)
+            _probe_levels(part, spec.label(group), given, sizes)
         given = part.features
 
 
-def _probe_levels(part: Any, label: str, given: Sequence[Feature]) -> None:
+def _probe_levels(part: Any, label: str, given: Sequence[Feature], sizes: Sequence[Size]) -> None:
     """Compare the levels that a part says it gives with what it gives; `given` is empty for a backbone."""
     said = [(feature.channels, feature.stride) for feature in part.features]
     for training in (False, True):
-        outcome = _run(part, label, given, training)
+        outcome = _run(part, label, given, sizes, training)
         if outcome is None:
             continue
         maps, (height, width) = outcome
@@ -66,9 +72,11 @@ def _probe_levels(part: Any, label: str, given: Sequence[Feature]) -> None:
             raise UserError(f"{label} says its levels are {said} (channels, stride); its forward gives {got}")
 
 
-def _probe_head(detector: DetectionModel, spec: ModelSpec, head: nn.Module, given: Sequence[Feature]) -> None:
+def _probe_head(
+    detector: DetectionModel, spec: ModelSpec, head: nn.Module, given: Sequence[Feature], sizes: Sequence[Size]
+) -> None:
     label, nc = spec.label("head"), detector.nc
-    outcome = _run(head, label, given, training=False)
+    outcome = _run(head, label, given, sizes, training=False)
     if outcome is None:
         return
     answer = outcome[0][0] if isinstance(outcome[0], list | tuple) else outcome[0]
@@ -76,7 +84,7 @@ def _probe_head(detector: DetectionModel, spec: ModelSpec, head: nn.Module, give
     if len(shape) != 3 or not (shape[1] == 4 + nc or shape[2] == 6):
         wanted = f"(1, {4 + nc}, boxes) or, without duplicates, (1, boxes, 6)"
         raise UserError(f"{label} gives {shape or type(answer)} for one image and {nc} classes, not {wanted}")
-    outcome = _run(head, label, given, training=True)
+    outcome = _run(head, label, given, sizes, training=True)
     if outcome is None or _device(head).type == "meta":
         return
     answer, (height, width) = outcome
@@ -95,11 +103,13 @@ def _probe_head(detector: DetectionModel, spec: ModelSpec, head: nn.Module, give
         raise UserError(f"{spec.label('loss')} fails on what {label} gives: {describe_error(error)}") from error
 
 
-def _run(part: nn.Module, label: str, given: Sequence[Feature], training: bool) -> tuple[Any, tuple[int, int]] | None:
+def _run(
+    part: nn.Module, label: str, given: Sequence[Feature], sizes: Sequence[Size], training: bool
+) -> tuple[Any, Size] | None:
     """Return what a part gives, and for which size of image; None where that cannot be told without data."""
     images = 2 if training else 1  # a batch normalisation over one value is an error where it trains
     failure: Exception | None = None
-    for size in _SIZES:
+    for size in sizes:
         try:
             with torch.no_grad(), _as_it_was(part), torch.random.fork_rng(devices=[]):
                 return part.train(training)(_inputs(part, given, images, size)), size
@@ -107,7 +117,7 @@ def _run(part: nn.Module, label: str, given: Sequence[Feature], training: bool) 
             failure = failure or error
     if _device(part).type == "meta":  # operators without a version for it, numbers that are read: no fault of theirs
         return None
-    height, width = _SIZES[0]
+    height, width = sizes[0]
     tried = "two images in training mode" if training else "an image in evaluation mode"
     reason = describe_error(failure, _file(part)) if failure else ""
     raise UserError(f"{label}: its forward fails for {tried} ({height}×{width} pixels): {reason}") from failure
@@ -133,7 +143,7 @@ def _file(part: nn.Module) -> str | None:
         return None
 
 
-def _inputs(part: nn.Module, given: Sequence[Feature], images: int, size: tuple[int, int]) -> Any:
+def _inputs(part: nn.Module, given: Sequence[Feature], images: int, size: Size) -> Any:
     device = _device(part)
     if not given:
         return torch.zeros(images, 3, *size, device=device)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from yolograft.common.levels import DEFAULT_LEVELS, check_levels
 from yolograft.common.parsing import parse_json
-from yolograft.common.parts import MODEL_GROUPS
+from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.config.former import update_parts
 from yolograft.model.bases import DEFAULT_BASE
 
@@ -15,6 +16,9 @@ _MAX_CLASSES = 65_536
 _MAX_NUMBER = 65_536
 _MAX_MULTIPLIER = 64
 _MAX_TEXT = 1000
+
+# Options of parts that say which weights they begin with.
+_PRETRAINED = ("pretrained", "pretrained_slice")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class ModelSpec:
         nc: Number of classes.
         names: Class names by index; their numbers where none are given.
         loss: The `_target_` of the loss and its options.
+        levels: Names of the levels of the pyramid, the finest first.
+        attention: The `_target_` of what is put between the parts, its options, and `at`, its places; None for none.
+        activation: The activation of all that is not the backbone; None for each part's own.
     """
 
     parts: dict[str, dict[str, Any]]
@@ -34,15 +41,33 @@ class ModelSpec:
     nc: int
     names: dict[int, str] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=lambda: {"_target_": DEFAULT_BASE.loss})
+    levels: tuple[str, ...] = DEFAULT_LEVELS
+    attention: dict[str, Any] | None = None
+    activation: str | None = None
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """The `_target_` of each group that has one."""
+        groups = {**self.parts, "loss": self.loss, ATTENTION: self.attention or {}}
+        return {group: str(part["_target_"]) for group, part in groups.items() if part.get("_target_")}
 
     def label(self, group: str) -> str:
         """Return what an error calls a part or the loss: group and file, which is also its YAML's name."""
-        target = str((self.loss if group == "loss" else self.parts[group])["_target_"])
+        target = self.targets[group]
         return f"{group} '{target.split('.')[-2] if '.' in target else target}'"
 
+    def untrained(self) -> "ModelSpec":
+        """Return the spec of the same model whose parts start untrained: no weights are fetched for them."""
+        parts = {
+            group: {key: False if key in _PRETRAINED else value for key, value in part.items()}
+            for group, part in self.parts.items()
+        }
+        return replace(self, parts=parts)
+
     def to_json(self) -> str:
-        """Return the spec as one line of JSON."""
-        return json.dumps(asdict(self))
+        """Return the spec as one line of JSON, without what is at a default that came later than the file's form."""
+        values = {known.name: (getattr(self, known.name), known.default) for known in fields(self)}
+        return json.dumps({name: value for name, (value, default) in values.items() if value != default})
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
@@ -56,6 +81,7 @@ class ModelSpec:
             content["parts"] = update_parts(content["parts"])
             content["loss"] = update_parts({"loss": content["loss"]})["loss"]
             content["names"] = {int(index): str(name) for index, name in content["names"].items()}
+            content["levels"] = tuple(content.get("levels", DEFAULT_LEVELS))
             spec = cls(**content)
             _check(spec)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -78,10 +104,12 @@ def _check(spec: ModelSpec) -> None:
     """Refuse what is not of the right type, or too large to build."""
     _require(isinstance(spec.nc, int) and 1 <= spec.nc <= _MAX_CLASSES, "nc is not a number of classes")
     _require(not spec.names or sorted(spec.names) == list(range(spec.nc)), "names are not those of the nc classes")
-    for group, part in {**spec.parts, "loss": spec.loss}.items():
+    for group, part in {**spec.parts, "loss": spec.loss, ATTENTION: spec.attention or {}}.items():
         _require(group in MODEL_GROUPS and isinstance(part, dict), f"{group} is no part")
         for key, value in part.items():
             _check_option(f"{group}.{key}", value)
+    check_levels(spec.levels)
+    _require(spec.activation is None or isinstance(spec.activation, str), "activation is no text")
     scale = spec.scale
     _require(isinstance(scale["name"], str) and isinstance(scale["c3k"], bool), "scale has no name or no c3k")
     for key, most in {"depth": _MAX_MULTIPLIER, "width": _MAX_MULTIPLIER, "max_channels": _MAX_NUMBER}.items():

@@ -78,6 +78,34 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
     return state
 
 
+def read_described(path: Path, key: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read texts and tensors that a `.pt` holds under a key beside its model; nothing that the file names is called.
+
+    Args:
+        path: The file.
+        key: Under which it holds a dictionary of texts and one, `state`, of tensors.
+
+    Returns:
+        The texts and the tensors by name, on the CPU; none where there is no such dictionary.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+        ValueError: It is no file of torch's, or is damaged.
+    """
+    texts: dict[str, str] = {}
+
+    def choose(tree: Any) -> Mapping[str, TensorRef]:
+        held = tree.get(key) if isinstance(tree, dict) else None
+        held = held if isinstance(held, dict) else {}
+        texts.update({str(name): text for name, text in held.items() if isinstance(text, str)})
+        state = held.get("state")
+        state = state if isinstance(state, dict) else {}
+        return {str(name): value for name, value in state.items() if isinstance(value, TensorRef)}
+
+    tensors = read_tensors(path, choose)
+    return texts, tensors
+
+
 def check_header(path: Path) -> None:
     """Refuse a `.safetensors` file whose description is too large to be one, before it is read.
 

@@ -4,8 +4,8 @@ Files may come from strangers: no code that they name is run, and no memory take
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from yolograft.common.files import atomic_write, user_path
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
 from yolograft.model.bases import DEFAULT_BASE
+from yolograft.model.bases.base import Base
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
-from yolograft.model.state import NoTensorsError, check_header, read_state
+from yolograft.model.roles import base_of, fills
+from yolograft.model.state import NoTensorsError, check_header, read_described, read_state
 from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
-from yolograft.upstream.model import is_upstream
 
 FORMAT = "yolograft-detector-1"
 
@@ -36,17 +37,19 @@ class TransferReport:
         matched: Ours that were filled.
         unmatched_ours: Ours that were left as they are: no such layer in the source, or another shape there.
         unmatched_upstream: The source's that have no place here.
+        base: Whose layers the source's are.
     """
 
     matched: tuple[str, ...]
     unmatched_ours: tuple[str, ...]
     unmatched_upstream: tuple[str, ...]
+    base: Base = DEFAULT_BASE
 
     @property
     def unmatched_layers(self) -> tuple[str, ...]:
         """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
         layers = {name.split(".")[1] for name in self.unmatched_upstream if name.startswith("model.")}
-        return tuple(role.path for role in DEFAULT_BASE.roles if str(role.layer) in layers)
+        return tuple(role.path for role in self.base.roles if str(role.layer) in layers)
 
     def __str__(self) -> str:
         total = len(self.matched) + len(self.unmatched_ours)
@@ -55,11 +58,12 @@ class TransferReport:
 
 
 def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy stock YOLO11 weights into a detector, layer by layer according to what each layer is for.
+    """Copy stock weights into a detector, layer by layer according to what each layer is for.
 
     Args:
         model: The detector; changed in place.
-        state: A state dict of ultralytics' YOLO11 (`model.0.conv.weight`, ...), of any scale and number of classes.
+        state: A state dict of ultralytics' model of the detector's base (`model.0.conv.weight`, ...), of any scale and
+            number of classes.
 
     Returns:
         What was matched. A swapped part and a tensor of another shape are left as they are.
@@ -72,17 +76,18 @@ def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
         matched=tuple(name for name in own if name in fitting),
         unmatched_ours=tuple(name for name in own if name not in fitting),
         unmatched_upstream=tuple(name for name in state if names.get(name) not in fitting),
+        base=base_of(model),
     )
 
 
 def to_upstream(model: Detector) -> dict[str, Tensor]:
-    """Return a detector's tensors under the names of ultralytics' YOLO11, without those of swapped parts."""
+    """Return a detector's tensors under the names of ultralytics' model of its base, without those of swapped parts."""
     own = model.state_dict()
     return {upstream: own[ours] for upstream, ours in _shared_names(model)}
 
 
 def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy weights of either naming into a detector: stock YOLO11's, or those of another detector of ours.
+    """Copy weights of either naming into a detector: stock's, or those of another detector of ours.
 
     Args:
         model: The detector; changed in place.
@@ -151,10 +156,15 @@ def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | Non
         raise ValueError("a fused model cannot be saved: its batch normalisation is gone")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
+    metadata = describe_detector(model, extra)
     # safetensors keeps plain memory only: channels_last tensors are laid out anew, shared ones would be refused.
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     atomic_write(path, _in_order(bytearray(save(state, metadata))))
+
+
+def describe_detector(model: Detector, extra: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the texts that a file holds beside the tensors, and from which `load_detector` builds the detector."""
+    return {"format": FORMAT, "spec": model.spec.to_json(), "extra": json.dumps(extra or {})}
 
 
 def _in_order(content: bytearray) -> bytearray:
@@ -169,7 +179,7 @@ def _in_order(content: bytearray) -> bytearray:
 
 
 def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector, dict[str, Any]]:
-    """Build a detector from a file that `save_detector` wrote.
+    """Build a detector from a file that `save_detector` wrote, or `write_checkpoint` (a `.pt`).
 
     Args:
         path: The file.
@@ -185,46 +195,53 @@ def load_detector(path: str | Path, trust: Sequence[str] = ()) -> tuple[Detector
     if not path.is_file():
         raise UserError(f"no weights file '{path}'")
     try:
+        if path.suffix == ".pt":
+            metadata, state = read_described(path, FORMAT)
+            spec, extra = _described(path, metadata)
+            shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+            return _rebuilt(path, spec, shapes, lambda: state, trust), extra
         check_header(path)
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
-            spec = ModelSpec.from_json(metadata["spec"])
-            extra = parse_json(metadata["extra"])
-            if not isinstance(extra, dict):
-                raise ValueError("its extra is no object")
+            spec, extra = _described(path, file.metadata() or {})
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - not a dict
-            untrained = _without_download(spec)
-            refuse_misfit(path, untrained, shapes, trust)
-            state = {name: file.get_tensor(name) for name in shapes}
+            return _rebuilt(path, spec, shapes, lambda: {name: file.get_tensor(name) for name in shapes}, trust), extra
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"'{path}' is damaged or was not saved by YOLOGraft: {plain(str(error))}") from error
+
+
+def _described(path: Path, metadata: Mapping[str, str]) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return what a file says of its model, and its `extra`."""
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"'{path}' was not saved by YOLOGraft; as a start for training: weights={path}")
+    extra = parse_json(metadata["extra"])
+    if not isinstance(extra, dict):
+        raise ValueError("its extra is no object")
+    return ModelSpec.from_json(metadata["spec"]), extra
+
+
+def _rebuilt(
+    path: Path,
+    spec: ModelSpec,
+    shapes: Mapping[str, tuple[int, ...]],
+    read: Callable[[], dict[str, Tensor]],
+    trust: Sequence[str],
+) -> Detector:
+    """Build a detector whose tensors are read only when its description fits their shapes."""
+    untrained = spec.untrained()
+    refuse_misfit(path, untrained, shapes, trust)
+    state = read()
     model = build_detector(untrained, trust)
     model.spec = spec
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"'{path}': {MISFIT}") from error
-    return model.eval(), extra
+    return model.eval()
 
 
 def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
     """Yield the names, stock's and ours, of every tensor of a layer that is stock's own."""
-    for role in DEFAULT_BASE.roles:
-        try:
-            module = model.model.get_submodule(role.path)
-        except AttributeError:  # another part stands here
-            continue
-        if is_upstream(module, role.kind):
-            for name in module.state_dict():
+    for role in base_of(model).roles:
+        if fills(model, role):
+            for name in model.model.get_submodule(role.path).state_dict():
                 yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"
-
-
-def _without_download(spec: ModelSpec) -> ModelSpec:
-    """Return a spec whose parts start untrained: their weights come with the file."""
-    parts = {
-        group: {key: False if key == "pretrained" else value for key, value in part.items()}
-        for group, part in spec.parts.items()
-    }
-    return replace(spec, parts=parts)

@@ -6,9 +6,10 @@ from statistics import fmean
 from typing import Any, Literal
 
 from yolograft.analysis.effects import Effect
+from yolograft.analysis.latency import Measured
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import BY_KEY, COSTS, METRIC, METRICS, Measure, millions
-from yolograft.common.parts import PARTS
+from yolograft.common.metrics import BY_KEY, COSTS, METRIC, METRICS, Measure, millions, three_digits
+from yolograft.common.parts import ATTENTION, PARTS
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Column:
     drop_priority: int = 0
 
 
-def all_columns(groups: Sequence[str], metric: str, exports: Sequence[str] = ()) -> list[Column]:
+def all_columns(
+    groups: Sequence[str], metric: str, bench: Measured | None = None, exports: Sequence[str] = ()
+) -> list[Column]:
     """Return all columns: the groups that vary, then statistics, metrics, costs, exports and status.
 
     Args:
         groups: What varies.
-        metric: The comparison's metric.
+        metric: What is compared.
+        bench: Without it there is no latency.
         exports: Labels of the exports that runs have.
     """
     metrics = list(dict.fromkeys([metric, *METRICS]))
@@ -57,8 +61,9 @@ def all_columns(groups: Sequence[str], metric: str, exports: Sequence[str] = ())
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
         *(_metric(name, drop_priority=BY_KEY[name].drop_priority) for name in metrics[1:]),
         *(_cost(BY_KEY[key]) for key in COSTS),
+        *([_latency(bench)] if bench else []),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
-        *(_part(name) for name in PARTS),
+        *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
         *(column for label in exports for column in export_columns(label)),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
@@ -147,6 +152,30 @@ def export_columns(label: str) -> list[Column]:
             drop_priority=4,
         ),
     ]
+
+
+def _latency(bench: Measured) -> Column:
+    """Return the column of the latency; the best is marked where it is told from all others, on a quiet machine."""
+
+    def value(row: Row) -> float | None:
+        return row.latency.median * 1e3 if row.latency else None
+
+    def text(row: Row) -> str:
+        if (found := row.latency) is None:
+            return ""
+        interval = found.low is not None and found.high is not None
+        ends = f" [{milliseconds(found.low or 0)}, {milliseconds(found.high or 0)}]" if interval else ""
+        return f"{milliseconds(found.median)}{ends}"
+
+    fastest = min(bench.by_run.values(), key=lambda one: one.median)
+    better: Literal["less"] | None = "less" if bench.cell.ranked and not fastest.alike else None
+    return Column("latency", "latency, ms", value, text, better, drop_priority=4)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return seconds in milliseconds with three digits: `0.123`, `1.23`, `12.3`, `123`."""
+    value = seconds * 1e3
+    return f"{value:.3f}" if value < 0.9995 else three_digits(value)
 
 
 def _part(name: str) -> Column:

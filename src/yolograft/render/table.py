@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from yolograft.analysis.comparison import Comparison
+from yolograft.analysis.latency import Measured
 from yolograft.analysis.row import Row
 from yolograft.analysis.variants import Variant
 from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import BY_KEY, COSTS, METRICS
+from yolograft.render.bench import conditions
 from yolograft.render.columns import Column, all_columns, export_columns, setting_column
 
 _FORMER_KEYS = {"told": "significant"}
@@ -69,8 +71,9 @@ def table(
         UserError: A column or setting does not exist, or the expression cannot be parsed.
     """
     variants = [row.variant for row in comparison.rows]
-    condition = check_words(variants, comparison.groups, comparison.metric, columns, sort, filter)
-    known = all_columns(comparison.groups, comparison.metric, _exports(variants))
+    bench = comparison.bench
+    condition = check_words(variants, comparison.groups, comparison.metric, columns, sort, filter, bench)
+    known = all_columns(comparison.groups, comparison.metric, bench, _exports(variants))
     every = {column.key: column for column in known}
     shown = list(every) if "all" in columns else columns or _usual(comparison, every)
     every |= {former: every[key] for former, key in _FORMER_KEYS.items()}
@@ -90,8 +93,18 @@ def check_words(
     columns: Sequence[str] = (),
     sort: str | None = None,
     filter: str | None = None,
+    bench: Measured | None = None,
 ) -> Expression | None:
     """Refuse what `table` would refuse, before anything is computed.
+
+    Args:
+        variants: The variants of the comparison.
+        groups: What varies.
+        metric: What is compared.
+        columns: As of `table`.
+        sort: As of `table`.
+        filter: As of `table`.
+        bench: What was measured of the latency, if anything was.
 
     Returns:
         The expression to filter by, if there is one.
@@ -99,7 +112,7 @@ def check_words(
     Raises:
         UserError: A column or setting does not exist, or the expression cannot be parsed.
     """
-    shown = [column.key for column in all_columns(groups, metric, _exports(variants))]
+    shown = [column.key for column in all_columns(groups, metric, bench, _exports(variants))]
     known = [*shown, *_FORMER_KEYS, *_settings(variants)]
     for name in columns:
         if name not in known and name != "all":
@@ -122,7 +135,7 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     names += [key for key in COSTS if BY_KEY[key].stored != "derived"]
     labels = _exports([row.variant for row in comparison.rows])
     exported = [column.key for label in labels for column in export_columns(label)]
-    names += ["parts", *exported, "status"]
+    names += [*(["latency"] if comparison.bench else []), "parts", *exported, "status"]
 
     def has_information(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}
@@ -171,7 +184,7 @@ def _no_such(name: str, known: Sequence[str], shown: Sequence[str]) -> str:
     if name.startswith("latency"):
         return (
             "the report has no latency: a single timing at the end of a training does not compare machines or moments; "
-            "gflops and params are there"
+            "gflops and params are there, and yolograft bench sweep=FOLDER measures latency"
         )
     return no_such_name(name, known, shown, "column")
 
@@ -193,6 +206,14 @@ def _notes(shown: Table) -> list[str]:
         notes.append(f"±: standard deviation over {comparison.over}")
     if "difference" in keys and any(row.difference and row.confounds for row in shown.rows):
         notes.append("†: confounded, see below")
+    if "latency" in keys and (bench := comparison.bench):
+        more = f"; {bench.cells - 1} more ways in bench.json" if bench.cells > 1 else ""
+        busy = "; the machine was busy, so nothing is ranked by it" if not bench.cell.ranked else ""
+        when = bench.cell.measured.partition("T")[0]
+        notes.append(
+            f"latency: median of a batch with its 95 % interval, {conditions(bench.cell)} on {bench.cell.host}, "
+            f"{when}{busy} (yolograft bench{more})"
+        )
     marks = {row.variant.choices.get("settings") for row in shown.rows}
     notes += [f"{mark}: {text}" for mark, text in comparison.marks.items() if mark in marks]
     return notes

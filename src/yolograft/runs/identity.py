@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
-from yolograft.config.defaults import default_choices
+from yolograft.common.parts import ATTENTION, PARTS
+from yolograft.config.defaults import DEFAULT_BASE, base_choices, default_choices
 from yolograft.config.former import first_form
 from yolograft.config.signature import source_file
 
@@ -92,22 +93,14 @@ def _kind_of_device(device: Any) -> Any:
 
 
 def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], overrides: list[str]) -> str:
-    """Return a readable name for a variant and its seed, such as `effv1-b0_gsconv_n_seed0`.
+    """Return a readable name for a variant and its seed, such as `effv1-b0_gsconv_n_seed0`, `yolo26_slim_n_seed0`.
 
     Args:
         choices: The option chosen in each config group.
         config: The config as plain containers.
         overrides: The command line's overrides; what else they change than the choices is added to the name.
     """
-    backbone = config["backbone"]
-    detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
-    words = [choices["backbone"] + (f"-{detail}" if detail else "")]
-    usual = default_choices()
-    if choices.get("context", usual["context"]) != usual["context"]:
-        words.append(choices["context"])
-    words += [choices["neck"], choices["scale"]]
-    if choices.get("loss", usual["loss"]) != usual["loss"]:
-        words.append(choices["loss"])
+    words = _parts_that_differ(choices, config["backbone"])
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         group = key.split(".", 1)[0]
@@ -118,6 +111,20 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
         words.append(f"fold{fold}")
     words.append(f"seed{config['seed']}")
     return _as_file_name("_".join(words))
+
+
+def _parts_that_differ(choices: Mapping[str, str], backbone: Mapping[str, Any]) -> list[str]:
+    """Return the words that tell a variant from the others: of YOLO11 always its backbone and neck, else its base."""
+    base = choices.get("base", DEFAULT_BASE)
+    usual = base_choices(base)
+    always = ("backbone", "neck", "scale") if base == DEFAULT_BASE else ("scale",)
+    detail = str(backbone.get("variant") or backbone.get("model") or "").rsplit("/", 1)[-1]
+    said = [
+        choices[group] + (f"-{detail}" if detail and group == "backbone" else "")
+        for group in (*PARTS, ATTENTION, "scale", "loss")
+        if group in choices and (group in always or choices[group] != usual.get(group))
+    ]
+    return said if base == DEFAULT_BASE else [base, *said]
 
 
 def data_word(choice: str, dataset: Mapping[str, Any]) -> str:

@@ -7,10 +7,10 @@ from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression
 from yolograft.common.metrics import BUILT, METRICS
 from yolograft.common.nested import dotted
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.runs.spec import RunSpec
 
-MEASURED = (*BUILT, *(f"{part}_params" for part in PARTS))
+MEASURED = (*BUILT, *(f"{part}_params" for part in (*PARTS, ATTENTION)))
 """Costs that are known before training, once the variant is built."""
 
 Dropped = tuple[RunSpec, str]

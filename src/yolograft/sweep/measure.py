@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolograft.common.parts import PARTS
+from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_images
 from yolograft.data.sources import named
-from yolograft.model.detector import Detector, ModelSpec, build_detector, gflops, parts_params
-from yolograft.model.from_config import own_packages
+from yolograft.model.detector import Detector, build_detector, gflops, parts_params
+from yolograft.model.from_config import model_spec, own_packages
 from yolograft.model.probe import probe
 from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
@@ -50,7 +50,7 @@ class Variant:
     @property
     def values(self) -> dict[str, float]:
         """By the names that a constraint uses."""
-        parts = {f"{part}_params": count for part, count in self.parts.items()}
+        parts = {f"{part}_params": self.parts.get(part, 0) for part in (*PARTS, ATTENTION)}
         return {"params": self.params, "gflops": self.gflops, "memory_gb": self.memory_gb, **parts}
 
 
@@ -86,9 +86,8 @@ class Measurer:
     def variant(self, config: Mapping[str, Any]) -> Variant:
         """Return what a config's variant weighs."""
         nc = self.data(config).nc
-        chosen = [config[group] for group in (*PARTS, "scale")]
         others = [config["imgsz"], config["batch"], config["optim"]["optimizer"], config["device"], config["trainer"]]
-        key = json.dumps([nc, chosen, others], sort_keys=True, default=str)
+        key = json.dumps([model_spec(config, nc).to_json(), others], sort_keys=True, default=str)
         if key not in self._variants:
             with torch.device("meta"):
                 model = build(config, nc)
@@ -111,10 +110,7 @@ def measurer() -> Measurer:
 
 def build(config: Mapping[str, Any], nc: int) -> Detector:
     """Build a config's model; pretrained weights are not fetched."""
-    parts = {group: dict(config[group]) for group in PARTS}
-    if "pretrained" in parts["backbone"]:
-        parts["backbone"]["pretrained"] = False
-    return build_detector(ModelSpec(parts, config["scale"], nc, loss=dict(config["loss"])), trust=own_packages(config))
+    return build_detector(model_spec(config, nc).untrained(), trust=own_packages(config))
 
 
 def _data(config: Mapping[str, Any]) -> Data:
@@ -132,7 +128,7 @@ def _memory(model: Detector, config: Mapping[str, Any]) -> float:
 
     The latter is counted on two small images; it grows with the number of pixels.
     """
-    compute = resolve(config["device"], config["workers"], config["trainer"])
+    compute = resolve(config["device"], config["workers"], {**config["trainer"], "threads": 1})
     optimizer = _BYTES_PER_PARAMETER.get(config["optim"]["optimizer"], 20)
     kept: dict[int, Tensor] = {}
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
+from yolograft.data.module import DetectionData, EpochBatches
+from yolograft.data.on_device import drawn
 from yolograft.training.callbacks.journal import Journal
 from yolograft.training.freezing import frozen_modules
 from yolograft.training.last_batch import refuse_single_image
@@ -91,13 +92,16 @@ def _batches(session: Session, prepared: Prepared, start: StartingPoint, schedul
         rank=session.rank,
         world=compute.processes,
     )
+    modes = schedule.augmentations(config["augment"])
+    train, painter = drawn(prepared.train_set, modes, config["augment"].get("device", "auto"), compute)
     return DetectionData(
-        DrawnDataset(prepared.train_set, schedule.augmentations(config["augment"])),
+        train,
         prepared.val_set,
         batches,
         val_batch=min(prepared.batch * 2, -(-len(prepared.val_set) // compute.processes)),
         workers=compute.workers,
         pin=compute.accelerator == "gpu",
+        painter=painter,
     )
 
 
@@ -114,4 +118,4 @@ def _draw_data(session: Session, prepared: Prepared, data: DetectionData) -> Non
     session.plots.mkdir(exist_ok=True)
     names = prepared.train_set.spec.names
     draw_labels(prepared.train_set.labels, names, session.plots)
-    draw_batch(next(iter(data.train_dataloader())), session.plots / "train_batch.jpg", names)
+    draw_batch(data.painted(next(iter(data.train_dataloader()))), session.plots / "train_batch.jpg", names)

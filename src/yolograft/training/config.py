@@ -12,7 +12,6 @@ class TrainConfig(Parts, Imgsz):
     """`yolograft train`."""
 
     dataset: dict[str, Any]
-    loss: dict[str, Any]
     augment: Augment
     optim: Optim
     trainer: Trainer

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from yolograft.common.errors import UserError
-from yolograft.model.bases import DEFAULT_BASE
 from yolograft.model.detector import Detector
+from yolograft.model.roles import base_of
 
 #: ultralytics always freezes the fixed weights that turn a distribution into a distance.
 ALWAYS = ".dfl."
@@ -25,11 +25,12 @@ def frozen_modules(model: Detector, freeze: int | str | Sequence[int | str] | No
     """
     if freeze is None:
         return []
+    roles = base_of(model).roles
     if isinstance(freeze, int):
-        named: list[int | str] = [role.layer for role in DEFAULT_BASE.roles if role.layer < freeze]
+        named: list[int | str] = [role.layer for role in roles if role.layer < freeze]
     else:
         named = [freeze] if isinstance(freeze, str) else list(freeze)
-    paths = {role.layer: role.path for role in DEFAULT_BASE.roles}
+    paths = {role.layer: role.path for role in roles}
     modules = dict(model.model.named_modules())
     found = []
     for name in named:

@@ -15,7 +15,7 @@ from yolograft.model.detector import Detector
 from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
-from yolograft.training.schedule import STRIDE, Schedule
+from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
 GRADIENT_NORM = 10.0  # ultralytics' clipping
@@ -89,12 +89,14 @@ class DetectionTraining(pl.LightningModule):
         return self.optimizer
 
     def on_fit_start(self) -> None:
-        """Make the EMA once the model is on its device, and restore the state of an earlier start."""
+        """Make EMA and loss once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
-            self.model.criterion = self.model.init_criterion()
-            self.whole_batch = WholeBatchLoss(self.model.criterion)
         self.ema = ModelEMA(self.model)
+        # One for both: what a loss learns of the boxes in training holds for validation.
+        self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
+        if world() > 1:
+            self.whole_batch = WholeBatchLoss(self.model.criterion)
         if self.restored is not None:
             try:
                 self.load_progress(self.restored)
@@ -172,8 +174,8 @@ class DetectionTraining(pl.LightningModule):
         """Return the batch with images 0…1, in the weights' data type, their longer side stretched to `size` pixels."""
         images = batch["img"].to(next(self.model.parameters()).dtype) / 255
         if size is not None and size != max(images.shape[2:]):
-            factor = size / max(images.shape[2:])
-            shape = [math.ceil(side * factor / STRIDE) * STRIDE for side in images.shape[2:]]
+            factor, stride = size / max(images.shape[2:]), self.schedule.stride
+            shape = [math.ceil(side * factor / stride) * stride for side in images.shape[2:]]
             images = torch.nn.functional.interpolate(images, size=shape, mode="bilinear", align_corners=False)
         if self.compute.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
@@ -246,6 +248,7 @@ class DetectionTraining(pl.LightningModule):
             "ema_updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "loss": getattr(self.model.criterion, "state_dict", dict)(),
             "last_step": self.last_step,
             "pending_gradients": pending,
             "train_losses": dict(self.train_losses) if within_epoch else {},
@@ -259,6 +262,8 @@ class DetectionTraining(pl.LightningModule):
         self.ema.updates = state["ema_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if loss := state.get("loss"):
+            self.model.criterion.load_state_dict(loss)
         self.last_step = state["last_step"]
         self.pending_gradients = dict(state["pending_gradients"])
         self.train_losses = {name: value.to(self.device) for name, value in state["train_losses"].items()}

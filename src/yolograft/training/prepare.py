@@ -7,6 +7,7 @@ from typing import Any
 from yolograft.common.errors import UserError
 from yolograft.common.text import gflops_text
 from yolograft.compute.devices import Compute
+from yolograft.compute.sharing import cores
 from yolograft.config.preset import preset_line
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.from_config import data_spec
@@ -105,7 +106,7 @@ def _describe(session: Session, prepared: Prepared) -> None:
     for line in [*([preset] if preset else []), *origin(train_set, val_set)]:
         log.info("%s", line)
     log.info(
-        "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s",
+        "%s: %s parameters, %s GFLOPs at %s px; %s train and %s val images, %s classes; %s, %s%s",
         session.folder.name,
         f"{params:,}",
         gflops_text(record.now.costs["gflops"]),
@@ -115,4 +116,5 @@ def _describe(session: Session, prepared: Prepared) -> None:
         train_set.spec.nc,
         record.now.device,
         record.now.precision,
+        f", {compute.threads} of {cores()} processors" if compute.accelerator == "cpu" else "",
     )

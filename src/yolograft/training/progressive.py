@@ -45,21 +45,22 @@ class Stage:
         return {key: value * self.strength if key in SCALED else value for key, value in values.items()}
 
 
-def plan(epochs: int, imgsz: int, stages: int, smallest: float, weakest: float) -> list[Stage]:
+def plan(epochs: int, imgsz: int, stages: int, smallest: float, weakest: float, stride: int = 32) -> list[Stage]:
     """Divide a training into stages that grow linearly, as the paper's algorithm 1.
 
     Args:
         epochs: Epochs of the whole training.
         imgsz: Image size of the last stage, pixels.
         stages: How many; never more than there are epochs.
-        smallest: Image size of the first stage, as a share of the last; rounded to a multiple of 32.
+        smallest: Image size of the first stage, as a share of the last; rounded to a multiple of `stride`.
         weakest: Strength of augmentation in the first stage; 1 in the last.
+        stride: The model's coarsest stride, pixels.
     """
     count = min(stages, epochs)
     made = []
     for number in range(count):
         share = number / (count - 1) if count > 1 else 1.0
-        size = max(32, round(imgsz * (smallest + (1 - smallest) * share) / 32) * 32)
+        size = max(stride, round(imgsz * (smallest + (1 - smallest) * share) / stride) * stride)
         made.append(Stage(number * epochs // count, size, weakest + (1 - weakest) * share))
     return made
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from yolograft.common.levels import coarsest_stride
 from yolograft.data.module import closed
 from yolograft.training.progressive import Stage, plan
-
-STRIDE = 32
-"""Image sides are multiples of the coarsest stride, pixels."""
 
 
 @dataclass
@@ -34,6 +32,7 @@ class Schedule:
         multi_scale: Each iteration's image size is drawn from the stage's ± this share; 0: it is the stage's.
         frozen: Paths, below `Detector.model`, of the modules that are never trained.
         backbone_from: The first epoch in which the backbone is trained.
+        stride: Image sides are multiples of it, the model's coarsest stride, pixels.
     """
 
     epochs: int
@@ -44,6 +43,7 @@ class Schedule:
     multi_scale: float = 0.0
     frozen: Sequence[str] = ()
     backbone_from: int = 0
+    stride: int = 32
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -59,15 +59,17 @@ class Schedule:
             frozen: From `freezing.frozen_modules`.
         """
         settings = config["progressive"]
+        stride = coarsest_stride(config["levels"])
         return cls(
             epochs,
             config["imgsz"],
             config["seed"],
-            plan(config["epochs"], config["imgsz"], **settings) if settings else [],
+            plan(config["epochs"], config["imgsz"], **settings, stride=stride) if settings else [],
             config["augment"]["close_mosaic"],
             config["augment"]["multi_scale"],
             frozen,
             config["optim"]["backbone_freeze_epochs"],
+            stride,
         )
 
     @property
@@ -110,6 +112,6 @@ class Schedule:
     def _drawn_size(self, iteration: int, imgsz: int) -> int:
         """Draw a size from imgsz ± `multi_scale`, a multiple of the stride, as ultralytics does."""
         generator = np.random.default_rng([self.seed, iteration, 1])
-        low = max(STRIDE, int(imgsz * (1.0 - self.multi_scale)))
-        high = int(imgsz * (1.0 + self.multi_scale) + STRIDE)
-        return int(generator.integers(low, high)) // STRIDE * STRIDE
+        low = max(self.stride, int(imgsz * (1.0 - self.multi_scale)))
+        high = int(imgsz * (1.0 + self.multi_scale) + self.stride)
+        return int(generator.integers(low, high)) // self.stride * self.stride

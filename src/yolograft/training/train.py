@@ -1,8 +1,10 @@
 """Train one run: lock its folder, skip what is finished, resume what was stopped, record how it ended."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -12,6 +14,7 @@ from yolograft.common.metrics import METRIC
 from yolograft.common.text import PlainFormatter
 from yolograft.common.times import duration
 from yolograft.compute.devices import Compute, resolve
+from yolograft.compute.sharing import cores
 from yolograft.data.from_config import with_absolute_path
 from yolograft.data.run_data import fingerprint_now, refuse_other_data
 from yolograft.runs.lock import RunLock, RunLockedError
@@ -76,7 +79,7 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
         say_trained_shorter(folder, config)
     quiet()
     try:
-        compute = resolve(config["device"], config["workers"], config["trainer"])
+        compute = resolve(config["device"], config["workers"], _as_begun(config["trainer"], folder, record.previous))
         check_logger(config["logger"])
         with stoppable() as stop:
             stop.lock = lock
@@ -116,6 +119,13 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
     if stop.signum is not None:  # asked for while the run was ending: it is done, a sweep's next one must not start
         raise StoppedError(stop.signum)
     return record.now
+
+
+def _as_begun(trainer: Mapping[str, Any], folder: Path, previous: RunRecord) -> dict[str, Any]:
+    """Return the `trainer` group with the threads of the start that is gone on with: others end in other digits."""
+    if trainer["threads"] == "auto" and previous.threads and Checkpoints(folder / "checkpoints").last.exists():
+        return {**trainer, "threads": min(previous.threads, cores())}
+    return dict(trainer)
 
 
 def _lost(folder: Path, record: RecordWriter) -> str | None:

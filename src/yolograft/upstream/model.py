@@ -4,11 +4,14 @@ Everything under `yolograft.model` reaches ultralytics through this file, so a c
 Importing the package `yolograft.upstream` has set the environment that ultralytics reads on import.
 """
 
+from collections.abc import Sequence
+
 import torch
-from ultralytics.nn.modules import C2PSA, SPPF, C3k2, Conv, Detect
+from ultralytics.nn.modules import C2PSA, SPPF, C2f, C3k2, Conv, Detect
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
+from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
@@ -16,10 +19,12 @@ __all__ = [
     "C2PSA",
     "SPPF",
     "BboxLoss",
+    "C2f",
     "C3k2",
     "Conv",
     "Detect",
     "DetectionModel",
+    "bbox_iou",
     "default_args",
     "get_flops",
     "initialize_weights",
@@ -28,19 +33,29 @@ __all__ = [
     "new_detect",
     "new_sppf",
     "start_module",
+    "upstream_model",
     "upstream_yolo11",
     "v8DetectionLoss",
 ]
 
 
-def is_upstream(module: torch.nn.Module, kind: str) -> bool:
-    """Return whether a module is of ultralytics' own class of a name, not of one that is derived from it."""
-    return type(module).__name__ == kind and type(module).__module__.startswith("ultralytics.nn.")
+def is_upstream(module: torch.nn.Module, kinds: Sequence[str]) -> bool:
+    """Return whether a module is of one of ultralytics' own classes of these names, not of one derived from it."""
+    return type(module).__name__ in kinds and type(module).__module__.startswith("ultralytics.nn.")
+
+
+def upstream_model(base: str = "yolo11", scale: str = "n", nc: int = 80) -> DetectionModel:
+    """Return ultralytics' own model of a base (yolo11, yolov8, …) and scale (n, s, m, l or x), randomly initialised."""
+    legacy = Detect.legacy
+    try:
+        return DetectionModel(f"{base}{scale}.yaml", nc=nc, verbose=False)
+    finally:
+        Detect.legacy = legacy  # stock leaves YOLOv8's class branch to the next head of the process
 
 
 def upstream_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
-    """Return ultralytics' own YOLO11 of a scale (n, s, m, l or x), randomly initialised."""
-    return DetectionModel(f"yolo11{scale}.yaml", nc=nc, verbose=False)
+    """Return ultralytics' own YOLO11 of a scale, randomly initialised."""
+    return upstream_model("yolo11", scale, nc)
 
 
 def default_args() -> IterableSimpleNamespace:
@@ -60,15 +75,21 @@ def new_sppf(c1: int, c2: int, kernel: int = 5) -> SPPF:
     return sppf
 
 
-def new_detect(nc: int, channels: list[int], strides: list[int]) -> Detect:
-    """Return stock's `Detect` in YOLO11's form, with its strides set.
+def new_detect(nc: int, channels: list[int], strides: list[int], *, legacy: bool = False) -> Detect:
+    """Return stock's `Detect` with its strides set.
 
     `parse_model` keeps the choice between the old and the new class branch in a class attribute, so building a YOLOv8
     anywhere in the process changes the next head. It is pinned on the instance before the constructor reads it;
     a subclass would do the same, but stock compares the exact type before augmented prediction.
+
+    Args:
+        nc: Number of classes.
+        channels: Channels of each level.
+        strides: Stride of each level, pixels.
+        legacy: YOLOv8's class branch, of full convolutions, in place of depth-wise ones.
     """
     head = Detect.__new__(Detect)
-    head.legacy = False
+    head.legacy = legacy
     head.__init__(nc=nc, reg_max=16, end2end=False, ch=channels)
     head.stride = torch.tensor(
         strides, dtype=torch.float32, device="cpu"

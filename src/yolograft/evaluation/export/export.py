@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.common.levels import coarsest_stride
 from yolograft.common.metrics import METRIC
 from yolograft.common.text import plain
 from yolograft.compute.devices import Compute, resolve
@@ -64,7 +65,7 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
     place.refuse_foreign()
     model, extra = load_detector(weights, request.trust)
     trained = Provenance.from_extra(weights, extra)
-    imgsz = trained.size(request.imgsz)
+    imgsz = trained.size(request.imgsz, coarsest_stride(model.spec.levels))
     runs = request.verify and form.runtime
     spec = trained.spec(request.dataset, model.names, request.trust) if runs or request.calibrated else None
     device = form.device or "cpu" if request.device == "auto" else request.device

@@ -1,1 +1,1 @@
-"""Backbones: image to P3, P4, P5."""
+"""Backbones: image to the levels of the pyramid."""

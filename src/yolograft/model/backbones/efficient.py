@@ -7,13 +7,28 @@ from typing import Any
 from timm.models._efficientnet_builder import round_channels
 from torch import Tensor, nn
 
-from yolograft.model.features import Feature, pyramid
+from yolograft.common.levels import STRIDES
+from yolograft.model.backbones.coarser import Coarser, own_levels
+from yolograft.model.backbones.image_input import ImageInput
+from yolograft.model.features import Feature, Scale, pyramid
 
 # TensorFlow's EfficientNets, timm's `tf_` weights and ultralytics agree on eps; the momentum is ultralytics'.
 batch_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.03)
 
-# The builder numbers its maps from stride 2 upwards, so these are the ones at strides 8, 16 and 32.
-OUT_INDICES = (2, 3, 4)
+
+def out_indices(levels: Sequence[str]) -> tuple[int, ...]:
+    """Return the builder's numbers for the levels that the network has itself; it counts from stride 2 upwards."""
+    return tuple(STRIDES[level].bit_length() - 2 for level in own_levels(levels))
+
+
+def needed_stages(stages: Sequence[Sequence[str]], levels: Sequence[str]) -> list[list[str]]:
+    """Return a network's stages, in timm's notation, up to the last one at the stride of the coarsest level."""
+    stride, kept = 2, []
+    for stage in stages:
+        stride *= 2 if "_s2_" in stage[0] else 1
+        if stride <= STRIDES[levels[-1]]:
+            kept.append(list(stage))
+    return kept
 
 
 def rounding(width: float) -> partial[int]:
@@ -44,7 +59,7 @@ def require_multiplier(**multipliers: float) -> None:
             raise ValueError(f"{name} must be at most 64, not {value:g}")
 
 
-class EfficientBackbone(nn.Module):
+class EfficientBackbone(ImageInput):
     """A timm feature network behind the project's contract.
 
     Convolutions pad symmetrically. The weights that timm publishes as `tf_` were trained with TensorFlow's lopsided
@@ -52,27 +67,31 @@ class EfficientBackbone(nn.Module):
     and counts as plain convolutions.
 
     Args:
-        body: timm's `EfficientNetFeatures` or `MobileNetV3Features`, built with `OUT_INDICES`.
+        body: timm's `EfficientNetFeatures` or `MobileNetV3Features`, built with `needed_stages` and `out_indices`.
+        scale: Width and levels.
 
     Attributes:
         body: The network; its tensors are named as in timm.
-        features: P3, P4, P5.
+        coarser: What makes the levels beyond stride 32.
+        features: The levels.
     """
 
     features: tuple[Feature, ...]
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, scale: Scale) -> None:
         super().__init__()
         self.body = body
-        self.features = pyramid(_channels(body))
+        channels = _channels(body, own_levels(scale.levels))
+        self.coarser = Coarser(scale, channels[-1])
+        self.features = pyramid([*channels, *self.coarser.channels], scale.levels)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map images [B, 3, H, W] to [P3, P4, P5]."""
-        return self.body(image)
+        """Map images [B, 3, H, W] of 0…1 to the levels."""
+        return self.coarser(list(self.body(self.normalized(image))))
 
 
-def _channels(body: nn.Module) -> Sequence[int]:
-    """Return the channels of P3, P4, P5."""
+def _channels(body: nn.Module, levels: Sequence[str]) -> Sequence[int]:
+    """Return the channels of the network's own levels."""
     info: Any = body.feature_info
-    assert info.reduction() == [8, 16, 32], info.reduction()  # a fault of ours, not of the person
+    assert info.reduction() == [STRIDES[level] for level in levels], info.reduction()  # a fault of ours
     return info.channels()

@@ -4,6 +4,8 @@ Source: Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neur
 timm's blocks.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from timm.layers import get_act_layer
@@ -11,14 +13,15 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNetFeatures
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Table 1 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels, squeeze-and-excite.
@@ -56,9 +59,10 @@ class EffV1(EfficientBackbone):
         width: Factor on the variant's own width.
         depth: Factor on the variant's own depth.
         pretrained: True for timm's weights, which need `width=1 depth=1`; or the path of a file with timm's names.
+        pretrained_slice: Take the first channels of each layer of the nearest wider weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -73,20 +77,35 @@ class EffV1(EfficientBackbone):
         width: float | None = None,
         depth: float | None = None,
         pretrained: bool | str = False,
+        pretrained_slice: bool = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         depth = scale.depth if depth is None else depth
         require_multiplier(width=width, depth=depth)
-        require_own_size(pretrained, width=width, depth=depth)
+        require_own_size(pretrained, sliced=pretrained_slice, width=width, depth=depth)
         own_width, own_depth = VARIANTS[variant]
-        body = EfficientNetFeatures(
-            decode_arch_def([[stage] for stage in STAGES], own_depth * depth),
-            out_indices=OUT_INDICES,
-            stem_size=32,
-            round_chs_fn=rounding(own_width * width),
-            act_layer=get_act_layer("swish"),
-            norm_layer=batch_norm,
+        body = _body(own_width * width, own_depth * depth, scale.levels)
+        super().__init__(body, scale)
+        weights: str = variant
+        if pretrained_slice and pretrained is True:
+            weights = nearest_wider(VARIANTS, own_width * width, own_depth * depth)
+        self.pretrained_from = load_pretrained(
+            self,
+            body,
+            pretrained,
+            f"tf_efficientnet_{weights}",
+            sliced=pretrained_slice,
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, own_width, own_depth, scale.levels)),
         )
-        super().__init__(body)
-        self.pretrained_from = load_pretrained(body, pretrained, f"tf_efficientnet_{variant}")
+
+
+def _body(width: float, depth: float, levels: Sequence[str]) -> EfficientNetFeatures:
+    return EfficientNetFeatures(
+        decode_arch_def(needed_stages([[stage] for stage in STAGES], levels), depth),
+        out_indices=out_indices(levels),
+        stem_size=32,
+        round_chs_fn=rounding(width),
+        act_layer=get_act_layer("swish"),
+        norm_layer=batch_norm,
+    )

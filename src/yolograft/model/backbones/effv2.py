@@ -3,6 +3,8 @@
 Source: Tan & Le, "EfficientNetV2: Smaller Models and Faster Training", ICML 2021, built of timm's blocks.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from timm.layers import get_act_layer
@@ -10,14 +12,15 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNetFeatures
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Each variant's stem and stages (table 4 of the paper and the authors' code), in timm's notation: block, repeats,
@@ -82,9 +85,10 @@ class EffV2(EfficientBackbone):
         width: Factor on the variant's channels.
         depth: Factor on the variant's repeats.
         pretrained: True for timm's weights, which need `width=1 depth=1`; or the path of a file with timm's names.
+        pretrained_slice: Take the first channels of each layer of the variant's own weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -99,20 +103,34 @@ class EffV2(EfficientBackbone):
         width: float | None = None,
         depth: float | None = None,
         pretrained: bool | str = False,
+        pretrained_slice: bool = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         depth = scale.depth if depth is None else depth
         require_multiplier(width=width, depth=depth)
-        require_own_size(pretrained, width=width, depth=depth)
-        stem, stages = VARIANTS[variant]
-        body = EfficientNetFeatures(
-            decode_arch_def([[stage] for stage in stages], depth),
-            out_indices=OUT_INDICES,
-            stem_size=stem,
-            round_chs_fn=rounding(width),
-            act_layer=get_act_layer("silu"),
-            norm_layer=batch_norm,
+        require_own_size(pretrained, sliced=pretrained_slice, width=width, depth=depth)
+        if pretrained_slice and pretrained is True:
+            nearest_wider({variant: (1.0, 1.0)}, width, depth)
+        body = _body(variant, width, depth, scale.levels)
+        super().__init__(body, scale)
+        self.pretrained_from = load_pretrained(
+            self,
+            body,
+            pretrained,
+            f"tf_efficientnetv2_{variant}",
+            sliced=pretrained_slice,
+            full=FullSize("backbone.width=1 backbone.depth=1", partial(_body, variant, 1.0, 1.0, scale.levels)),
         )
-        super().__init__(body)
-        self.pretrained_from = load_pretrained(body, pretrained, f"tf_efficientnetv2_{variant}")
+
+
+def _body(variant: str, width: float, depth: float, levels: Sequence[str]) -> EfficientNetFeatures:
+    stem, stages = VARIANTS[variant]
+    return EfficientNetFeatures(
+        decode_arch_def(needed_stages([[stage] for stage in stages], levels), depth),
+        out_indices=out_indices(levels),
+        stem_size=stem,
+        round_chs_fn=rounding(width),
+        act_layer=get_act_layer("silu"),
+        norm_layer=batch_norm,
+    )

@@ -3,6 +3,7 @@
 Source: Howard et al., "Searching for MobileNetV3", ICCV 2019, built of timm's blocks.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -13,14 +14,15 @@ from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import nn
 
 from yolograft.model.backbones.efficient import (
-    OUT_INDICES,
     EfficientBackbone,
     batch_norm,
+    needed_stages,
+    out_indices,
     require_multiplier,
     require_variant,
     rounding,
 )
-from yolograft.model.backbones.pretrained import load_pretrained, require_own_size
+from yolograft.model.backbones.pretrained import FullSize, load_pretrained, nearest_wider, require_own_size
 from yolograft.model.features import Scale
 
 # Tables 1 and 2 of the paper, in timm's notation: block, repeats, kernel, stride, expansion, channels,
@@ -55,9 +57,10 @@ class MBV3(EfficientBackbone):
         last_conv: Whether P5 comes from the last 1×1 convolution (960 or 576 channels at full width), as in the paper's
             tables, or from the bottleneck before it.
         pretrained: True for timm's weights, which need `width=1`; or the path of a file with timm's names.
+        pretrained_slice: Take the first channels of each layer of the variant's own weights.
 
     Attributes:
-        features: P3, P4, P5.
+        features: The levels; P6 from P5 by a convolution of stride 2.
         pretrained_from: How many tensors were matched, and where; empty without pretrained weights.
 
     Raises:
@@ -72,23 +75,35 @@ class MBV3(EfficientBackbone):
         width: float | None = None,
         last_conv: bool = True,
         pretrained: bool | str = False,
+        pretrained_slice: bool = False,
     ) -> None:
         require_variant(variant, VARIANTS)
         width = scale.width if width is None else width
         require_multiplier(width=width)
-        require_own_size(pretrained, width=width)
-        stages = [list(stage) for stage in VARIANTS[variant]]
-        body = MobileNetV3Features(
-            decode_arch_def([*stages, [LAST_CONV[variant]]] if last_conv else stages),
-            out_indices=OUT_INDICES,
-            stem_size=16,
-            fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
-            round_chs_fn=rounding(width),
-            act_layer=get_act_layer("hard_swish"),
-            norm_layer=batch_norm,
-            se_layer=partial(
-                SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels
-            ),
+        require_own_size(pretrained, sliced=pretrained_slice, width=width)
+        if pretrained_slice and pretrained is True:
+            nearest_wider({variant: (1.0, 1.0)}, width, 1.0)
+        body = _body(variant, width, last_conv, scale.levels)
+        super().__init__(body, scale)
+        self.pretrained_from = load_pretrained(
+            self,
+            body,
+            pretrained,
+            f"tf_mobilenetv3_{variant}_100",
+            sliced=pretrained_slice,
+            full=FullSize("backbone.width=1", partial(_body, variant, 1.0, last_conv, scale.levels)),
         )
-        super().__init__(body)
-        self.pretrained_from = load_pretrained(body, pretrained, f"tf_mobilenetv3_{variant}_100")
+
+
+def _body(variant: str, width: float, last_conv: bool, levels: Sequence[str]) -> MobileNetV3Features:
+    stages = [*VARIANTS[variant], (LAST_CONV[variant],)] if last_conv else VARIANTS[variant]
+    return MobileNetV3Features(
+        decode_arch_def(needed_stages(stages, levels)),
+        out_indices=out_indices(levels),
+        stem_size=16,
+        fix_stem=width < 0.75,  # timm's rule: the stem keeps its 16 channels in narrow networks
+        round_chs_fn=rounding(width),
+        act_layer=get_act_layer("hard_swish"),
+        norm_layer=batch_norm,
+        se_layer=partial(SqueezeExcite, gate_layer="hard_sigmoid", force_act_layer=nn.ReLU, rd_round_fn=round_channels),
+    )

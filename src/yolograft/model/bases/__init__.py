@@ -1,6 +1,13 @@
 """The families of detectors whose parts are swapped: one file for each, plain data that needs no torch."""
 
+from collections.abc import Mapping
+
+from yolograft.model.bases.base import Base
 from yolograft.model.bases.yolo11 import YOLO11
+from yolograft.model.bases.yolov8 import YOLOV8
+
+BASES: Mapping[str, Base] = {"yolo11": YOLO11, "yolov8": YOLOV8}
+"""By the name of their option; ultralytics' model files are called so too."""
 
 DEFAULT_BASE = YOLO11
 """What a model is a variant of unless it says otherwise."""

@@ -1,1 +1,1 @@
-"""Contexts: what happens to P5 before the neck."""
+"""Contexts: what happens to the last level before the neck."""

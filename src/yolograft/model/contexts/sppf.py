@@ -1,39 +1,39 @@
 """Spatial pyramid pooling alone, without attention."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
-from yolograft.model.features import Feature, Scale, pyramid, require_pyramid
+from yolograft.model.features import Feature, Scale, require_pyramid
 from yolograft.upstream.model import new_sppf
 
 
 class SPPFOnly(nn.Module):
-    """SPPF on P5, as in YOLOv8.
+    """SPPF on the last level, as in YOLOv8.
 
     Args:
-        features: The backbone's P3, P4, P5.
-        scale: Depth and width.
+        features: The backbone's levels.
+        scale: Depth, width and levels.
         kernel: Kernel of the pooling; odd.
 
     Attributes:
-        features: The same levels, P5 with `scale.channels(1024)` channels.
+        features: The same levels, the last with the channels that it has behind YOLO's neck (P5 1024, scaled).
 
     Raises:
-        ValueError: The features are not P3, P4, P5, or the kernel is not odd.
+        ValueError: The features are not those levels, or the kernel is not odd.
     """
 
     def __init__(self, features: Sequence[Feature], scale: Scale, *, kernel: int = 5) -> None:
         super().__init__()
-        require_pyramid(features)
+        require_pyramid(features, scale.levels)
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"needs an odd kernel, not {kernel}")
-        p3, p4, p5 = (feature.channels for feature in features)
-        width = scale.channels(1024)
-        self.sppf = new_sppf(p5, width, kernel)
-        self.features = pyramid((p3, p4, width))
+        last = features[-1]
+        width = scale.level_channels(last.name)
+        self.sppf = new_sppf(last.channels, width, kernel)
+        self.features = (*features[:-1], replace(last, channels=width))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        """Map [P3, P4, P5] to the same with P5 pooled at several sizes."""
-        p3, p4, p5 = maps
-        return [p3, p4, self.sppf(p5)]
+        """Return the maps, the last one pooled at several sizes."""
+        return [*maps[:-1], self.sppf(maps[-1])]

@@ -1,1 +1,1 @@
-"""Heads: three maps to boxes."""
+"""Heads: maps to boxes."""

@@ -18,6 +18,15 @@ def detect(features: Sequence[Feature], nc: int) -> nn.Module:
     Raises:
         ValueError: There is no class to detect.
     """
+    return new_detect(nc, *levels_of(features, nc))
+
+
+def levels_of(features: Sequence[Feature], nc: int) -> tuple[list[int], list[int]]:
+    """Return channels and strides of the levels that a head is built on.
+
+    Raises:
+        ValueError: There is no class to detect.
+    """
     if nc < 1:
         raise ValueError(f"needs at least one class, not {nc}")
-    return new_detect(nc, [feature.channels for feature in features], [feature.stride for feature in features])
+    return [feature.channels for feature in features], [feature.stride for feature in features]

@@ -1,1 +1,1 @@
-"""Necks: P3, P4, P5 to the three maps the head reads."""
+"""Necks: the levels of the pyramid to the maps the head reads."""

@@ -26,7 +26,7 @@ class JoblibExecutor:
     """Trains runs in joblib's processes; each takes a free GPU where there are several, and its part of the processors.
 
     Args:
-        n_jobs: Runs at a time; `auto` is all GPUs, or without GPUs half the processors.
+        n_jobs: Runs at a time; `auto` is all GPUs, or without GPUs one for each processor.
         jobs_per_gpu: Runs that share a GPU.
     """
 

@@ -113,7 +113,7 @@ class SubmititLocalExecutor(SubmititExecutor):
     """submitit without a cluster, for trying out what will run on one; it would start all jobs at once.
 
     Args:
-        max_parallel: Runs at a time; `auto` is all GPUs, or without GPUs half the processors.
+        max_parallel: Runs at a time; `auto` is all GPUs, or without GPUs one for each processor.
         jobs_per_gpu: Runs that share a GPU.
     """
 

@@ -1,0 +1,57 @@
+"""BGR to hue, saturation, value and back, as OpenCV does it for 8 bits: hue 0…179, the others 0…255.
+
+Source: OpenCV, `modules/imgproc/src/color_hsv.simd.hpp` (`RGB2HSV_b`, `HSV2RGB_f`).
+"""
+
+import torch
+from torch import Tensor
+
+_SHIFT = 12  # bits behind the point in OpenCV's tables of quotients
+
+
+def to_hsv(bgr: Tensor) -> Tensor:
+    """Return hue, saturation and value of pixels.
+
+    Args:
+        bgr: Uint8 [B, 3, H, W].
+
+    Returns:
+        Int32 [B, 3, H, W].
+    """
+    b, g, r = bgr.int().unbind(1)
+    value = torch.maximum(torch.maximum(b, g), r)
+    spread = value - torch.minimum(torch.minimum(b, g), r)
+    divisors = torch.arange(1, 256, dtype=torch.float64)
+    zero = torch.zeros(1, dtype=torch.int32)
+    of_value = torch.cat((zero, ((255 << _SHIFT) / divisors).round().int())).to(bgr.device)
+    of_spread = torch.cat((zero, ((180 << _SHIFT) / (6 * divisors)).round().int())).to(bgr.device)
+    half = 1 << (_SHIFT - 1)
+    saturation = (spread * of_value[value] + half) >> _SHIFT
+    sixths = torch.where(value == r, g - b, torch.where(value == g, b - r + 2 * spread, r - g + 4 * spread))
+    hue = (sixths * of_spread[spread] + half) >> _SHIFT
+    hue = torch.where(hue < 0, hue + 180, hue)
+    return torch.stack((hue, saturation, value), dim=1)
+
+
+def to_bgr(hsv: Tensor) -> Tensor:
+    """Return the pixels of hue, saturation and value.
+
+    Args:
+        hsv: Uint8 [B, 3, H, W].
+
+    Returns:
+        Uint8 [B, 3, H, W], blue first.
+    """
+    hue, saturation, value = hsv.float().unbind(1)
+    saturation, value = saturation / 255, value / 255
+    sixths = hue * (6 / 180)
+    sector = sixths.floor()
+    rest = sixths - sector
+    sector = sector.int() % 6
+    low, falling, rising = (value * (1 - saturation * part) for part in (1.0, rest, 1 - rest))
+    # Which of the four each channel is in each sixth of the circle: 0 value, 1 low, 2 falling, 3 rising.
+    shades = torch.stack((value, low, falling, rising), dim=1)
+    order = torch.tensor([[1, 3, 0], [1, 0, 2], [3, 0, 1], [0, 2, 1], [0, 1, 3], [2, 1, 0]], device=hsv.device)
+    chosen = order[sector.long()].movedim(-1, 1)  # [B, 3, H, W]
+    # OpenCV's vector instructions cut off; only the few pixels of a row that fill no vector are rounded.
+    return (shades.gather(1, chosen) * 255).to(torch.uint8)

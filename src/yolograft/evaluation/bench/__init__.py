@@ -1,0 +1,1 @@
+"""Timing detectors fairly: folded, side by side in one process, in turns."""

@@ -1,0 +1,1 @@
+"""Attention: what weights a map's channels or cells, and never changes its shape."""
