@@ -15,6 +15,7 @@ from yolograft.common.parsing import parse_json, parse_yaml
 from yolograft.common.text import plain_lines
 from yolograft.common.typed import entries, items, mapping, share, text, whole, written
 from yolograft.config.former import update_choices, update_config
+from yolograft.runs.exports import read_exports
 from yolograft.runs.identity import shapes_result
 from yolograft.runs.record import RUN_FILE, Metrics, RunError, RunRecord
 from yolograft.runs.spec import LEDGER
@@ -59,6 +60,8 @@ class Run:
         fingerprint: Hash of the images and labels.
         versions: Version by package, `yolograft` among them.
         conditions: How it was computed: `device`, `precision`, `batch`, as far as recorded.
+        exports: What became of the files that its best weights were exported to, by label (`onnx_int8`): `status`, and
+            as far as known `size` in bytes and metrics.
         error: First line of what went wrong, or None.
         traceback: All of it.
     """
@@ -82,6 +85,7 @@ class Run:
     fingerprint: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
+    exports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
 
@@ -222,6 +226,7 @@ def read_run(file: Path) -> Run:
         fingerprint=text(record.fingerprint),
         versions={name: written(value) for name, value in mapping(record.versions, _FEW).items()},
         conditions={name: written(value) for name, value in computed.items() if value is not None},
+        exports=_exports(record, file.parent),
         error=_error(record.error),
         traceback=_traceback(record.error),
     )
@@ -261,6 +266,16 @@ def _costs(record: RunRecord, folder: Path, metrics: Mapping[str, float]) -> dic
         size = {}
     costs = {**record.costs, **size}
     return {**costs, **derived({**metrics, **costs})}
+
+
+def _exports(record: RunRecord, folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what became of the exports of a run's present weights."""
+    found = {}
+    for export in read_exports(folder):
+        if record.weights_sha256 in (None, export.weights_sha256):
+            size = {} if export.size is None else {"size": export.size}
+            found[export.label] = {"status": export.status, **size, **entries(export.metrics, share)}
+    return found
 
 
 def _damaged(file: Path, reason: str) -> Run:

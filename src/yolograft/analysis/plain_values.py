@@ -7,7 +7,7 @@ from yolograft.analysis.collect import Run
 from yolograft.analysis.comparison import Comparison
 from yolograft.analysis.latency import Latency, Measured
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import COSTS, METRICS
+from yolograft.common.metrics import COSTS, METRIC, METRICS
 
 _ENDS = (("mean", ""), ("sd", "_sd"))
 _DIFFERENCE = (
@@ -20,7 +20,7 @@ _DIFFERENCE = (
     ("told", "_told"),
 )
 _LATENCY = (("median_ms", "_ms"), ("low_ms", "_low_ms"), ("high_ms", "_high_ms"))
-_NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "traceback")
+_NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "exports", "traceback")
 """Values of a run that do not fit into one cell."""
 
 
@@ -32,6 +32,7 @@ def variant_rows(comparison: Comparison, rows: Sequence[Row]) -> list[dict[str, 
         rows: Those of its rows that are wanted, in order.
     """
     parts = list(dict.fromkeys(part for row in comparison.rows for part in row.variant.parts))
+    labels = sorted({label for row in comparison.rows for label in row.variant.exports})
     flat = []
     for row in rows:
         record = variant_record(comparison, row)
@@ -48,6 +49,11 @@ def variant_rows(comparison: Comparison, rows: Sequence[Row]) -> list[dict[str, 
                 **{f"latency{end}": record["latency"].get(key) for key, end in _LATENCY if "latency" in record},
                 **{f"{part}_params": record["parts"].get(part) for part in parts},
                 **{f"{name}_change": record["relative"].get(name) for name in COSTS},
+                **{
+                    f"{label}_{key}": record["exports"].get(label, {}).get(key)
+                    for label in labels
+                    for key in ("status", "size", METRIC)
+                },
                 "status": record["status"],
                 "cautions": "; ".join(record["cautions"]),
             }
@@ -103,6 +109,7 @@ def variant_record(comparison: Comparison, row: Row) -> dict[str, Any]:
         "params": variant.costs["params"],
         "parts": dict(variant.parts),
         **{key: value for key, value in variant.costs.items() if key != "params"},
+        "exports": variant.exports,
         **({"latency": _latency(comparison.bench, row.latency)} if comparison.bench else {}),
         "status": variant.status,
         "cautions": [c.text for c in comparison.cautions if not c.names or names.intersection(c.names)],

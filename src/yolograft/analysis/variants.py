@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from statistics import fmean
 
 from yolograft.analysis.collect import Run
-from yolograft.common.metrics import BUILT, COSTS
+from yolograft.common.metrics import BUILT, COSTS, METRICS
 from yolograft.common.parts import ATTENTION, PARTS
 from yolograft.common.text import plain
 from yolograft.config.defaults import base_choices
@@ -75,6 +75,19 @@ class Variant:
     def costs(self) -> dict[str, float | None]:
         """What it costs, by the keys of `COSTS`."""
         return {key: self.cost(key) for key in COSTS}
+
+    @property
+    def exports(self) -> dict[str, dict[str, float | str]]:
+        """What its finished runs were exported to, by label: `status`, and the means of `size` and metrics."""
+        labels = dict.fromkeys(label for run in self.finished for label in run.exports)
+        return {label: self._exported(label) for label in labels}
+
+    def _exported(self, label: str) -> dict[str, float | str]:
+        found = [run.exports[label] for run in self.finished if label in run.exports]
+        counts = Counter(str(one["status"]) for one in found)
+        told = counts if len(counts) == 1 else (f"{count} {status}" for status, count in sorted(counts.items()))
+        known = {key: [one[key] for one in found if key in one] for key in ("size", *METRICS)}
+        return {"status": ", ".join(told), **{key: fmean(values) for key, values in known.items() if values}}
 
     def cost(self, key: str) -> float | None:
         """Return what it costs: what its runs have in common, or the mean over its finished runs.

@@ -86,6 +86,13 @@ COMMANDS = {
             "Exit code 1 if some sources could not be read; they are named at the end.",
         ),
     ),
+    "export": Command(
+        "write trained weights as ONNX, OpenVINO, …, run the file and compare it",
+        function="yolograft.cli.export.main",
+        schema="yolograft.cli.export.ExportConfig",
+        folders=Folders("run"),
+        notes=("Exit code 1 if a file loses more than max_loss, or could not be written.",),
+    ),
     "info": Command(
         "parameters, GFLOPs and pyramid of a variant",
         function="yolograft.cli.info.main",

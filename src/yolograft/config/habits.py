@@ -33,6 +33,8 @@ _KEYS = {
     "backbone.pretrained": "; it belongs to backbones of timm's parts; YOLO11's own: weights=yolo11n.pt.",
     **dict.fromkeys(("progressive.stages", "progressive.smallest", "progressive.weakest"), _STAGED),
     **dict.fromkeys((f"callbacks.progressive.{key}" for key in ("stages", "smallest", "weakest")), f"{PROGRESSIVE}."),
+    "half": "; say trainer.precision=fp16 for a training, quantize=fp16 for an export.",
+    "int8": "; an export takes quantize=int8.",
     "conf": "; for yolograft val it is fixed, as in ultralytics' own.",
 }
 """Answers to keys that do not exist, by key."""
@@ -47,7 +49,7 @@ _MEANT = {
     "workers": ("num_workers", "n_workers", "dataloader.num_workers"),
     "device": ("gpu", "gpus", "devices", "accelerator", "trainer.devices", "trainer.accelerator"),
     "seeds": ("n_seeds", "num_seeds", "repeats"),
-    "trainer.precision": ("precision", "half", "fp16", "bf16"),
+    "trainer.precision": ("precision", "fp16", "bf16"),
     "patience": ("early_stopping", "early_stop"),
     "project": ("out", "output", "save_to"),
     "weights": ("checkpoint", "ckpt", "pretrained_weights", "load_from"),

@@ -10,7 +10,9 @@ from yolograft.common.errors import UserError
 from yolograft.config.check import check_part
 from yolograft.config.instantiate import locate
 from yolograft.config.schema import DATASET_OPTIONS
+from yolograft.data.from_config import data_spec
 from yolograft.data.sources import named, shapes
+from yolograft.data.spec import DataSpec
 
 # Beyond these a person has to ask for it: the first fills memory, the second a disk.
 _MAX_IMGSZ = 2048
@@ -77,6 +79,44 @@ class Provenance:
             return _harmless({**self.dataset, "check": check}, trust)
         except UserError as error:
             raise UserError(f"{self.weights}: {error}") from error
+
+    def spec(self, settings: Mapping[str, Any], names: Mapping[int, str], trust: Sequence[str]) -> DataSpec:
+        """Return the data set to measure the weights on.
+
+        Args:
+            settings: The `dataset` group that a person chose; one without `_target_` stands for the training's.
+            names: The weights' class names.
+            trust: Packages of which readers may be named, too.
+
+        Raises:
+            UserError: It is missing, may not be read, or has other classes.
+        """
+        chosen = dict(settings) if "_target_" in settings else self.data_settings(settings["check"], trust)
+        spec = data_spec({"dataset": chosen, "single_cls": self.single_cls})
+        if list(spec.names.values()) != list(names.values()):
+            raise UserError(
+                f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
+                f"{self.weights} was trained on {', '.join(names.values())}"
+            )
+        return spec
+
+    def size(self, imgsz: int | None, stride: int) -> int:
+        """Return the side of the input, pixels: the one that a person chose, or that of the training.
+
+        Args:
+            imgsz: The one that a person chose.
+            stride: The model's coarsest stride.
+
+        Raises:
+            UserError: Neither is known, or it is no multiple of the stride.
+        """
+        if (known := imgsz or self.imgsz) is None:
+            raise UserError(
+                f"imgsz=: {self.weights} does not say at which size it was trained; choose one, as imgsz=640"
+            )
+        if known % stride:
+            raise UserError(f"imgsz={known}: must be a multiple of {stride}, the coarsest stride of {self.weights}")
+        return known
 
 
 def _harmless(settings: dict[str, Any], trust: Sequence[str]) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from typing import Any
 
 import torch
 
-from yolograft.common.errors import UserError
 from yolograft.common.levels import coarsest_stride
 from yolograft.common.text import plain
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.checks import Check, conversions, enforce, summary_lines
 from yolograft.data.dataset import DetectionDataset, Split, build_dataset
-from yolograft.data.from_config import data_spec
 from yolograft.data.listing import list_notes
 from yolograft.data.module import val_loader
 from yolograft.data.spec import DataSpec
@@ -86,28 +84,16 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     quiet()
     model, extra = load_detector(weights, trust=tuple(config["trust"]))
     trained = Provenance.from_extra(weights, extra)
-    imgsz = config["imgsz"] or trained.imgsz
-    if imgsz is None:
-        raise UserError(f"imgsz=: {weights} does not say at which size it was trained; choose one, as imgsz=640")
     stride = coarsest_stride(model.spec.levels)
-    if imgsz % stride:
-        raise UserError(f"imgsz={imgsz}: must be a multiple of {stride}, the coarsest stride of {weights}")
-    settings = config["dataset"]
-    if "_target_" not in settings:
-        settings = trained.data_settings(settings["check"], trust=tuple(config["trust"]))
+    imgsz = trained.size(config["imgsz"], stride)
     single = trained.single_cls
-    spec = data_spec({"dataset": settings, "single_cls": single})
-    if list(spec.names.values()) != list(model.names.values()):
-        raise UserError(
-            f"dataset: {spec.name} has the classes {', '.join(spec.names.values())}; "
-            f"{weights} was trained on {', '.join(model.names.values())}"
-        )
+    spec = trained.spec(config["dataset"], model.names, tuple(config["trust"]))
     compute = resolve(
         config["device"], config["workers"], {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
     )
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single, "stride": stride}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
-    _check(dataset, spec, config["split"], settings["check"], say)
+    _check(dataset, spec, config["split"], config["dataset"]["check"], say)
     loader = val_loader(dataset, config["batch"], compute.workers)
     folder = _plots_folder(weights, f"{spec.name}-{config['split']}")
     with reproducible(0, compute.threads, deterministic=True), TemporaryDirectory() as nowhere:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from yolograft.analysis.effects import Effect
 from yolograft.analysis.latency import Measured
 from yolograft.analysis.row import Row
-from yolograft.common.metrics import BY_KEY, COSTS, METRICS, Measure, millions, three_digits
+from yolograft.common.metrics import BY_KEY, COSTS, METRIC, METRICS, Measure, millions, three_digits
 from yolograft.common.parts import ATTENTION, PARTS
 
 
@@ -35,13 +35,16 @@ class Column:
     drop_priority: int = 0
 
 
-def all_columns(groups: Sequence[str], metric: str, bench: Measured | None = None) -> list[Column]:
-    """Return all columns: the groups that vary, then statistics, metrics, costs and status.
+def all_columns(
+    groups: Sequence[str], metric: str, bench: Measured | None = None, exports: Sequence[str] = ()
+) -> list[Column]:
+    """Return all columns: the groups that vary, then statistics, metrics, costs, exports and status.
 
     Args:
         groups: What varies.
         metric: What is compared.
         bench: Without it there is no latency.
+        exports: Labels of the exports that runs have.
     """
     metrics = list(dict.fromkeys([metric, *METRICS]))
     return [
@@ -62,6 +65,7 @@ def all_columns(groups: Sequence[str], metric: str, bench: Measured | None = Non
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
         *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
+        *(column for label in exports for column in export_columns(label)),
         Column("best_epoch", "best epoch", _best_epoch, _best_epoch_text),
         Column("epochs_done", "epochs", _epochs, lambda row: "" if (done := _epochs(row)) is None else f"{done:.0f}"),
         Column("failed", "failed", _failed, lambda row: str(_failed(row))),
@@ -117,6 +121,37 @@ def _cost(measure: Measure) -> Column:
         return "" if (known := value(row)) is None else measure.text(known)
 
     return Column(measure.key, measure.label, value, text, _better(measure), drop_priority=measure.drop_priority)
+
+
+def export_columns(label: str) -> list[Column]:
+    """Return the columns of an export: mAP and size of its file, and what became of it.
+
+    Args:
+        label: The export's, such as `onnx_int8`.
+    """
+    title, size = label.replace("_", " "), BY_KEY["size"]
+
+    def value(key: str) -> Callable[[Row], Any]:
+        return lambda row: row.variant.exports.get(label, {}).get(key)
+
+    def text(key: str, write: Callable[[Any], str]) -> Callable[[Row], str]:
+        return lambda row: "" if (known := value(key)(row)) is None else write(known)
+
+    return [
+        Column(
+            *(f"{label}_{METRIC}", f"{title} {METRIC}", value(METRIC), text(METRIC, BY_KEY[METRIC].text), "more"),
+            drop_priority=7,
+        ),
+        Column(
+            *(f"{label}_size", f"{title} size", value("size"), text("size", size.text), "less"),
+            drop_priority=size.drop_priority,
+        ),
+        Column(
+            *(f"{label}_status", f"{title} status", value("status"), text("status", str)),
+            number=False,
+            drop_priority=4,
+        ),
+    ]
 
 
 def _latency(bench: Measured) -> Column:

@@ -13,7 +13,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.expression import Expression, no_such_name
 from yolograft.common.metrics import BY_KEY, COSTS, METRICS
 from yolograft.render.bench import conditions
-from yolograft.render.columns import Column, all_columns, setting_column
+from yolograft.render.columns import Column, all_columns, export_columns, setting_column
 
 _FORMER_KEYS = {"told": "significant"}
 """Columns by the keys that they had up to version 0.1."""
@@ -73,7 +73,8 @@ def table(
     variants = [row.variant for row in comparison.rows]
     bench = comparison.bench
     condition = check_words(variants, comparison.groups, comparison.metric, columns, sort, filter, bench)
-    every = {column.key: column for column in all_columns(comparison.groups, comparison.metric, bench)}
+    known = all_columns(comparison.groups, comparison.metric, bench, _exports(variants))
+    every = {column.key: column for column in known}
     shown = list(every) if "all" in columns else columns or _usual(comparison, every)
     every |= {former: every[key] for former, key in _FORMER_KEYS.items()}
     every |= {key: setting_column(key) for key in _settings(variants) if key not in every}
@@ -111,7 +112,7 @@ def check_words(
     Raises:
         UserError: A column or setting does not exist, or the expression cannot be parsed.
     """
-    shown = [column.key for column in all_columns(groups, metric, bench)]
+    shown = [column.key for column in all_columns(groups, metric, bench, _exports(variants))]
     known = [*shown, *_FORMER_KEYS, *_settings(variants)]
     for name in columns:
         if name not in known and name != "all":
@@ -132,7 +133,9 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     groups = comparison.groups or ("variant",)
     names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "significant", *METRICS]
     names += [key for key in COSTS if BY_KEY[key].stored != "derived"]
-    names += [*(["latency"] if comparison.bench else []), "parts", "status"]
+    labels = _exports([row.variant for row in comparison.rows])
+    exported = [column.key for label in labels for column in export_columns(label)]
+    names += [*(["latency"] if comparison.bench else []), "parts", *exported, "status"]
 
     def has_information(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}
@@ -140,9 +143,16 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
             return bool(values - ({0, 1} if name == "n" else {"finished"}))
         if name == "folder":  # only where nothing else distinguishes the rows
             return any(row.variant.folder for row in comparison.rows)
+        if name in exported and name.endswith("_status"):
+            return bool(values - {None, "good"})
         return name in groups or name == comparison.metric or bool(values - {None, ""})
 
     return [name for name in dict.fromkeys(names) if has_information(name)]
+
+
+def _exports(variants: Sequence[Variant]) -> list[str]:
+    """Return the label of every export that some variant has."""
+    return sorted({label for variant in variants for label in variant.exports})
 
 
 def _settings(variants: Sequence[Variant]) -> list[str]:

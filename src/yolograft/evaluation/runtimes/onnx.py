@@ -48,6 +48,4 @@ class OnnxRuntime(Runtime):
             torch.cuda.current_stream(self.device).synchronize()  # ONNX Runtime has a stream of its own
         self.session.run_with_iobinding(binding)
         output = binding.get_outputs()[0]
-        return (
-            torch.from_dlpack(output.to_dlpack()) if hasattr(output, "to_dlpack") else torch.from_numpy(output.numpy())
-        )
+        return torch.from_dlpack(output) if kind == "cuda" else torch.from_numpy(output.numpy())

@@ -1,5 +1,6 @@
 """TorchScript: a traced detector."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -16,7 +17,9 @@ class TorchScript(Runtime):
 
     def load(self, source: Path, threads: int, exact: bool) -> None:
         """Load the file."""
-        self.model = torch.jit.load(str(source), map_location=self.device).eval()
+        with warnings.catch_warnings():  # torch would rather have torch.export, which ultralytics does not write
+            warnings.simplefilter("ignore", FutureWarning)
+            self.model = torch.jit.load(str(source), map_location=self.device).eval()
         self.dtype = next((p.dtype for p in self.model.parameters()), torch.float32)
 
     @torch.inference_mode()
