@@ -30,6 +30,7 @@ from yolograft.evaluation.export.verify import Comparison, compare, judge
 from yolograft.evaluation.provenance import Provenance
 from yolograft.evaluation.runtimes import load_runtime
 from yolograft.model.detector import Detector
+from yolograft.model.torch_checkpoint import write_checkpoint
 from yolograft.model.weights import load_detector
 from yolograft.runs.exports import Export, Status, content_digest, content_size
 from yolograft.runs.weights_file import digest
@@ -73,7 +74,12 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
     with place.staging() as folder, reproducible(0, compute.threads, deterministic=True):
         say(f"writing {request.file()} at {imgsz} px")
         began = time.monotonic()
-        written = _write(model.to(compute.device), folder, request, imgsz, compute, spec, trained.single_cls)
+        if request.format == "pt":
+            written = ExportedModel(folder / request.file(), bool(getattr(model, "end2end", False)))
+            write_checkpoint(weights, written.path, request.trust)
+            model = model.to(compute.device)
+        else:
+            written = _write(model.to(compute.device), folder, request, imgsz, compute, spec, trained.single_cls)
         seconds = time.monotonic() - began
         found: Comparison | None = None
         status: Status = "not run"
@@ -155,10 +161,11 @@ def _compare(
     if getattr(model, "end2end", False) != written.end2end:  # some formats cannot hold the one-to-one branch
         model.end2end = written.end2end
     loader = val_loader(dataset, request.batch, compute.workers)
-    runtime = load_runtime(request.format)
+    runtime = load_runtime("pytorch" if request.format == "pt" else request.format)
     pytorch = load_runtime("pytorch")(written.with_nms or model, device=compute.device, threads=compute.threads)
     try:
-        exported = runtime(written.path, device=compute.device, threads=compute.threads)
+        source = load_detector(written.path, request.trust)[0] if request.format == "pt" else written.path
+        exported = runtime(source, device=compute.device, threads=compute.threads)
         return compare(
             *(model.eval(), pytorch, exported, loader),
             batch=None if dynamic else request.batch,

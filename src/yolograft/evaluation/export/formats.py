@@ -46,6 +46,8 @@ class Format:
 _ONNX = (("onnx", "onnx"), ("onnxruntime", "onnxruntime"), ("onnxslim", "onnxslim"))
 
 FORMATS = {
+    # ultralytics' own form of weights, which `YOLO("best.pt")` opens
+    "pt": Format("PyTorch", ".pt", runtime=True),
     "torchscript": Format("TorchScript", ".torchscript", ("batch", "nms", "dynamic"), ("fp32", "fp16"), runtime=True),
     "onnx": Format(
         "ONNX",

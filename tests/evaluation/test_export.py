@@ -1,0 +1,100 @@
+"""`yolograft export`: the file is written, run and judged, and nothing of anybody else's is touched."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.program import Program
+from yolograft.cli.command_line import check_command_line
+from yolograft.cli.export import main
+from yolograft.common.errors import UserError
+from yolograft.evaluation.export.verify import Comparison, judge
+from yolograft.model.weights import load_detector
+
+
+@pytest.fixture
+def run(weights: Path, tmp_path: Path) -> Path:
+    """Return a run's folder of its own."""
+    folder = tmp_path / "run"
+    shutil.copytree(weights.parent, folder / "checkpoints")
+    (folder / "run.json").write_text('{"status": "finished"}')
+    return folder
+
+
+def export(*words: str) -> int:
+    return main(check_command_line("export", list(words)))
+
+
+def recorded(run: Path) -> dict[str, Any]:
+    return {each["label"]: each for each in json.loads((run / "exports" / "exports.json").read_text())["exports"]}
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino", "torchscript", "ncnn", "pt"])
+def test_a_file_is_run_and_gives_pytorchs_boxes(run: Path, format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = export(f"run={run}", f"format={format}")
+    told, made = capsys.readouterr().out, recorded(run)[format]
+    assert made["status"] == "good", made
+    assert code == 0
+    assert made["boxes"] <= 1e-3
+    assert made["images"] == 6
+    assert abs(made["metrics"]["mAP50-95"] - made["pytorch"]["mAP50-95"]) <= 0.002
+    file = run / "exports" / made["file"]
+    assert str(file) in told
+    assert "good; on 6 images" in told
+    assert [path.name for path in (run / "exports").iterdir() if path.name[0] == "."] == []
+    before = file.stat().st_mtime_ns
+    assert export(f"run={run}", f"format={format}") == 0  # done before
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_pt_is_the_detector(run: Path) -> None:
+    assert export(f"run={run}", "format=pt", "verify=false") == 0
+    assert recorded(run)["pt"]["status"] == "not run"
+    ours, _ = load_detector(run / "checkpoints" / "best.safetensors")
+    theirs, _ = load_detector(run / "exports" / "best.pt")
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(ours(image)[0], theirs(image)[0])
+
+
+def test_what_lies_there_is_not_overwritten(run: Path) -> None:
+    (run / "exports").mkdir()
+    (run / "exports" / "best.torchscript").write_text("mine")
+    with pytest.raises(UserError, match=r"best\.torchscript: lies where the export would"):
+        export(f"run={run}", "format=torchscript")
+    assert (run / "exports" / "best.torchscript").read_text() == "mine"
+
+
+def test_what_is_not_as_good_is_refused() -> None:
+    same = {"mAP50-95": 0.5}
+    assert judge(Comparison(6, 1e-6, 1e-6, same, same), "fp32", 0.002) == ("good", None)
+    status, reason = judge(Comparison(6, 2e-3, 1e-6, same, same), "fp32", 0.002)
+    assert (status, reason) == ("refused", "boxes differ from PyTorch's by up to 0.002, more than 0.001")
+    worse = Comparison(6, 1.0, 1.0, {"mAP50-95": 0.45}, same)
+    assert judge(worse, "int8", 0.02)[0] == "refused"
+    assert judge(worse, "int8", 0.06) == ("good", None)
+    assert judge(Comparison(6, float("nan"), 0.0, same, same), "fp32", 1.0)[0] == "refused"
+    nothing = {"mAP50-95": 0.0}
+    assert judge(Comparison(6, 1.0, 1.0, nothing, nothing), "int8", 0.02)[0] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["format=onxx"], "format=onxx"),
+        (["run=r", "sweep=s", "format=onnx"], "run, sweep: say one of them"),
+        (["run=r", "format=ncnn", "opset=12"], "opset: format=ncnn does not take it; it takes batch"),
+        (["run=r", "format=torchscript", "quantize=int8"], "quantize=int8: format=torchscript can be fp32, fp16"),
+        (["run=nowhere", "format=torchscript"], "run=nowhere"),
+        (["run=r", "format=engine", "device=cpu"], "is written and run on cuda only"),
+    ],
+)
+def test_a_slip_is_refused_in_one_line(yolograft: Program, words: list[str], said: str) -> None:
+    done = yolograft("export", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
