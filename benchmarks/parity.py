@@ -34,7 +34,7 @@ from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
-from yolograft.model.weights import to_upstream
+from yolograft.model.transfer import to_upstream
 from yolograft.tasks.detect import DETECT
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe

@@ -51,6 +51,7 @@ class Run:
         fold: Which part of the data a k-fold run validates on.
         costs: What it costs, by the keys of `COSTS` (`params`, `gflops`, …), as far as that is known.
         parts: Number of parameters by part.
+        transfer: What `weights` brought, by part: how many tensors were `matched`, `resized`, `missing`.
         metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
         per_class: The same by class.
         best_epoch: Epoch of the best weights.
@@ -74,6 +75,7 @@ class Run:
     fold: int | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
+    transfer: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     best_epoch: int | None = None
@@ -214,6 +216,7 @@ def read_run(file: Path) -> Run:
         fold=whole(config.get("dataset.fold")),
         costs=_costs(record, file.parent, overall),
         parts=entries(record.parts, whole, _FEW),
+        transfer=_transfer(record),
         metrics=overall,
         per_class={name: entries(values, share) for name, values in mapping(metrics.per_class).items()},
         best_epoch=record.best_epoch,
@@ -261,6 +264,11 @@ def _costs(record: RunRecord, folder: Path, metrics: Mapping[str, float]) -> dic
         size = {}
     costs = {**record.costs, **size}
     return {**costs, **derived({**metrics, **costs})}
+
+
+def _transfer(record: RunRecord) -> dict[str, dict[str, int]]:
+    parts = mapping(mapping(record.transfer).get("parts"), _FEW)
+    return {part: entries(found, whole, _FEW) for part, found in parts.items()}
 
 
 def _damaged(file: Path, reason: str) -> Run:
