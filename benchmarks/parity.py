@@ -37,7 +37,7 @@ from yolograft.data.spec import DataSpec
 from yolograft.model.bases import BASES
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
-from yolograft.model.weights import to_upstream
+from yolograft.model.transfer import to_upstream
 from yolograft.runs.resolvers import job_config, register
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe

@@ -17,7 +17,7 @@ from yolograft.common.errors import UserError
 from yolograft.config.instantiate import locate
 from yolograft.config.places import places
 from yolograft.model.detector import ModelSpec, build_detector, parts_params
-from yolograft.model.weights import from_upstream
+from yolograft.model.transfer import from_upstream
 from yolograft.upstream.model import upstream_yolo11
 
 ALL = [name for name in names("attention") if name != "none"]

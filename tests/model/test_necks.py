@@ -24,7 +24,7 @@ from yolograft.model.necks.conv import ConvNeck
 from yolograft.model.necks.gsconv import GSConvNeck
 from yolograft.model.necks.hsfpn import HSFPN
 from yolograft.model.necks.slim import SlimNeck
-from yolograft.model.weights import from_upstream
+from yolograft.model.transfer import from_upstream
 from yolograft.upstream.model import upstream_yolo11
 
 SCALE = Scale("tiny", depth=0.5, width=0.125, max_channels=1024, c3k=False)

@@ -1,5 +1,6 @@
 """Weights with timm's names in the backbones that are built of timm's blocks. Downloads come from this machine."""
 
+import json
 import socket
 import threading
 import time
@@ -213,6 +214,7 @@ def test_without_a_network_it_is_one_line_at_once(build, tmp_path, monkeypatch, 
 def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
     content = b"PK" + bytes(200_000)
     monkeypatch.setattr(downloads, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(downloads, "_settings_file", lambda: tmp_path / "settings.json")
     with hub(content) as (address, asked):
         monkeypatch.setattr(downloads, "RELEASE", f"{address}/download")
         file = downloads.published_weights("yolo11n.pt")
@@ -225,3 +227,14 @@ def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
     assert downloads.published_weights("../yolo11n.pt") is None
     with pytest.raises(UserError, match=rf"^yolo11s\.pt cannot be downloaded: .*; put .*/yolo11s\.pt into {tmp_path}"):
         load_weights("yolo11s.pt")
+    kept = tmp_path / "kept by ultralytics"
+    kept.mkdir()
+    (kept / "yolo11n.pt").write_bytes(content)
+    for settings, expected in {
+        json.dumps({"weights_dir": str(kept)}): kept / "yolo11n.pt",
+        json.dumps({"weights_dir": 5}): file,
+        "[]": file,
+        "{": file,
+    }.items():
+        (tmp_path / "settings.json").write_text(settings, encoding="utf-8")
+        assert downloads.published_weights("yolo11n.pt") == expected

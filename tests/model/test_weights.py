@@ -14,7 +14,8 @@ from ultralytics import YOLO
 
 from yolograft.common.errors import UserError
 from yolograft.model.detector import build_detector
-from yolograft.model.weights import from_upstream, load_detector, load_weights, save_detector
+from yolograft.model.transfer import from_upstream
+from yolograft.model.weights import load_detector, load_weights, save_detector
 from yolograft.upstream.model import default_args, upstream_yolo11
 
 

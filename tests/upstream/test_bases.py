@@ -10,7 +10,7 @@ from yolograft.common.errors import UserError
 from yolograft.model.bases import BASES
 from yolograft.model.detector import build_detector, parts_params
 from yolograft.model.roles import base_of
-from yolograft.model.weights import from_upstream, to_upstream
+from yolograft.model.transfer import from_upstream, to_upstream
 from yolograft.upstream.model import upstream_model
 
 PARAMS = {

@@ -9,7 +9,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from helpers.models import names
 from yolograft.model.bases import DEFAULT_BASE
-from yolograft.model.weights import from_upstream, to_upstream, transfer
+from yolograft.model.transfer import from_upstream, to_upstream, transfer
 from yolograft.upstream.model import Conv, Detect, upstream_yolo11
 
 

@@ -52,6 +52,7 @@ class Run:
         fold: Which part of the data a k-fold run validates on.
         costs: What it costs, by the keys of `COSTS` (`params`, `gflops`, …), as far as that is known.
         parts: Number of parameters by part.
+        transfer: What `weights` brought, by part: how many tensors were `matched`, `resized`, `missing`.
         metrics: `mAP50`, `mAP50-95`, `precision`, `recall` in 0…1.
         per_class: The same by class.
         best_epoch: Epoch of the best weights.
@@ -77,6 +78,7 @@ class Run:
     fold: int | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
+    transfer: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     per_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     best_epoch: int | None = None
@@ -218,6 +220,7 @@ def read_run(file: Path) -> Run:
         fold=whole(config.get("dataset.fold")),
         costs=_costs(record, file.parent, overall),
         parts=entries(record.parts, whole, _FEW),
+        transfer=_transfer(record),
         metrics=overall,
         per_class={name: entries(values, share) for name, values in mapping(metrics.per_class).items()},
         best_epoch=record.best_epoch,
@@ -276,6 +279,11 @@ def _exports(record: RunRecord, folder: Path) -> dict[str, dict[str, Any]]:
             size = {} if export.size is None else {"size": export.size}
             found[export.label] = {"status": export.status, **size, **entries(export.metrics, share)}
     return found
+
+
+def _transfer(record: RunRecord) -> dict[str, dict[str, int]]:
+    parts = mapping(mapping(record.transfer).get("parts"), _FEW)
+    return {part: entries(found, whole, _FEW) for part, found in parts.items()}
 
 
 def _damaged(file: Path, reason: str) -> Run:

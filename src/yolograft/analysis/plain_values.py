@@ -20,7 +20,9 @@ _DIFFERENCE = (
     ("told", "_told"),
 )
 _LATENCY = (("median_ms", "_ms"), ("low_ms", "_low_ms"), ("high_ms", "_high_ms"))
-_NESTED = ("metrics", "per_class", "parts", "versions", "conditions", "overrides", "exports", "traceback")
+_NESTED = (
+    *("metrics", "per_class", "parts", "transfer", "versions", "conditions", "overrides", "exports", "traceback"),
+)
 """Values of a run that do not fit into one cell."""
 
 

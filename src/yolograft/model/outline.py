@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 
 from yolograft.common.errors import UserError
 from yolograft.config.instantiate import ROOMS, is_within
-from yolograft.model.detector import build_detector
+from yolograft.model.detector import Detector, build_detector
 from yolograft.model.spec import ModelSpec
 
 MISFIT = "its tensors do not fit its own description (another version wrote it?)"
@@ -28,7 +28,7 @@ _UNSAVED = 256 * 2**20
 
 def refuse_misfit(
     path: Path, spec: ModelSpec, shapes: Mapping[str, tuple[int, ...]], trust: Sequence[str] = ()
-) -> None:
+) -> Detector | None:
     """Build a model without data and compare it with a file's tensors.
 
     Args:
@@ -36,6 +36,9 @@ def refuse_misfit(
         spec: What the file says of the model.
         shapes: Its tensors' shapes by name.
         trust: As for `build_detector`.
+
+    Returns:
+        The model without data; None for one of a trusted part that cannot be built so.
 
     Raises:
         UserError: Names or shapes differ, or the description is of something far larger than the file.
@@ -50,7 +53,7 @@ def refuse_misfit(
     except (NotImplementedError, RuntimeError) as error:
         if all(is_within(target, ROOMS["backbone"]) for target in spec.targets.values()):
             raise UserError(f"'{path}': {MISFIT}") from error
-        return  # a trusted part reads numbers of its own when it is built: it has none without data
+        return None  # a trusted part reads numbers of its own when it is built: it has none without data
     empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     with suppress(RuntimeError):  # parts that may hold more, such as an image's mean, take up what the file has of it
         outline.load_state_dict(empty, strict=False)
@@ -60,6 +63,7 @@ def refuse_misfit(
     saved = sum(t.numel() * t.element_size() for t in outline.state_dict().values())
     if sum(held.values()) > 2 * saved + _UNSAVED:
         raise too_large
+    return outline
 
 
 @contextmanager

@@ -16,11 +16,34 @@ MAX_HEADER = 16 * 2**20
 """Bytes of the largest description in a `.safetensors` file; ours have 0.1 MB."""
 
 
+_MAX_CLASSES = 65_536
+
+
 class NoTensorsError(ValueError):
     """A file holds objects of which none is a model whose tensors can be told."""
 
 
-def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
+class State(dict[str, Tensor]):
+    """Tensors by name, with what their file says of the model that they are of.
+
+    Attributes:
+        names: Class names by index; empty where the file does not say.
+        levels: Levels of the pyramid, the finest first; empty likewise.
+        kinds: Class of each module by role (see `transfer`); empty likewise.
+        backbone: Which timm model the backbone is.
+    """
+
+    names: Mapping[int, str]
+    levels: tuple[str, ...]
+    kinds: Mapping[str, str]
+    backbone: str | None
+
+    def __init__(self, tensors: Mapping[str, Tensor], names: Mapping[int, str] | None = None) -> None:
+        super().__init__(tensors)
+        self.names, self.levels, self.kinds, self.backbone = names or {}, (), {}, None
+
+
+def read_state(path: str | Path, *, modules: bool = False) -> State:
     """Read named tensors from a `.safetensors` file, or from a `.pt`/`.pth` file that `torch.save` wrote.
 
     A `.pt` that keeps its tensors one level down, under `state_dict` or `model`, is read too. Nothing that a file names
@@ -32,7 +55,7 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
             `model`, in fp32.
 
     Returns:
-        Tensors by name, on the CPU.
+        Tensors by name, on the CPU, with the class names that a pickled model has.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -43,6 +66,7 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
     if not path.exists():
         raise FileNotFoundError(f"no weights file '{path}'")
     is_model = False
+    names: dict[int, str] = {}
 
     def choose(tree: Any) -> Mapping[str, TensorRef]:
         nonlocal is_model
@@ -52,6 +76,7 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
             tree = nested if nested is not None else pickled if pickled is not None else tree
         if isinstance(tree, StandIn):
             is_model = True
+            names.update(_class_names(tree))
             tree = dict(module_tensors(tree)) if modules else {}
             if not tree:
                 raise NoTensorsError(f"'{path}' holds more than tensors; save model.state_dict() instead")
@@ -62,7 +87,7 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             check_header(path)
-            return load_file(path)
+            return State(load_file(path))
         state = read_tensors(path, choose)
     except NoTensorsError:
         raise
@@ -75,7 +100,17 @@ def read_state(path: str | Path, *, modules: bool = False) -> dict[str, Tensor]:
         raise ValueError(f"'{path}' {hint}{error}") from error
     if is_model:
         state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    return state
+    return State(state, names)
+
+
+def _class_names(model: StandIn) -> dict[int, str]:
+    """Return the class names of a pickled model of ultralytics'; none where they are not names of classes from 0 on."""
+    held = model.state.get("names") if isinstance(model.state, dict) else None
+    held = dict(enumerate(held)) if isinstance(held, list) else held
+    if not isinstance(held, dict) or len(held) > _MAX_CLASSES:
+        return {}
+    is_sound = all(type(index) is int and isinstance(name, str) and len(name) < 1000 for index, name in held.items())
+    return dict(held) if is_sound and set(held) == set(range(len(held))) else {}
 
 
 def read_described(path: Path, key: str) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -12,7 +12,8 @@ from yolograft.common.files import atomic_open
 from yolograft.model.bases import BASES
 from yolograft.model.detector import Detector
 from yolograft.model.roles import base_of
-from yolograft.model.weights import FORMAT, describe_detector, load_detector, to_upstream
+from yolograft.model.transfer import to_upstream
+from yolograft.model.weights import FORMAT, describe_detector, load_detector
 from yolograft.upstream.model import DetectionModel, upstream_model
 
 

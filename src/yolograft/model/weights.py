@@ -1,11 +1,11 @@
-"""Saving and loading detectors, and taking weights over from stock YOLO11.
+"""Saving and loading detectors, and reading weights to start from.
 
 Files may come from strangers: no code that they name is run, and no memory taken beyond what they hold themselves.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,106 +17,28 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write, user_path
 from yolograft.common.parsing import parse_json
 from yolograft.common.text import plain
-from yolograft.model.bases import DEFAULT_BASE
-from yolograft.model.bases.base import Base
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 from yolograft.model.outline import MISFIT, refuse_misfit
-from yolograft.model.roles import base_of, fills
-from yolograft.model.state import NoTensorsError, check_header, read_described, read_state
+from yolograft.model.state import NoTensorsError, State, check_header, read_described, read_state
+from yolograft.model.transfer import kinds_of
 from yolograft.runs.weights_file import best_weights
 from yolograft.upstream.downloads import published_weights
+
+log = logging.getLogger(__name__)
 
 FORMAT = "yolograft-detector-1"
 
 
-@dataclass(frozen=True)
-class TransferReport:
-    """Which tensors found their place, by name.
-
-    Attributes:
-        matched: Ours that were filled.
-        unmatched_ours: Ours that were left as they are: no such layer in the source, or another shape there.
-        unmatched_upstream: The source's that have no place here.
-        base: Whose layers the source's are.
-    """
-
-    matched: tuple[str, ...]
-    unmatched_ours: tuple[str, ...]
-    unmatched_upstream: tuple[str, ...]
-    base: Base = DEFAULT_BASE
-
-    @property
-    def unmatched_layers(self) -> tuple[str, ...]:
-        """Roles (`neck.down_p4`) of which at least one of the source's tensors has no place here."""
-        layers = {name.split(".")[1] for name in self.unmatched_upstream if name.startswith("model.")}
-        return tuple(role.path for role in self.base.roles if str(role.layer) in layers)
-
-    def __str__(self) -> str:
-        total = len(self.matched) + len(self.unmatched_ours)
-        where = f" (not: {', '.join(self.unmatched_layers)})" if self.unmatched_layers else ""
-        return f"{len(self.matched)} of {total} tensors matched{where}"
-
-
-def from_upstream(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy stock weights into a detector, layer by layer according to what each layer is for.
-
-    Args:
-        model: The detector; changed in place.
-        state: A state dict of ultralytics' model of the detector's base (`model.0.conv.weight`, ...), of any scale and
-            number of classes.
-
-    Returns:
-        What was matched. A swapped part and a tensor of another shape are left as they are.
-    """
-    own = model.state_dict()
-    names = {upstream: ours for upstream, ours in _shared_names(model) if upstream in state}
-    fitting = {ours: state[upstream] for upstream, ours in names.items() if state[upstream].shape == own[ours].shape}
-    model.load_state_dict(fitting, strict=False)
-    return TransferReport(
-        matched=tuple(name for name in own if name in fitting),
-        unmatched_ours=tuple(name for name in own if name not in fitting),
-        unmatched_upstream=tuple(name for name in state if names.get(name) not in fitting),
-        base=base_of(model),
-    )
-
-
-def to_upstream(model: Detector) -> dict[str, Tensor]:
-    """Return a detector's tensors under the names of ultralytics' model of its base, without those of swapped parts."""
-    own = model.state_dict()
-    return {upstream: own[ours] for upstream, ours in _shared_names(model)}
-
-
-def transfer(model: Detector, state: dict[str, Tensor]) -> TransferReport:
-    """Copy weights of either naming into a detector: stock's, or those of another detector of ours.
-
-    Args:
-        model: The detector; changed in place.
-        state: What `load_weights` returned.
-
-    Returns:
-        What was matched, by name and shape.
-    """
-    if any(name.startswith("model.0.") for name in state):
-        return from_upstream(model, state)
-    own = model.state_dict()
-    fitting = {name: value for name, value in state.items() if name in own and value.shape == own[name].shape}
-    model.load_state_dict(fitting, strict=False)
-    return TransferReport(
-        matched=tuple(name for name in own if name in fitting),
-        unmatched_ours=tuple(name for name in own if name not in fitting),
-        unmatched_upstream=tuple(name for name in state if name not in fitting),
-    )
-
-
-def load_weights(path: str | Path) -> dict[str, Tensor]:
+def load_weights(path: str | Path, trust: Sequence[str] = ()) -> State:
     """Read weights to start from: a `.safetensors` of ours, a plain state dict, or a `.pt` that ultralytics saved.
 
     Args:
         path: The file; a run's folder, for its best weights; or a name under which ultralytics publishes weights, such
             as `yolo11n.pt`, which are downloaded once.
+        trust: Packages whose parts may be built to learn which layers a file of ours has.
 
     Returns:
-        Tensors by name, on the CPU; `transfer` puts them into a detector.
+        Tensors by name, on the CPU, with what the file says of its model; `transfer` puts them into a detector.
 
     Raises:
         UserError: There is no such file, it cannot be read, or it would have to be unpickled to be read.
@@ -127,7 +49,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     elif not path.exists():
         path = published_weights(str(path)) or path
     try:
-        return read_state(path, modules=True)
+        return _explained(path, read_state(path, modules=True), trust)
     except NoTensorsError as error:
         raise UserError(
             f"'{path}' holds objects that are no model of torch's modules and are not made from a file; if you trust "
@@ -136,6 +58,33 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         ) from error
     except (OSError, ValueError) as error:
         raise UserError(plain(str(error))) from error
+
+
+def _explained(path: Path, state: State, trust: Sequence[str]) -> State:
+    """Return weights with the classes, levels and layers that a file of ours says its model has."""
+    metadata: Mapping[str, str] = {}
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    elif path.suffix == ".pt":
+        metadata, tensors = read_described(path, FORMAT)
+        state = State(tensors, state.names) if tensors else state
+    if metadata.get("format") != FORMAT:
+        return state
+    try:
+        spec, _ = _described(path, metadata)
+    except (KeyError, ValueError) as error:
+        log.warning("%s: its description cannot be read (%s); weights are taken by name.", path, plain(str(error)))
+        return state
+    state.names, state.levels = spec.names, tuple(spec.levels)
+    state.backbone = spec.parts.get("backbone", {}).get("model")
+    try:
+        outline = refuse_misfit(path, spec.untrained(), {name: tuple(t.shape) for name, t in state.items()}, trust)
+    except UserError:  # a part of a package that is not trusted, or not installed: the tensors' names must do
+        return state
+    if outline is not None:
+        state.kinds = kinds_of(outline, state.levels)
+    return state
 
 
 def save_detector(model: Detector, path: str | Path, extra: dict[str, Any] | None = None) -> None:
@@ -237,11 +186,3 @@ def _rebuilt(
     except RuntimeError as error:
         raise UserError(f"'{path}': {MISFIT}") from error
     return model.eval()
-
-
-def _shared_names(model: Detector) -> Iterator[tuple[str, str]]:
-    """Yield the names, stock's and ours, of every tensor of a layer that is stock's own."""
-    for role in base_of(model).roles:
-        if fills(model, role):
-            for name in model.model.get_submodule(role.path).state_dict():
-                yield f"model.{role.layer}.{name}", f"model.{role.path}.{name}"

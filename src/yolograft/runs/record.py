@@ -96,6 +96,8 @@ class RunRecord:
         attempts: How many starts have ended `failed`.
         costs: What the run has cost so far, by the keys of `RECORDED_COSTS`, which stand in run.json one by one.
         parts: Parameters by part.
+        transfer: What `weights` brought: `weights`, `share` of the model's tensors, and by part (`parts`) how many are
+            `matched`, `resized` and `missing`. None where a run began without.
         batch: Images in a training batch.
         first_batch: The same before it was halved for want of memory.
         threads: Threads of the computation.
@@ -130,6 +132,7 @@ class RunRecord:
     attempts: int = 0
     costs: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
+    transfer: Mapping[str, Any] | None = None
     batch: int | None = None
     first_batch: int | None = None
     threads: int | None = None
@@ -301,6 +304,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "overrides": _texts,
     "metrics": lambda value: Metrics.of(value) if isinstance(value, dict) else None,
     "data": _mapping,
+    "transfer": _mapping,
     "parts": _entries(whole),
     "loggers": _mappings,
     "error": _error,

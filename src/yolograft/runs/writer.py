@@ -64,6 +64,7 @@ class RecordWriter:
         self.now = _begun(spec).changed(
             metrics=previous.metrics,
             data=previous.data,
+            transfer=previous.transfer,
             best_epoch=previous.best_epoch,
             epochs_done=previous.epochs_done or 0,
             attempts=previous.attempts,

@@ -12,6 +12,7 @@ from yolograft.compute.devices import refuse_missing
 from yolograft.data.checks import enforce
 from yolograft.data.from_config import data_spec
 from yolograft.data.run_data import data_sets, faults, fingerprint, fingerprint_now, is_there, refuse_other_data
+from yolograft.model.from_config import own_packages
 from yolograft.model.state import read_state
 from yolograft.model.weights import load_weights
 from yolograft.runs.record import RunRecord
@@ -63,7 +64,7 @@ _DATA = ("dataset", "single_cls", "fraction")
 
 def _check_weights(config: Mapping[str, Any]) -> None:
     if config["weights"]:
-        load_weights(config["weights"])
+        load_weights(config["weights"], own_packages(config))
     if isinstance(file := config["backbone"].get("pretrained"), str):
         try:
             read_state(file)

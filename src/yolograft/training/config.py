@@ -2,9 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from yolograft.config.schema import Augment, Callbacks, Imgsz, NonNegative, Optim, Parts, Progressive, Text, Trainer
+from yolograft.config.schema import (
+    Augment,
+    Callbacks,
+    Fraction,
+    Imgsz,
+    NonNegative,
+    Optim,
+    Parts,
+    Progressive,
+    Text,
+    Trainer,
+)
 from yolograft.tracking.loggers import LoggerSettings
 
 
@@ -22,6 +33,7 @@ class TrainConfig(Parts, Imgsz):
     time: PositiveFloat | None
     batch: int | float
     weights: Text | None
+    weights_min: Fraction | None
     fraction: Annotated[float, Field(gt=0, le=1)]
     single_cls: bool
     rect: bool
@@ -39,6 +51,12 @@ class TrainConfig(Parts, Imgsz):
     plan: bool
     name: Text | None
     project: Text
+
+    @model_validator(mode="after")
+    def _least_of_weights(self) -> "TrainConfig":
+        if self.weights_min is not None and self.weights is None:
+            raise ValueError(f"weights_min={self.weights_min:g}: there is nothing to refuse without weights=FILE")
+        return self
 
     @field_validator("batch")
     @classmethod

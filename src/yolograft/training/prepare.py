@@ -15,7 +15,8 @@ from yolograft.data.run_data import checked, data_sets, fingerprint, origin, ref
 from yolograft.data.spec import DataSpec
 from yolograft.model.detector import Detector, build_detector, gflops, parts_params
 from yolograft.model.from_config import model_spec, own_packages
-from yolograft.model.weights import load_weights, transfer
+from yolograft.model.transfer import transfer
+from yolograft.model.weights import load_weights
 from yolograft.training.session import Session
 from yolograft.training.starting_point import StartingPoint
 from yolograft.upstream.training import fitting_batch
@@ -54,7 +55,7 @@ def prepare(session: Session, start: StartingPoint) -> Prepared:
     spec = data_spec(config)
     model = build_detector(model_spec(config, spec.names), trust=own_packages(config))
     if config["weights"] and not start.checkpoint:
-        _start_from(model, config["weights"])
+        _start_from(session, model)
     batch = start.batch_size or _batch_size(config, session.compute, model, spec)
     train_set, val_set = data_sets(config, spec, batch)
     if start.checkpoint:
@@ -66,12 +67,28 @@ def prepare(session: Session, start: StartingPoint) -> Prepared:
     return prepared
 
 
-def _start_from(model: Detector, weights: str) -> None:
-    """Copy what fits of a file's weights into the model, by role, and say what did not."""
-    report = transfer(model, load_weights(weights))
+def _start_from(session: Session, model: Detector) -> None:
+    """Copy what fits of a file's weights into the model, by role, and say part by part what did not.
+
+    Raises:
+        UserError: Nothing fits, or less than `weights_min`.
+    """
+    weights, least = session.config["weights"], session.config["weights_min"]
+    report = transfer(model, load_weights(weights, own_packages(session.config)))
     if not report.matched:
         raise UserError(f"weights={weights}: nothing in it fits this model")
+    if least is not None and report.share < least:
+        parts = ", ".join(
+            f"{part} {found['matched'] + found['resized']} of {sum(found.values())}"
+            for part, found in report.parts.items()
+        )
+        raise UserError(
+            f"weights={weights}: {report.share:.0%} of the model's tensors, below weights_min={least}: {parts}"
+        )
+    session.record.update(transfer={"weights": weights, **report.to_json()})
     log.info("Starting from %s: %s", weights, report)
+    for line in report.lines():
+        log.info("%s", line)
 
 
 def _batch_size(config: dict[str, Any], compute: Compute, model: Detector, spec: DataSpec) -> int:

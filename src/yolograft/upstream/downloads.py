@@ -1,15 +1,18 @@
-"""ultralytics' published weights by name, downloaded as ultralytics does."""
+"""ultralytics' published weights by name: found where ultralytics keeps them, or downloaded as it does."""
 
 import contextlib
 import os
 import sys
 from pathlib import Path
 
+from platformdirs import user_config_path
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, safe_download
 
 from yolograft.common.cache import cache_dir
 from yolograft.common.errors import UserError
+from yolograft.common.files import read_regular
 from yolograft.common.network import unreachable
+from yolograft.common.parsing import parse_json
 
 RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 """Where the names of `GITHUB_ASSETS_NAMES` are published, as `attempt_download_asset` of ultralytics 8.4 has it."""
@@ -18,7 +21,8 @@ RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 def published_weights(name: str) -> Path | None:
     """Return the file of weights that ultralytics publishes under a name, such as `yolo11n.pt`; None for other names.
 
-    It is kept in the cache folder, and downloaded where it is not there.
+    The folder of weights in the person's own settings of ultralytics is looked into first. A download is kept in our
+    cache folder.
 
     Raises:
         UserError: It cannot be downloaded; says where to put the file.
@@ -26,8 +30,9 @@ def published_weights(name: str) -> Path | None:
     if name not in GITHUB_ASSETS_NAMES or not name.endswith(".pt"):
         return None
     file = cache_dir() / "weights" / name
-    if file.exists():
-        return file
+    for there in (_kept_by_ultralytics(name), file):
+        if there is not None and there.is_file():
+            return there
     address = f"{RELEASE}/{name}"
     reason = unreachable(address)
     if reason is None:
@@ -42,3 +47,18 @@ def published_weights(name: str) -> Path | None:
             if offline is not None:
                 os.environ["YOLO_OFFLINE"] = offline
     raise UserError(f"{name} cannot be downloaded: {reason}; put {address} into {file.parent}, or say weights=FILE")
+
+
+def _kept_by_ultralytics(name: str) -> Path | None:
+    """Return where ultralytics would look for weights; its settings are read, not made."""
+    try:
+        settings = parse_json(read_regular(_settings_file()).decode())
+    except (OSError, ValueError):  # ultralytics was never used here, or its file is damaged
+        return None
+    folder = settings.get("weights_dir") if isinstance(settings, dict) else None
+    return Path(folder) / name if isinstance(folder, str) and folder else None
+
+
+def _settings_file() -> Path:
+    """Return the file of the person's own settings of ultralytics, not that of ours in the cache folder."""
+    return user_config_path("Ultralytics", appauthor=False, roaming=True) / "settings.json"

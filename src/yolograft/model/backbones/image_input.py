@@ -62,10 +62,11 @@ class ImageInput(nn.Module):
             self.std = deviation
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        first, reference = next(self.named_parameters())
         for name in _OPTIONAL:
             saved = state_dict.get(prefix + name)
-            fits = isinstance(saved, Tensor) and saved.shape == (1, 3, 1, 1)
-            if (saved is None or fits) and (saved is None) != (getattr(self, name) is None):
-                reference = next(self.parameters())
-                setattr(self, name, None if saved is None else torch.empty_like(saved, device=reference.device))
+            if saved is None and prefix + first in state_dict:  # weights for images as they are
+                setattr(self, name, None)
+            elif isinstance(saved, Tensor) and saved.shape == (1, 3, 1, 1) and getattr(self, name) is None:
+                setattr(self, name, torch.empty_like(saved, device=reference.device))
         super()._load_from_state_dict(state_dict, prefix, *others)

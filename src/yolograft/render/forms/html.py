@@ -22,6 +22,7 @@ from yolograft.render.photograph import read_photograph
 from yolograft.render.pictures.inline import to_inline
 from yolograft.render.summary import sentences
 from yolograft.render.table import Table
+from yolograft.render.transfers import TRANSFER_KINDS, transfer_of
 
 _HERE = Path(__file__).parent
 
@@ -61,6 +62,7 @@ def to_html(shown: Table, pictures: Sequence[tuple[Picture, str]], samples: Samp
         unended=[run for run in comparison.runs if not run.finished],
         variants=_variants(comparison),
         metrics=METRICS,
+        transfer_kinds=TRANSFER_KINDS,
     )
 
 
@@ -117,6 +119,7 @@ def _variants(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "row": row,
             "differing": _differing(row, by_label.get(row.reference or "")),
+            "transfer": transfer_of(row.variant),
             "folds": any(run.fold is not None for run in row.variant.runs),
             "runs": [
                 {

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from yolograft.common.text import plain
 from yolograft.render.columns import EFFECT_HEADINGS, effect_cells
 from yolograft.render.table import Table
+from yolograft.render.transfers import TRANSFER_HEADINGS, transfer_rows
 
 
 def to_markdown(shown: Table) -> str:
@@ -29,6 +30,12 @@ def to_markdown(shown: Table) -> str:
             _table(EFFECT_HEADINGS, (False, True, True, True), rows),
         ]
     blocks += [_list(map(_escaped, effects.notes))]
+    if started := transfer_rows(comparison):
+        cells = [[_escaped(text) for text in cells] for cells in started]
+        blocks += [
+            "**Tensors that the weights to start from have filled**\n",
+            _table(TRANSFER_HEADINGS, (False, False, True, True, True), cells),
+        ]
     if comparison.cautions:
         blocks += ["**Cautions**\n", _list(_escaped(caution.text) for caution in comparison.cautions)]
     return "\n".join(block for block in blocks if block)
