@@ -1,6 +1,7 @@
 """Is our training stock's? Both trainers get the same initial weights and the same batches; every step is compared.
 
     python benchmarks/parity.py                                    # shapes, yolo11n, a few minutes on a CPU
+    python benchmarks/parity.py --base yolo26 --optimizer MuSGD
     python benchmarks/parity.py --data data.yaml --imgsz 320 --optimizer SGD AdamW --epochs 2
 
 Prints, for each step, the losses, learning rates, momenta and gradient norms of both, and the distance of the EMA
@@ -15,27 +16,29 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra import compose
 from omegaconf import OmegaConf
 
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
-from yolograft.config.locations import conf_dir
+from yolograft.config.search_path import initialized
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
 from yolograft.data.sources.shapes import shapes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec
+from yolograft.model.bases import BASES
 from yolograft.model.detector import Detector, build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.model.weights import to_upstream
-from yolograft.tasks.detect import DETECT
+from yolograft.runs.resolvers import job_config, register
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
 from yolograft.training.schedule import Schedule
@@ -59,7 +62,7 @@ class Trace:
 
     def add(self, items: Any, optimizer: torch.optim.Optimizer, norm: float, ema: torch.Tensor) -> None:
         """Note a step; `items` are its losses by name."""
-        self.losses.append([float(items[loss.key]) for loss in DETECT.losses])
+        self.losses.append([float(item) for item in items.values()])
         self.rates.append([group["lr"] for group in optimizer.param_groups])
         self.momenta.append([group.get("momentum", group.get("betas", (0,))[0]) for group in optimizer.param_groups])
         self.norms.append(norm)
@@ -72,14 +75,11 @@ def flat(state: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat(floating).detach().cpu().clone()
 
 
-def groups() -> dict[str, Any]:
-    """Return the default options of the groups that a stock model is made of."""
-    chosen = {"backbone": "yolo11", "context": "sppf_c2psa", "neck": "conv", "head": "detect", "loss": "ciou"}
-    chosen |= {"augment": "default", "optim": "auto", "scale": "n"}
-    return {
-        group: OmegaConf.to_container(OmegaConf.load(conf_dir() / group / f"{name}.yaml"))
-        for group, name in chosen.items()
-    }
+def stock_config(base: str, scale: str) -> dict[str, Any]:
+    """Return the config of a base as it is, at a scale."""
+    register()
+    with initialized("train"):
+        return job_config(compose("train", [f"base={base}", f"scale={scale}"], return_hydra_config=True))
 
 
 class Replay:
@@ -115,7 +115,7 @@ def train_stock(spec: DataSpec, data: DetectionData, val: Any, start: dict[str, 
             return Replay(data, data.train.dataset) if mode == "train" else val
 
         def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
-            model = DetectionModel(f"yolo11{options.scale}.yaml", nc=spec.nc, verbose=False)
+            model = DetectionModel(f"{options.base}{options.scale}.yaml", nc=spec.nc, verbose=False)
             model.load_state_dict(start)
             return model
 
@@ -154,7 +154,7 @@ def train_stock(spec: DataSpec, data: DetectionData, val: Any, start: dict[str, 
 def stock_options(options: Any, yaml: Path, folder: str, seed: int) -> dict[str, Any]:
     """Return ultralytics' settings for one training."""
     return {
-        "model": f"yolo11{options.scale}.yaml",
+        "model": f"{options.base}{options.scale}.yaml",
         "data": str(yaml),
         "epochs": options.epochs,
         "imgsz": options.imgsz,
@@ -248,7 +248,7 @@ def compare(ours: Trace, stock: Trace) -> dict[str, float]:
 
 def parity(options: Any) -> dict[str, float]:
     """Compare one optimizer's steps."""
-    config = groups()
+    config = stock_config(options.base, options.scale)
     optim = {**config["optim"], "optimizer": options.now}
     spec = yolo(path=options.data) if options.data else shapes(train=options.images, val=8, size=options.imgsz)
     common: dict[str, Any] = {"imgsz": options.imgsz, "batch": options.batch}
@@ -277,10 +277,11 @@ def parity(options: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the comparison for each optimizer; standard output ends in one JSON line."""
+    """Run the comparison for each base and optimizer; standard output ends in one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a data.yaml; default: shapes")
     parser.add_argument("--images", type=int, default=64, help="training images of shapes")
+    parser.add_argument("--base", nargs="+", default=["yolo11"], choices=list(BASES))
     parser.add_argument("--scale", default="n")
     parser.add_argument("--imgsz", type=int, default=160)
     parser.add_argument("--batch", type=int, default=16)
@@ -293,11 +294,11 @@ def main() -> None:
     quiet()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     results = {}
-    for name in options.optimizer:
-        options.now = name
-        print(f"\n{options.now}, yolo11{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
-        results[name] = parity(options)
-        for what, value in results[name].items():
+    for base, name in product(options.base, options.optimizer):
+        options.base, options.now = base, name
+        print(f"\n{name}, {options.base}{options.scale}, {options.imgsz} px, batch {options.batch}, {options.device}")
+        found = results[f"{options.base} {name}"] = parity(options)
+        for what, value in found.items():
             print(f"largest difference of {what}: {value:.3g}")
         sys.stdout.flush()
     print(json.dumps(results))

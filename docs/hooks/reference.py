@@ -47,7 +47,7 @@ GROUPS = {
     "context": "Transforms P5 before the neck.",
     "neck": "Fuses P3, P4 and P5.",
     "head": "Predicts boxes and classes from the neck's maps.",
-    "attention": "Weighs the maps between the parts, at the places `attention.at`.",
+    "attention": "Weighs maps between the parts. Each takes `attention.at`, too; see [the guide](../how-to/parts.md).",
     "scale": "Depth and width of the model.",
     "base/scale": "Where the scales of a base are not YOLO11's; chosen by `base` and `scale` together.",
     "loss": "The training loss. Options differ in the box term.",
@@ -168,7 +168,10 @@ def commands_page() -> str:
         lines += [f"## `{name}` {{ #{name} }}", "", f"{command.summary[0].upper()}{command.summary[1:]}.", ""]
         if groups:
             lines += [f"Groups: {', '.join(groups)}.", ""]
-        lines += table(document.keys, schema_types(command.load_schema()))
+        keys = [*document.keys]
+        if "model" in document.content.get("defaults", []):
+            keys += [key for key in read(CONF / "model.yaml").keys if "." not in key.name]
+        lines += table(keys, schema_types(command.load_schema()))
     return "\n".join(lines) + "\n"
 
 

@@ -206,7 +206,7 @@ def compare(
     Args:
         path: A sweep's folder, or several; runs' folders too.
         metric: What is compared.
-        baseline: What to compare with, as option by group; by default YOLO11 as it is.
+        baseline: What to compare with, as option by group; by default each variant's base as it is.
 
     Returns:
         The comparison, with `table` and `runs` as pandas data frames.

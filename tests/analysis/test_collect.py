@@ -101,6 +101,9 @@ def test_a_config_gives_settings_and_fold(tmp_path: Path, write_run: WriteRun) -
         "dataset.folds": "5",
         "imgsz": "640",
         "trainer.precision": "fp32",
+        # What a config of before the keys says without them:
+        "levels": "['P3', 'P4', 'P5']",
+        "activation": "None",
     }
 
 

@@ -185,6 +185,21 @@ def test_a_config_tells_variants_that_no_override_does(tmp_path: Path, write_run
     assert compare(collect([tmp_path])).groups == ("lr0",)
 
 
+@pytest.mark.parametrize("usual", [None, "silu"])
+def test_another_activation_is_compared_with_the_bases_own(
+    tmp_path: Path, write_run: WriteRun, usual: str | None
+) -> None:
+    for name, value in ((usual, 0.5), ("mish", 0.4), ("relu", 0.3)):
+        overrides = [] if name is None else [f"activation={name}"]
+        write_run(tmp_path / str(name), metrics=metrics(value), config={"activation": name}, overrides=overrides)
+    rows = compare(collect([tmp_path])).rows
+    assert [(row.baseline, row.difference and row.difference.value) for row in rows] == [
+        (True, None),
+        (False, pytest.approx(-0.1)),
+        (False, pytest.approx(-0.2)),
+    ]
+
+
 @pytest.mark.parametrize(("group", "value", "held"), [("loss", "eiou", False), ("context", "sppf", True)])
 def test_a_swept_group_is_compared_with_stocks_and_a_held_one_within(
     tmp_path: Path, write_run: WriteRun, group: str, value: str, held: bool

@@ -77,7 +77,7 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("info", "nc=0"), ("nc=0", "greater than 0")),
         (("trian",), ("trian", "did you mean train?")),
         (("train", "--epochs", "3"), ("--epochs", "epochs=3")),
-        (("train", "model=yolo11n"), ("model", "backbone=yolo11 scale=n")),
+        (("train", "model=yolo11n"), ("model", "base=yolo11 scale=n")),
         (("train", "data=coco8.yaml"), ("data", "dataset=auto dataset.path=data.yaml")),
         (("train", "device=0,1"), ("device=0,1", "device=[0,1]")),
         (("train", "batch=0"), ("batch=0", "from 1 on")),

@@ -53,6 +53,7 @@ def loaded(code: str, folder: Path) -> set[str]:
         ["train", "-m", "seed=0,1", "dataset=coco_json", "dataset.path=no/such/folder"],
         ["train", "device=mps"],
         ["val", "no/such/run"],
+        ["predict", "run=no/such/run", "source=a.jpg"],
         ["report", "sort="],
     ],
     ids=" ".join,

@@ -45,4 +45,6 @@ def test_yaml_text_and_code_agree(path: Path) -> None:
         if default is inspect.Parameter.empty:
             assert config[name], "??? where the person must give it, or what this YAML stands for"
         else:
-            assert config[name] == default == read[name][1]
+            # A neck's None stands for the piece that its class has; its YAML says which.
+            assert config[name] in (default, getattr(getattr(part, "pieces", None), name, default))
+            assert read[name][1] == default

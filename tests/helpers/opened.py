@@ -1,6 +1,6 @@
 """Opens files of weights one after the other, with a limit of memory, and says how each ended: JSON lines.
 
-Run as a process of its own in an empty folder: `opened.py weights|run FILE...`.
+Run as a process of its own in an empty folder: `opened.py weights|load|run FILE...`.
 """
 
 import importlib
@@ -16,6 +16,7 @@ from yolograft.cli.val import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.text import plain
 from yolograft.evaluation.validate import validate
+from yolograft.evaluation.yolo import open_yolo
 from yolograft.model.weights import load_weights
 
 LOADED = (
@@ -31,6 +32,8 @@ ROOM = 1 * 2**30
 def opened(kind: str, file: Path) -> str:
     """Open a file as the commands do, and return what came of it."""
     try:
+        if kind == "load":
+            return f"loaded: {open_yolo(file).names}"
         if kind == "weights":
             state = load_weights(file)
             return f"read: {len(state)}" if len(state) > 1 else f"read: model {next(iter(state))}"

@@ -2,6 +2,9 @@
 
 import json
 import math
+import sys
+import types
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +17,8 @@ from yolograft.common.errors import UserError
 from yolograft.config.instantiate import locate
 from yolograft.config.places import places
 from yolograft.model.detector import ModelSpec, build_detector, parts_params
+from yolograft.model.weights import from_upstream
+from yolograft.upstream.model import upstream_yolo11
 
 ALL = [name for name in names("attention") if name != "none"]
 C = 48
@@ -248,6 +253,20 @@ def test_every_parameter_learns_and_small_maps_are_taken(name):
     assert torch.isfinite(one).all()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_exported_to_onnx_it_gives_the_same(name, tmp_path):
+    """By torch.onnx as ultralytics calls it; whole detectors are in test_heads.py."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    block, x = randomized(make(name)), torch.randn(2, C, 9, 7)
+    with torch.no_grad():
+        expected = block(x)
+        torch.onnx.export(block, (x,), tmp_path / "block.onnx", opset_version=18, dynamo=False)
+    session = onnxruntime.InferenceSession(str(tmp_path / "block.onnx"), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_ecas_kernel_is_the_papers():
     assert [make("eca", c).conv.kernel_size for c in (64, 128, 256, 512)] == [(3,), (5,), (5,), (5,)]
     assert make("eca", kernel=9).conv.kernel_size == (9,)
@@ -265,7 +284,7 @@ def test_ecas_kernel_is_the_papers():
         ("ema", {"groups": 7}, "needs groups that divide the 48 channels, not 7"),
         ("shuffle", {"groups": 16}, "needs groups that divide the 48 channels, not 32"),
         ("lska", {"kernel": 9}, "no kernel 9; there are 7, 11, 23, 35, 41, 53"),
-        ("mlca", {"grid": 0}, "needs a grid of at least 1, not 0"),
+        ("mlca", {"grid": 0}, "needs a grid of 1 to 256, not 0"),
         ("mlca", {"local_weight": 1.5}, "needs a local_weight between 0 and 1, not 1.5"),
     ],
 )
@@ -320,19 +339,77 @@ def test_only_the_named_levels_are_weighed():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_survives_its_description_and_learns_in_a_detector(name):
+def test_the_same_seed_and_the_same_description_make_the_same(name):
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(make(name).state_dict())
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
     spec = make_spec(attention=name, at=["backbone.P5", "neck"], nc=2)
     again = ModelSpec.from_json(spec.to_json())
     assert again == spec
-    torch.manual_seed(3)
-    one = build_detector(spec)
-    torch.manual_seed(3)
-    other = build_detector(again)
-    assert one.state_dict().keys() == other.state_dict().keys()
-    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
-    out = one(torch.rand(2, 3, 64, 96))
+    with torch.device("meta"):
+        one, other = build_detector(spec), build_detector(again)
+    assert [(k, v.shape) for k, v in one.state_dict().items()] == [(k, v.shape) for k, v in other.state_dict().items()]
+
+
+@pytest.mark.parametrize("name", ["ema", "shuffle"])
+def test_a_detector_with_it_learns(name):
+    model = build_variant(attention=name, at=["backbone", "context", "neck"], nc=2)
+    out = model(torch.rand(2, 3, 64, 96))
     (out["boxes"].square().sum() + out["scores"].square().sum()).backward()
-    assert [n for n, p in one.named_parameters() if p.grad is None] == ["model.head.dfl.conv.weight"]
+    assert [n for n, p in model.named_parameters() if p.grad is None] == ["model.head.dfl.conv.weight"]
+
+
+def test_stock_weights_find_their_places_beside_it():
+    model = build_variant(attention="ca", at=["backbone", "context", "neck"])
+    stock = upstream_yolo11().state_dict()
+    report = from_upstream(model, stock)
+    assert not report.unmatched_upstream
+    assert len(report.matched) == len(stock)
+    assert report.unmatched_ours
+    assert all(name.startswith("model.attention_") for name in report.unmatched_ours)
+
+
+def test_a_file_may_name_no_other_thing_as_attention():
+    spec = make_spec(attention="se", nc=2)
+    for target in ("os.system", "timm.layers.SEModule", "yolograft.model.heads.lscd.LSCD"):
+        with pytest.raises(UserError, match=r"^attention: "):
+            build_detector(replace(spec, attention={"_target_": target, "at": "context"}))
+    for wrong in ("se", [1], {"_target_": "x", "at": object}):
+        text = json.dumps({**json.loads(spec.to_json()), "attention": wrong}, default=str)
+        with pytest.raises((ValueError, UserError)):
+            build_detector(ModelSpec.from_json(text))
+
+
+def test_a_fault_in_ones_own_attention_is_one_line(monkeypatch):
+    class Narrow(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.conv = nn.Conv2d(channels, channels // 2, 1)
+
+        def forward(self, x):
+            return self.conv(x)
+
+    class Broken(Narrow):
+        def forward(self, x):
+            return x * self.conv(x)
+
+    module = types.ModuleType("mine.parts")
+    for part in (Narrow, Broken):
+        part.__module__ = "mine.parts"
+        setattr(module, part.__name__, part)
+    monkeypatch.setitem(sys.modules, "mine", types.ModuleType("mine"))
+    monkeypatch.setitem(sys.modules, "mine.parts", module)
+    spec = make_spec(nc=2)
+    for name, said in (
+        ("Narrow", "attention 'parts' says its levels are"),
+        ("Broken", "attention 'parts': its forward"),
+    ):
+        with pytest.raises(UserError) as error:
+            build_detector(replace(spec, attention={"_target_": f"mine.parts.{name}", "at": "neck"}), ["mine"])
+        assert str(error.value).startswith(said)
+        assert "\n" not in str(error.value)
 
 
 def test_what_does_not_fit_is_one_line():

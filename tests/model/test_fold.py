@@ -1,5 +1,6 @@
 """Folding batch norms: the same answers, no norm left behind a convolution, and no wrong pair."""
 
+import copy
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -16,51 +17,79 @@ from yolograft.model.weights import save_detector
 from yolograft.upstream.model import upstream_yolo11
 
 
+@pytest.fixture(autouse=True)
+def same_weights():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 @torch.no_grad()
 def trained(model):
-    """Give every batch norm statistics as a training leaves them, so that a norm that is lost shows."""
+    """Give every batch norm weights and statistics as a training leaves them, so that a norm that is lost shows.
+
+    The statistics are those of images: with others the values explode on the way, and the head answers the same to all.
+    """
     generator = torch.Generator().manual_seed(0)
-
-    def draw(like, low, high):
-        return torch.rand(like.shape, generator=generator) * (high - low) + low
-
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            for statistic, low, high in ((module.running_mean, -0.3, 0.3), (module.running_var, 0.5, 1.5)):
-                assert statistic is not None
-                statistic.copy_(draw(statistic, low, high))
-            if module.weight is not None:
-                module.weight.copy_(draw(module.weight, 0.5, 1.5))
-                module.bias.copy_(draw(module.bias, -0.3, 0.3))
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        if norm.weight is not None:
+            norm.weight.copy_(torch.rand(norm.weight.shape, generator=generator) + 0.5)
+            norm.bias.copy_(torch.rand(norm.bias.shape, generator=generator) * 0.6 - 0.3)
+        norm.momentum = None  # the mean over all batches
+    with torch.random.fork_rng(devices=[]):
+        model.train()(torch.rand(4, 3, 64, 64, generator=generator))
     return model.eval()
 
 
 @torch.no_grad()
-def answers(one, other):
+def answer(model):
+    """Return a detector's answer in float64, whatever it computes in."""
     image = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    image = image.to(next(one.parameters()).dtype)
-    return one(image)[0], other(image)[0]
+    found = model(image.to(next(model.parameters()).dtype))[0].double()
+    assert found.std(dim=2).min() > 0  # it looks at the image
+    return found
 
 
 def difference(one, other):
     """Return the largest difference of two detectors' answers: pixels of boxes, and scores."""
-    first, second = answers(one, other)
-    return (first - second).abs().max().item()
+    return (answer(one) - answer(other)).abs().max().item()
 
 
-def excess(one, other):
-    """Return the same beyond what float32 cannot tell apart: the boxes of an untrained head reach 500 pixels."""
-    first, second = answers(one, other)
-    return ((first - second).abs() - 1e-6 * first.abs()).max().item()
+def rounds_alike(model, folded):
+    """Whether answers in float32 lie as far from those in float64 with folding as without, to an order of magnitude.
+
+    These weights are random and carry rounding far: an absolute limit would say more of them than of folding.
+    """
+    plain, merged = answer(model), answer(folded)
+    exact = answer(copy.deepcopy(model).double())
+    own, both = ((each - exact).square().mean().sqrt().item() for each in (plain, merged))
+    return both <= 10 * own + 1e-4
 
 
-@pytest.mark.parametrize(("backbone", "neck"), [*itertools.product(names("backbone"), names("neck"))])
+NECKS = names("neck")
+MEETINGS = [(backbone, NECKS[place % len(NECKS)]) for place, backbone in enumerate(names("backbone"))]
+MEETINGS += [("yolo11", neck) for neck in NECKS if ("yolo11", neck) not in MEETINGS]
+LARGE = ("swin", "repvit", "hgnetv2")
+PRE_NORM: dict[str, tuple[str, ...]] = {"lsknet": (".norm1", ".norm2")}
+"""Norms that follow no convolution, but the sum of a block's two branches."""
+PAIRS = [*itertools.product(names("backbone"), NECKS)]
+"""All of them; those in `MEETINGS` in the quick suite."""
+
+
+@pytest.mark.parametrize(
+    ("backbone", "neck"),
+    [
+        pair if pair in MEETINGS and pair[0] not in LARGE else pytest.param(*pair, marks=pytest.mark.slow)
+        for pair in PAIRS
+    ],
+)
 def test_every_backbone_and_neck(backbone, neck):
     model = trained(build_variant(backbone=backbone, neck=neck, nc=2))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     folded = fold(model)
-    assert norms_left(folded) == []
-    assert excess(model, folded) <= 1e-4
+    assert all(name.endswith(PRE_NORM.get(backbone, ())) for name in norms_left(folded)), norms_left(folded)
+    assert rounds_alike(model, folded)
     assert sum(p.numel() for p in folded.parameters()) < sum(p.numel() for p in model.parameters())
     assert folded.is_fused()
     assert not model.is_fused()
@@ -68,7 +97,7 @@ def test_every_backbone_and_neck(backbone, neck):
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     model = model.double()
-    assert difference(model, fold(model)) <= 1e-9  # so what is left above is float32's rounding
+    assert difference(model, fold(model)) <= 1e-7  # of boxes of up to 500 pixels
 
 
 @pytest.mark.parametrize(
@@ -83,9 +112,9 @@ def test_every_backbone_and_neck(backbone, neck):
     ],
 )
 def test_timms_families(model, left):
-    detector = trained(build_variant(backbone="timm", model=model, nc=2)).double()
+    detector = trained(build_variant(backbone="timm", model=model, nc=2))
     folded = fold(detector)
-    assert difference(detector, folded) <= 1e-4  # timm merges its branches in float32
+    assert rounds_alike(detector, folded)
     assert len(norms_left(folded)) == left
 
 
@@ -93,7 +122,7 @@ def test_a_folded_detector_is_counted_and_not_saved(tmp_path):
     model = trained(build_variant(backbone="timm", model="mobileone_s0", nc=2))
     folded = fold(model)
     assert norms_left(folded) == []
-    assert excess(model, folded) <= 1e-4
+    assert rounds_alike(model, folded)
     assert gflops(folded, 64) < 0.7 * gflops(model, 64)  # MobileOne trains with several branches for one convolution
     with pytest.raises(ValueError, match="a fused model cannot be saved"):
         save_detector(folded, tmp_path / "m.safetensors")
@@ -104,7 +133,7 @@ def test_stock_models_fold_too():
     stock = trained(upstream_yolo11("n", nc=2)).double()
     folded = fold(stock)
     assert norms_left(folded) == []
-    assert difference(stock, folded) <= 1e-9
+    assert difference(stock, folded) <= 1e-7
 
 
 class Net(nn.Module):
@@ -157,10 +186,7 @@ KEPT = {
 @pytest.mark.parametrize("case", [*FOLDED, *KEPT])
 @torch.no_grad()
 def test_pairs(case):
-    net = {**FOLDED, **KEPT}[case]
-    if case != "statistics of the batch":
-        trained(net)
-    net.eval()
+    net = trained({**FOLDED, **KEPT}[case])
     image = torch.rand(2, 3, 16, 16)
     before = net(image)
     fold_norms(net)

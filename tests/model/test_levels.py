@@ -73,16 +73,29 @@ def test_p2_and_p6_are_built_as_ultralytics_does():
     assert [params(neck.get_submodule(name)) for name in names] == [theirs[i] for i in (15, 18, 21, 22, 24, 25, 27, 28)]
 
 
-def test_p2_of_yolov8_is_ultralytics_own():
-    """Tensor by tensor; its YOLOv8-p6 has another block in the neck, so there only the backbone is."""
-    scale = group("scale", "n") | {"depth": 0.33}
-    parts = {"backbone": "yolov8", "context": "sppf", "neck": "yolov8", "head": "yolov8"}
-    ours = build_detector(replace(make_spec(**parts), levels=P2, scale=scale))
-    theirs = upstream_model("yolov8", "n-p2")
-    assert [t.shape for t in ours.state_dict().values()] == [t.shape for t in theirs.state_dict().values()]
+@pytest.mark.parametrize(
+    ("base", "scale", "levels"), [("yolov8", "n-p2", P2), ("yolo26", "n-p2", P2), ("yolo26", "n-p6", P6)]
+)
+def test_where_ultralytics_has_such_a_model_ours_is_the_same(base, scale, levels):
+    """Tensor by tensor in one order, and to the last bit in what it answers."""
+    theirs = upstream_model(base, scale).eval()
+    ours = build_detector(replace(make_spec(base=base), levels=levels)).eval()
+    state, names = theirs.state_dict(), list(ours.state_dict())
+    ours.load_state_dict(dict(zip(names, state.values(), strict=True)))
     assert ours.stride.tolist() == theirs.stride.tolist()
-    coarse = build_detector(replace(make_spec(**parts), levels=P6, scale=scale)).model
-    layers = [params(layer) for part in (coarse.backbone, coarse.context) for layer in part.children()]
+    given: list[list[torch.Tensor]] = []  # what the head gets: it answers in one of two forms
+    for model in (ours, theirs):
+        model.model[-1].register_forward_pre_hook(lambda head, args: given.append(list(args[0])))
+        with torch.no_grad():
+            model(torch.rand(1, 3, 128, 192, generator=torch.Generator().manual_seed(0)))
+    assert len(given[0]) == 4
+    assert all(torch.equal(one, other) for one, other in zip(*given, strict=True))
+
+
+def test_the_backbone_of_yolov8_p6():
+    """Its neck has another block than YOLOv8's."""
+    coarse = build_detector(replace(make_spec(base="yolov8"), levels=P6)).model
+    layers = [params(layer) for part in list(coarse)[:2] for layer in part.children()]
     assert layers == upstream_layers("yolov8", "n-p6")[:12]
 
 

@@ -108,7 +108,7 @@ def composed(spec, **targets):
     [
         (
             {"neck": "WrongOrder"},
-            r"neck 'mine_parts': its forward fails for an image in evaluation mode .*Sizes of .*conv\.py:",
+            r"neck 'mine_parts': its forward fails for an image in evaluation mode .*Sizes of .*pieces\.py:",
         ),
         ({"neck": "FailsInTraining"}, "its forward fails for two images in training mode .*RuntimeError: no training"),
         ({"context": "Turned"}, r"says its levels are .*its forward gives \[\(128, '12×8'\)"),

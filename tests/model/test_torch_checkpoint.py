@@ -14,9 +14,11 @@ import torch
 
 from helpers.models import build_variant, make_spec
 from helpers.pickled_attacks import MARK
+from yolograft.cli.command_line import check_command_line
 from yolograft.common.errors import UserError
 from yolograft.model.detector import build_detector
-from yolograft.model.torch_checkpoint import write_checkpoint
+from yolograft.model.from_config import model_spec
+from yolograft.model.torch_checkpoint import stock_twin, write_checkpoint
 from yolograft.model.weights import FORMAT, load_detector, save_detector
 
 OPENED = """
@@ -90,6 +92,15 @@ def test_only_what_is_stock_throughout_passes_for_it(change: str, tmp_path: Path
     settings[key] = {"width": 0.3, "repeats": 3}[key]
     save_detector(build_detector(spec), tmp_path / "best.safetensors", EXTRA)
     assert write_checkpoint(tmp_path / "best.safetensors", tmp_path / "best.pt") is False
+
+
+@pytest.mark.parametrize("base", ["yolo12", "yolo26", "yolov10", "yolov8"])
+def test_every_base_is_stock(base: str) -> None:
+    config = check_command_line("info", [f"base={base}", "nc=2"]).config
+    detector = build_detector(model_spec(config, 2)).eval()
+    twin = stock_twin(detector)
+    assert twin is not None
+    assert twin.end2end is detector.end2end
 
 
 class Evil:

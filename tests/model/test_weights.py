@@ -46,11 +46,15 @@ def test_there_and_back(spec, tmp_path):
 
 
 def test_a_file_from_before_an_option_came_is_what_it_was(spec, tmp_path):
-    """MobileNetV3 had no last convolution; files of then do not say so."""
-    model = build_detector(spec(backbone="mbv3", nc=2, last_conv=False))
+    """MobileNetV3 had no last convolution, and losses had three weights; files of then do not say so."""
+    model = build_detector(spec(backbone="mbv3", loss="eiou", nc=2, last_conv=False))
     del model.spec.parts["backbone"]["last_conv"]
+    for later in set(model.spec.loss) - {"_target_", "box", "cls", "dfl"}:
+        del model.spec.loss[later]
     save_detector(model, tmp_path / "best.safetensors")
-    assert load_detector(tmp_path / "best.safetensors")[0].levels[-1].channels == 40
+    loaded = load_detector(tmp_path / "best.safetensors")[0]
+    assert loaded.levels[-1].channels == 40
+    assert type(loaded.init_criterion()).__name__ == "EIoULoss"
 
 
 def test_a_failed_save_leaves_the_old_file(build, tmp_path):

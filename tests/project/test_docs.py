@@ -14,6 +14,7 @@ from yolograft.analysis.collect import Block
 from yolograft.analysis.statistics import paired
 from yolograft.cli.commands import COMMANDS
 from yolograft.common.metrics import METRIC, OBJECTIVES
+from yolograft.common.parts import MODEL_GROUPS
 from yolograft.data.checks import KINDS
 from yolograft.render.columns import all_columns
 from yolograft.runs.record import RunRecord
@@ -102,7 +103,8 @@ def test_the_site_has_every_page(site: Path) -> None:
         "project/changelog.html",
     }
     built = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
-    assert (pages | generated | {"explanation/security.html"}) == built - {"404.html"}
+    parts = {f"reference/parts/{name}.html" for name in ("index", *MODEL_GROUPS)}
+    assert (pages | generated | parts | {"explanation/security.html"}) == built - {"404.html"}
 
 
 def test_the_site_asks_for_nothing_from_anywhere(site: Path) -> None:

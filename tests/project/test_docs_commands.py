@@ -44,7 +44,17 @@ LINES = sorted({line for page in PAGES for words in commands(page) for line in t
 
 def test_there_are_commands_of_every_kind() -> None:
     assert len(LINES) > 50
-    assert {words[0] for words in LINES} >= {"train", "val", "info", "report", "data", "sweeps", "dashboard", "bench"}
+    assert {words[0] for words in LINES} >= {
+        "train",
+        "val",
+        "info",
+        "report",
+        "data",
+        "sweeps",
+        "dashboard",
+        "bench",
+        "visualize",
+    }
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,8 @@ def write_set(folder: Path) -> None:
 
 def test_all_of_them_train_together(work: Path) -> None:
     write_set(work / "cells")
-    line = """train backbone=tiny neck=light context=gate loss=alphaiou dataset=corners dataset.path=cells
+    line = """train backbone=tiny neck=light context=gate attention=peak
+        attention.at=[neck.P3] loss=alphaiou dataset=corners dataset.path=cells
         dataset.names=[cell,platelet] epochs=1 imgsz=64 batch=4 workers=0 device=cpu name=mine trainer.plots=false"""
     done = yolograft(work, *line.split())
     assert done.returncode == 0, done.stderr

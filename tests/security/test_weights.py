@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,36 @@ import pytest
 import torch
 
 from helpers.described_attacks import descriptions
-from helpers.pickled_attacks import MARK, pickles, specials
+from helpers.pickled_attacks import MARK, Attack, pickles, specials
 from helpers.program import Program
 from helpers.tiny import TINY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of memory and special files are POSIX's")
+
+
+def exports() -> dict[str, Attack]:
+    """Return pickles that bear the suffixes of exported models, which `YOLO` would hand to their runtimes."""
+
+    make = pickles()["os_system"][0]
+
+    def named(suffix: str) -> Callable[[Path], Path]:
+        def made(folder: Path) -> Path:
+            (folder / suffix).mkdir()
+            return make(folder / suffix).rename(folder / f"exported{suffix}")
+
+        return made
+
+    suffixes = (".onnx", ".engine", ".torchscript", ".safetensors", ".mlpackage")
+    return {suffix: (named(suffix), "^refused.*not saved by YOLOGraft") for suffix in suffixes}
+
 
 #: Seconds that opening one file may take on a busy machine.
 PATIENCE = 60
 
 KINDS = {
     "weights": {**pickles(), **specials()},
+    # The unpickler is that of "weights", which meets all of them.
+    "load": {**{name: (make, "^refused") for name, (make, _) in list(pickles().items())[:10]}, **exports()},
     "run": descriptions(),
 }
 

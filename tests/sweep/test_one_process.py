@@ -67,7 +67,7 @@ def test_two_sweeps_and_a_search_are_as_in_processes_of_their_own(
     processes = [subprocess.Popen([*program, *words], cwd=alone, **quiet) for words in COMMANDS]  # type: ignore[call-overload]
 
     monkeypatch.chdir(together)
-    command("-m", *TINY, "epochs=1", "name=first", "isolate=false")  # libraries set variables when they are imported
+    command("-m", *TINY, "epochs=1", "name=first", "isolate=false", "activation=mish")  # and libraries set variables
     before = state()
     for words in COMMANDS:
         result = command(*words)

@@ -44,6 +44,7 @@ def follow(folder: Path, project: str, device: str, *more: str) -> tuple[list[li
         ("loss=ciou",),
         # those that take means over the batch
         pytest.param(("loss=wiou", "loss.classification=slide", "loss.nwd=0.3"), marks=pytest.mark.slow),
+        pytest.param(("head=end2end",), marks=pytest.mark.slow),  # two losses with targets of their own
     ],
 )
 def test_losses_of_two_processes_are_those_of_one(tmp_path: Path, loss: tuple[str, ...]) -> None:

@@ -68,11 +68,21 @@ def test_warmup_moves_rates_and_momenta() -> None:
     assert optimizer.param_groups[0]["momentum"] == 0.937
 
 
-def test_every_step_is_stocks() -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "--epochs 3 --optimizer SGD AdamW",
+        "--epochs 7 --optimizer MuSGD --base yolo26",
+        pytest.param("--epochs 7 --optimizer SGD MuSGD --base yolo26 yolov10 yolo12 yolov8", marks=pytest.mark.slow),
+        pytest.param("--epochs 7 --optimizer SGD --base yolov10 yolo12 --scale l", marks=pytest.mark.slow),
+    ],
+)
+def test_every_step_is_stocks(settings: str) -> None:
     """Both trainers on the same weights and batches; on one machine they agree to the last bit."""
     script = Path(__file__).parents[2] / "benchmarks" / "parity.py"
-    settings = ["--images", "24", "--imgsz", "64", "--batch", "8", "--epochs", "3", "--optimizer", "SGD", "AdamW"]
-    done = subprocess.run([sys.executable, str(script), *settings], capture_output=True, text=True, check=False)
+    common = ["--images", "24", "--imgsz", "64", "--batch", "8"]
+    command = [sys.executable, str(script), *common, *settings.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for name, differences in json.loads(done.stdout.splitlines()[-1]).items():
         assert differences["lr"] == differences["momentum"] == 0, name

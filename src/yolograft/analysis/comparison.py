@@ -211,7 +211,9 @@ def _as_it_is(base: str | None) -> list[Mapping[str, str]]:
     """Return what to look for in turn to find a base as it is; None: the default base, in records without a base."""
     choices = {k: v for k, v in base_choices(base or DEFAULT_BASE).items() if base or k != "base"}
     few = {group: choice for group, choice in choices.items() if group in ("base", "backbone", "neck")}
-    return [choices, few] if choices else []
+    # Each part's own activation is SiLU in all bases; without either, all variants have another.
+    whole = [{**choices, "activation": own} for own in ("None", "silu")]
+    return [*whole, choices, few] if choices else []
 
 
 def _first(
@@ -233,7 +235,8 @@ def _nearest(row: Row, candidates: Sequence[Row], wanted: Mapping[str, str], mad
         # A base as it is is unmodified; but an option that a whole sweep shares does not distinguish its variants.
         if (
             "backbone" in wanted
-            and wanted.items() <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
+            and wanted.items() - {("activation", wanted.get("activation"))}
+            <= base_choices(other.variant.settings.get("base", DEFAULT_BASE)).items()
             and not _shares(row.variant, other.variant, options)
         ):
             continue

@@ -1,5 +1,7 @@
 """Check a command line before anything heavy is imported: every key and value, in one line when it is refused."""
 
+import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -110,14 +112,28 @@ def _expanded(command: str, arguments: Sequence[str]) -> list[str]:
 
 
 _EXPRESSIONS = ("filter", "baseline", "constraint")
+_PATHS = ("source", "out", "run")
 
 
 def _quoted(argument: str) -> str:
-    """Quote for Hydra a value that holds =, < and the like by its nature, where the person has not."""
+    """Quote for Hydra a value that holds =, <, accents and the like by its nature, where the person has not."""
     key, equals, value = argument.partition("=")
-    if key not in _EXPRESSIONS or not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
+    if not equals or not value or value == "null" or value[0] == value[-1] in "'\"":
         return argument
-    return "{}='{}'".format(key, value.replace("\\", "\\\\").replace("'", "\\'"))
+    if key in _EXPRESSIONS:
+        return f"{key}={_in_quotes(value)}"
+    if key not in _PATHS:
+        return argument
+    there = os.path.exists(value)  # noqa: PTH110 - Path's raises for a name too long
+    if not there and value[0] == "[" and value[-1] == "]" and not set(value) & set("'\""):
+        return f"{key}=[{','.join(map(_in_quotes, value[1:-1].split(',')))}]"
+    # Several runs without brackets are a mistake that is told.
+    return f"{key}={_in_quotes(value)}" if there or (key != "run" and value[0] != "[") else argument
+
+
+def _in_quotes(text: str) -> str:
+    """Return a text as Hydra's grammar has it: backslashes are halved before a quote only."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text.strip()) + "'"
 
 
 def _shown(composed: DictConfig, flags: Flags) -> str:

@@ -81,6 +81,18 @@ COMMANDS = {
         folders=Folders("run"),
         notes=("Exit code 1 if a file loses more than max_loss, or could not be written.",),
     ),
+    "predict": Command(
+        "find objects in images, videos and cameras",
+        function="yolograft.cli.predict.main",
+        schema="yolograft.cli.predict.PredictConfig",
+        folders=Folders("source", several=True),
+        notes=(
+            "Several files:       yolograft predict run=RUN_FOLDER photos/*.jpg",
+            "A list:              find photos -name '*.jpg' | yolograft predict run=RUN_FOLDER source=-",
+            "Runs side by side:   yolograft predict run=[RUN_FOLDER,RUN_FOLDER] source=photos",
+            "Exit code 1 if some sources could not be read; they are named at the end.",
+        ),
+    ),
     "info": Command(
         "parameters, GFLOPs and pyramid of a variant",
         function="yolograft.cli.info.main",
@@ -97,6 +109,12 @@ COMMANDS = {
             "Untrained ones:  yolograft bench -m backbone=yolo11,effv1 neck=conv,gsconv",
         ),
         variants=True,
+    ),
+    "visualize": Command(
+        "what detectors look at: feature and activation maps, hits and misses",
+        function="yolograft.cli.visualize.main",
+        schema="yolograft.cli.visualize.VisualizeConfig",
+        folders=Folders("run", several=True),
     ),
     "report": Command(
         "compare the runs of a sweep",

@@ -38,16 +38,20 @@ def _print(answer: dict[str, Any]) -> None:
     table.add_column("part")
     table.add_column("parameters", justify="right")
     table.add_column("share", justify="right")
+    table.add_column("takes maps of channels")
     for part, params in answer["parts"].items():
-        table.add_row(markup(part), f"{params:,}", f"{params / answer['params']:.0%}")
+        taken = ", ".join(map(str, answer["given"].get(part, {}).values()))
+        table.add_row(markup(part), f"{params:,}", f"{params / answer['params']:.0%}", taken)
     table.add_section()
-    table.add_row("all", f"{answer['params']:,}", "")
+    table.add_row("all", f"{answer['params']:,}", "", "")
     console = Console()
     console.print(markup(title), soft_wrap=True)
     console.print(table)
     levels = ", ".join(f"{n} {f['channels']} channels at 1/{f['stride']}" for n, f in answer["levels"].items())
     costs = f"{gflops_text(answer['gflops'])} GFLOPs at {answer['imgsz']} px, {answer['nc']} classes"
     console.print(markup(f"{costs}; backbone gives {levels}"))
+    for part, why in answer["forced"].items():
+        console.print(markup(f"{part}: {why}"))
     folded = answer["folded"]
     console.print(
         markup(f"folded for inference: {folded['params']:,} parameters, {gflops_text(folded['gflops'])} GFLOPs")

@@ -18,7 +18,7 @@ def check_levels(levels: Sequence[str]) -> None:
     known = list(STRIDES)
     start = known.index(levels[0]) if levels and levels[0] in known else len(known)
     if len(levels) < 2 or list(levels) != known[start : start + len(levels)]:
-        given = f"[{','.join(map(str, levels))}]"
+        given = f"[{','.join(map(str, levels)):.60}]"
         raise ValueError(
             f"levels={given}: must be neighbours of {', '.join(known)}, the finest first, as levels=[P2,P3,P4,P5]"
         )

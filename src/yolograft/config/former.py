@@ -13,8 +13,13 @@ from yolograft.config.defaults import DEFAULT_BASE
 PROGRESSIVE = "; progressive learning is a group of its own: progressive=default progressive.stages=4"
 """What to write instead of `callbacks=progressive`, as the end of a refusal."""
 
+_PIECES = {"inner": "conv", "up": "nearest", "fuse": "concat", "gs_kernel": 5, "shuffle": "fixed"}
 
 LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("backbone", "yolograft.model.backbones.yolo11.", {"conv": "conv"}),
+    ("neck", "yolograft.model.necks.conv.", {"block": "c3k2", "down": "conv", **_PIECES}),
+    ("neck", "yolograft.model.necks.gsconv.", {"block": "c3k2", "down": "gsconv", **_PIECES}),
+    ("neck", "yolograft.model.necks.slim.", {"block": "vovgscsp1", "down": "gsconv", **_PIECES}),
     ("backbone", "yolograft.model.backbones.mbv3.", {"last_conv": False, "pretrained_slice": False}),
     ("backbone", "yolograft.model.backbones.effv1.", {"pretrained_slice": False}),
     ("backbone", "yolograft.model.backbones.effv2.", {"pretrained_slice": False}),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yolograft.config.former import PROGRESSIVE
 
-_WEIGHTS = "; say backbone=yolo11 scale=n, and weights=FILE to start from weights."
+_WEIGHTS = "; say base=yolo11 scale=n (or base=yolo26 and so on), and weights=FILE to start from weights."
 
 _STAGED = "; it belongs to progressive=default."
 
@@ -18,6 +18,8 @@ _KEYS = {
     "model": _WEIGHTS,
     "data": "; say dataset=auto dataset.path=data.yaml (or its folder), or dataset=coco128.",
     "resume": "; the same command goes on by itself.",
+    "end2end": "; say head=end2end, or base=yolo26.",
+    "nms": "; a head without NMS is head=end2end; with head.nms=true it uses NMS.",
     "amp": "; say trainer.precision=fp32, fp16 or bf16.",
     "pretrained": "; say weights=FILE, or backbone.pretrained=true.",
     "dataset.path": "; it belongs to dataset=auto, which takes a data set of any form, and to dataset=yolo and others.",
@@ -28,7 +30,7 @@ _KEYS = {
     "exist_ok": "; a folder is never overwritten: the same settings go on, others get a folder of their own.",
     "save_dir": "; say project=FOLDER name=NAME.",
     "output_dir": "; say project=FOLDER name=NAME.",
-    "backbone.pretrained": "; it belongs to backbone=effv1, effv2, mbv3 and timm; YOLO11's own: weights=yolo11n.pt.",
+    "backbone.pretrained": "; it belongs to backbones of timm's parts; YOLO11's own: weights=yolo11n.pt.",
     **dict.fromkeys(("progressive.stages", "progressive.smallest", "progressive.weakest"), _STAGED),
     **dict.fromkeys((f"callbacks.progressive.{key}" for key in ("stages", "smallest", "weakest")), f"{PROGRESSIVE}."),
     "half": "; say trainer.precision=fp16 for a training, quantize=fp16 for an export.",

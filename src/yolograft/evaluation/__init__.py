@@ -1,1 +1,1 @@
-"""What a trained model is worth: validation, predictions, pictures."""
+"""What a trained model is worth and does: validation, prediction, pictures, ultralytics' `YOLO` around it."""

@@ -38,7 +38,9 @@ class TrainedYOLO(MemoryYOLO):
     model: Detector
 
     def __init__(self, model: Detector, trained: Provenance, trust: Sequence[str] = ()) -> None:
-        settings = {"imgsz": trained.imgsz or 640, "single_cls": trained.single_cls}
+        settings: dict[str, Any] = {"imgsz": trained.imgsz or 640, "single_cls": trained.single_cls}
+        if model.end2end:
+            settings["nms"] = False  # else stock would take the other branch of the head
         super().__init__(model, trained.weights, settings)
         self._trained, self._trust = trained, tuple(trust)
 
@@ -105,7 +107,7 @@ def open_yolo(path: Path, trust: Sequence[str] = ()) -> TrainedYOLO:
     """Return the detector of a file of weights, which may be a stranger's.
 
     Args:
-        path: A `best.safetensors`.
+        path: A `best.safetensors`, or a `.pt` that YOLOGraft wrote.
         trust: Packages beside ours, ultralytics', timm's and torch's that its parts may come from.
 
     Raises:

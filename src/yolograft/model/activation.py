@@ -62,5 +62,9 @@ def set_activation(part: nn.Module, name: str) -> int:
 
 
 def is_yolos(part: nn.Module) -> bool:
-    """Return whether a part is built of ultralytics' convolutions, so that it takes the model's activation."""
-    return any(isinstance(module, Conv) for module in part.modules())
+    """Return whether a part begins with ultralytics' convolution, so that it takes the model's activation.
+
+    timm's do not, although ultralytics' may stand behind them, to make a P6.
+    """
+    first = next((module for module in part.modules() if isinstance(module, Conv | nn.Conv2d)), None)
+    return isinstance(first, Conv)

@@ -5,6 +5,7 @@ from typing import Any
 
 from yolograft.common.parts import ATTENTION, MODEL_GROUPS
 from yolograft.common.text import gflops_text
+from yolograft.model.against_base import forced, given
 from yolograft.model.detector import build_detector, gflops, parts_params
 from yolograft.model.fold import fold
 from yolograft.model.from_config import model_spec, own_packages
@@ -19,7 +20,9 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         What `yolograft info format=json` prints. `gflops` are those of one image of `imgsz` × `imgsz` pixels; `levels`
-        are the backbone's. `folded` is what a deployed detector has and computes: batch norms folded, branches merged.
+        are the backbone's. `given` are the channels of the maps that a part takes; `forced` says which parts that are
+        the base's own have other parameters than there, since they are given others. `folded` is what a deployed
+        detector has and computes: batch norms folded, branches merged.
 
     Raises:
         UserError: If the parts do not fit each other.
@@ -34,6 +37,8 @@ def describe(config: Mapping[str, Any]) -> dict[str, Any]:
         "nc": config["nc"],
         "levels": {f.name: {"channels": f.channels, "stride": f.stride} for f in model.levels},
         "parts": parts_params(model),
+        "given": given(model),
+        "forced": forced(model, config),
         "folded": {
             "params": sum(p.numel() for p in folded.parameters()),
             "gflops": float(gflops_text(gflops(folded, config["imgsz"]))),

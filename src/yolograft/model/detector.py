@@ -15,13 +15,14 @@ from yolograft.config.places import places
 from yolograft.model.activation import is_yolos, set_activation
 from yolograft.model.attention.placed import PlacedAttention
 from yolograft.model.features import Feature, Scale, describe
+from yolograft.model.flops import gflops
 from yolograft.model.fold import fold_branches, fold_norms
+from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.model.probe import probe
 from yolograft.model.spec import ModelSpec
 from yolograft.upstream.model import (
     DetectionModel,
     default_args,
-    get_flops,
     initialize_weights,
     start_module,
     v8DetectionLoss,
@@ -77,11 +78,23 @@ class Detector(DetectionModel):
             if not getattr(part, "keeps_norms", False):
                 initialize_weights(part)
 
-    def init_criterion(self) -> v8DetectionLoss:
-        """Return the loss that the spec names; stock calls this at the first training step."""
+    def init_criterion(self) -> v8DetectionLoss | EndToEndLoss:
+        """Return the loss that the spec names, for both pairs of branches where the head has two.
+
+        Stock calls this at the first training step.
+
+        Raises:
+            UserError: The loss is not allowed, does not exist, lacks an option, or cannot be used with this head.
+        """
         options = dict(self.spec.loss)
-        target = str(options.pop("_target_"))
-        return call(locate(target, "loss", self._trust), self.spec.label("loss"), (self,), options)
+        found = locate(str(options.pop("_target_")), "loss", self._trust)
+
+        def make(model: DetectionModel) -> Any:
+            return call(found, self.spec.label("loss"), (model,), options)
+
+        if getattr(self.model[-1], "one2one_cv2", None) is not None:
+            return EndToEndLoss(self, make)
+        return cast("v8DetectionLoss", make(self))
 
     def fuse(self, verbose: bool = True, imgsz: int = 640) -> "Detector":
         """Fold batch norms into the layers before them and merge parallel branches, in place, in every part.
@@ -157,9 +170,8 @@ def build_detector(spec: ModelSpec, trust: Sequence[str] = ()) -> Detector:
     given = ""
     for group in PARTS:
         options = {key: value for key, value in spec.parts[group].items() if key != "_target_"}
-        own = (
-            options.pop("activation", None) if group == "backbone" and not _takes(found[group], "activation") else None
-        )
+        takes_its_own = group != "backbone" or "activation" in inspect.signature(found[group]).parameters
+        own = None if takes_its_own else options.pop("activation", None)
         inputs: tuple[Any, ...] = {"backbone": (scale,), "head": (features, spec.nc)}.get(group, (features, scale))
         label = spec.label(group)
         part = parts[group] = _build(found[group], label, inputs, options, given)
@@ -196,11 +208,6 @@ def parts_params(model: Detector) -> dict[str, int]:
         group = ATTENTION if name.startswith(ATTENTION) else name
         counts[group] = counts.get(group, 0) + _count(part)
     return counts
-
-
-def gflops(model: DetectionModel, imgsz: int = 640) -> float:
-    """Return a model's cost for one square image in 10⁹ floating point operations, as ultralytics counts them."""
-    return float(get_flops(model, imgsz))
 
 
 def _places(spec: ModelSpec) -> Mapping[str, tuple[str, ...] | None]:
@@ -270,10 +277,6 @@ def _activate(part: nn.Module, key: str, name: str) -> int:
         return set_activation(part, name)
     except ValueError as error:
         raise UserError(f"{key}: {error}") from error
-
-
-def _takes(found: Callable[..., Any], option: str) -> bool:
-    return option in inspect.signature(found).parameters
 
 
 def _count(module: nn.Module) -> int:

@@ -29,7 +29,7 @@ _P5_BELOW_P6 = 768
 
 @dataclass(frozen=True)
 class Scale:
-    """What every part is built at: depth and width, as in the `scales` of ultralytics' model files, and the levels.
+    """Depth and width of a model, as in the `scales` of ultralytics' model files, and its levels.
 
     Attributes:
         name: n, s, m, l or x.

@@ -93,5 +93,6 @@ def _twin(base: str, detector: Detector, state: Mapping[str, Tensor]) -> Detecti
         return None
     twin.load_state_dict(state, assign=True)
     twin.names = dict(detector.names)
+    twin.end2end = detector.end2end  # of a head that can do without NMS: which branch answers
     with torch.inference_mode():
         return twin if torch.equal(twin(image)[0], detector(image)[0]) else None

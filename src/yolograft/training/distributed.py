@@ -2,7 +2,7 @@
 
 Three things make it so. Every process takes its share of each batch (`data.module.EpochBatches`). Batch norms see the
 whole batch (`sync_norms`; torch's own SyncBatchNorm exists for GPUs only and would drop timm's fused activations). And
-the loss is divided by the targets of the whole batch (`WholeBatchLoss`); ultralytics divides by each process's own.
+the loss is divided by the targets of the whole batch (`share_loss`); ultralytics divides by each process's own.
 """
 
 import os
@@ -163,8 +163,8 @@ def sync_norms(model: nn.Module) -> None:
             module.__class__ = type(f"Synced{kind.__name__}", (_SyncedNorm, kind), {})
 
 
-class WholeBatchLoss:
-    """Converts a process's loss into its share of the whole batch's.
+def share_loss(criterion: Any) -> None:
+    """Let a detection loss, which sees a process's images, return its share of the whole batch's loss.
 
     ultralytics divides a loss by the sum of its targets' scores. The gradients that DDP averages are those of one
     process with the whole batch when each process's loss is weighted with its share of that sum.
@@ -175,37 +175,32 @@ class WholeBatchLoss:
     from b / 40 * 4 * 2. DDP's mean over the 2 processes has the gradient of (a + b) / 40 * 4.
 
     Args:
-        criterion: ultralytics' detection loss; its assigner is watched for the scores.
+        criterion: ultralytics' detection loss, changed in place: in training, `loss` returns the loss to go backward
+            from and the parts of the whole batch's loss. Its assigner is watched for the scores.
     """
+    assign, compute = criterion.assigner.forward, criterion.loss
+    scores = torch.zeros(())
 
-    def __init__(self, criterion: Any) -> None:
-        self.scores = torch.zeros(())
-        assign = criterion.assigner.forward
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        nonlocal scores
+        assigned = assign(*args, **kwargs)
+        scores = assigned[2].sum().detach()
+        return assigned
 
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            assigned = assign(*args, **kwargs)
-            self.scores = assigned[2].sum().detach()
-            return assigned
-
-        criterion.assigner.forward = watched
-
-    def __call__(self, loss: Tensor, items: dict[str, Tensor], images: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss to go backward from, and the losses of the whole batch.
-
-        Args:
-            loss: This process's loss, times its images as ultralytics counts it.
-            items: Its parts, per image.
-            images: Images of this process.
-        """
-        names = list(items)
-        own = self.scores.clamp(min=1)
-        sums = torch.stack([self.scores, torch.tensor(float(images), device=loss.device)])
+    def shared(preds: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, items = compute(preds, batch)
+        if not loss.requires_grad:  # processes may have different numbers of batches to validate
+            return loss, items
+        images = len(preds["boxes"])
+        own = scores.clamp(min=1)
+        sums = torch.stack([scores, torch.tensor(float(images), device=loss.device)])
         dist.all_reduce(sums)
         share = own / sums[0].clamp(min=1)
-        parts = torch.stack([items[name] for name in names]) * share
+        parts = torch.stack([*items.values()]) * share
         dist.all_reduce(parts)
-        weighted = loss / images * sums[1] * share * world()
-        return weighted, dict(zip(names, parts, strict=True))
+        return loss / images * sums[1] * share * world(), dict(zip(items, parts, strict=True))
+
+    criterion.assigner.forward, criterion.loss = watched, shared
 
 
 def gather_lists(stats: dict[str, list[Any]]) -> dict[str, list[Any]]:

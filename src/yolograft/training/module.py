@@ -12,7 +12,8 @@ from yolograft.common.errors import UserError
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.compute.devices import Compute
 from yolograft.model.detector import Detector
-from yolograft.training.distributed import WholeBatchLoss, gather_lists, sum_over_processes, sync_norms, world
+from yolograft.model.losses.end_to_end import EndToEndLoss
+from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
 from yolograft.training.schedule import Schedule
@@ -62,7 +63,6 @@ class DetectionTraining(pl.LightningModule):
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         self.ema: ModelEMA | None = None
-        self.whole_batch: WholeBatchLoss | None = None  # of several processes
         self.scaler = torch.amp.GradScaler("cuda", enabled=compute.autocast == torch.float16)
         self.iteration = -1  # of the whole run, from 0
         self.last_step = -1  # iteration of the last optimizer step
@@ -96,7 +96,8 @@ class DetectionTraining(pl.LightningModule):
         # One for both: what a loss learns of the boxes in training holds for validation.
         self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:
-            self.whole_batch = WholeBatchLoss(self.model.criterion)
+            for criterion in _detection_losses(self.model.criterion):
+                share_loss(criterion)
         if self.restored is not None:
             try:
                 self.load_progress(self.restored)
@@ -123,9 +124,11 @@ class DetectionTraining(pl.LightningModule):
         """Keep accumulated gradients over a validation, as ultralytics does; Lightning would clear them."""
 
     def on_train_epoch_start(self) -> None:
-        """Reset the mean losses, and put frozen batch norms into eval mode."""
+        """Reset the mean losses, weight the loss for the epoch, and put frozen batch norms into eval mode."""
         if self.current_epoch > 0:
             self.train_losses = {}
+        if isinstance(self.model.criterion, EndToEndLoss):
+            self.model.criterion.begin_epoch(self.epoch, self.recipe.epochs)
         hold_statistics(self.frozen)
         if self.schedule.backbone_is_frozen(self.epoch):
             hold_statistics([self.model.model[0]])
@@ -191,8 +194,6 @@ class DetectionTraining(pl.LightningModule):
             if self.compute.autocast == torch.bfloat16:
                 predictions = _float(predictions)
             loss, items = model.loss(batch, predictions)
-        if self.whole_batch is not None:
-            return self.whole_batch(loss.sum(), items, len(batch["img"]))
         return loss.sum(), items
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
@@ -278,6 +279,11 @@ class DetectionTraining(pl.LightningModule):
     def is_finite(self) -> bool:
         """Whether the epoch's losses and validation losses are numbers."""
         return all(bool(torch.isfinite(v).all()) for v in (*self.train_losses.values(), *self.val_losses.values()))
+
+
+def _detection_losses(criterion: Any) -> tuple[Any, ...]:
+    """Return the losses that assign targets: one for each pair of the head's branches."""
+    return (criterion.one2many, criterion.one2one) if isinstance(criterion, EndToEndLoss) else (criterion,)
 
 
 def _float(value: Any) -> Any:

@@ -5,25 +5,57 @@ Importing the package `yolograft.upstream` has set the environment that ultralyt
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from ultralytics.nn.modules import C2PSA, SPPF, C2f, C3k2, Conv, Detect
+from ultralytics.nn.modules import (
+    AIFI,
+    C2PSA,
+    PSA,
+    SPPELAN,
+    SPPF,
+    A2C2f,
+    ADown,
+    Bottleneck,
+    C2f,
+    C2fCIB,
+    C3k2,
+    Conv,
+    Detect,
+    DWConv,
+    GhostConv,
+    SCDown,
+    v10Detect,
+)
+from ultralytics.nn.modules.block import RepCSP
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
-from ultralytics.utils.loss import BboxLoss, v8DetectionLoss
+from ultralytics.utils.loss import BboxLoss, E2ELoss, v8DetectionLoss
 from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.ops import make_divisible
 from ultralytics.utils.torch_utils import get_flops, initialize_weights
 
 __all__ = [
+    "AIFI",
     "C2PSA",
+    "PSA",
+    "SPPELAN",
     "SPPF",
+    "A2C2f",
+    "ADown",
     "BboxLoss",
+    "Bottleneck",
     "C2f",
+    "C2fCIB",
     "C3k2",
     "Conv",
+    "DWConv",
     "Detect",
     "DetectionModel",
+    "E2ELoss",
+    "GhostConv",
+    "RepCSP",
+    "SCDown",
     "bbox_iou",
     "default_args",
     "get_flops",
@@ -32,6 +64,7 @@ __all__ = [
     "make_divisible",
     "new_detect",
     "new_sppf",
+    "new_v10_detect",
     "start_module",
     "upstream_model",
     "upstream_yolo11",
@@ -75,7 +108,16 @@ def new_sppf(c1: int, c2: int, kernel: int = 5) -> SPPF:
     return sppf
 
 
-def new_detect(nc: int, channels: list[int], strides: list[int], *, legacy: bool = False) -> Detect:
+def new_detect(
+    nc: int,
+    channels: list[int],
+    strides: list[int],
+    *,
+    legacy: bool = False,
+    reg_max: int = 16,
+    one_to_one: bool = False,
+    nms: bool = True,
+) -> Detect:
     """Return stock's `Detect` with its strides set.
 
     `parse_model` keeps the choice between the old and the new class branch in a class attribute, so building a YOLOv8
@@ -87,12 +129,28 @@ def new_detect(nc: int, channels: list[int], strides: list[int], *, legacy: bool
         channels: Channels of each level.
         strides: Stride of each level, pixels.
         legacy: YOLOv8's class branch, of full convolutions, in place of depth-wise ones.
+        reg_max: Bins of the distribution of each side; 1: the sides themselves.
+        one_to_one: A second pair of branches, which is trained to find each object once.
+        nms: Without one-to-one branches always true; else whether boxes are those of the other branches, before NMS.
     """
     head = Detect.__new__(Detect)
     head.legacy = legacy
-    head.__init__(nc=nc, reg_max=16, end2end=False, ch=channels)
-    head.stride = torch.tensor(
-        strides, dtype=torch.float32, device="cpu"
-    )  # known even where the weights are not (meta)
+    head.__init__(nc=nc, reg_max=reg_max, end2end=one_to_one, ch=channels)
+    return _ready(head, strides, nms)
+
+
+def new_v10_detect(nc: int, channels: list[int], strides: list[int], *, nms: bool) -> v10Detect:
+    """Return stock's `v10Detect` with its strides set; arguments as for `new_detect`."""
+    head = v10Detect.__new__(v10Detect)
+    head.legacy = False  # of branches that its constructor makes and throws away: they draw random numbers
+    head.__init__(nc=nc, ch=channels)
+    return _ready(head, strides, nms)
+
+
+def _ready(head: Detect, strides: list[int], nms: bool) -> Any:
+    # On the CPU: known even where the weights are not (meta).
+    head.stride = torch.tensor(strides, dtype=torch.float32, device="cpu")
     head.inplace = True
+    if not nms:
+        head.end2end = True
     return head

@@ -9,6 +9,8 @@ from math import log2
 import torch
 from torch import Tensor, nn
 
+_MOST = 256
+
 
 class MLCA(nn.Module):
     """y = x · unpool(λ sigmoid(v ∗ l) + (1 - λ) sigmoid(w ∗ mean(l))) with l the means of a coarse grid of cells.
@@ -22,13 +24,13 @@ class MLCA(nn.Module):
         local_weight: λ, the share of the cells' own weights.
 
     Raises:
-        ValueError: The grid has no cell, or λ is not between 0 and 1.
+        ValueError: The grid has no cell, or more than any map, or λ is not between 0 and 1.
     """
 
     def __init__(self, channels: int, *, grid: int = 5, local_weight: float = 0.5) -> None:
         super().__init__()
-        if grid < 1:
-            raise ValueError(f"needs a grid of at least 1, not {grid}")
+        if not 1 <= grid <= _MOST:
+            raise ValueError(f"needs a grid of 1 to {_MOST}, not {grid}")
         if not 0 < local_weight < 1:
             raise ValueError(f"needs a local_weight between 0 and 1, not {local_weight:g}")
         self.grid = grid

@@ -1,9 +1,10 @@
 """What the backbones of all bases have in common: their layout."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from yolograft.model.blocks.gsconv import GSConv
 from yolograft.model.features import Scale, pyramid
 from yolograft.upstream.model import Conv
 
@@ -19,6 +20,8 @@ class CSPBackbone(nn.Module):
 
     Args:
         scale: Depth, width and levels.
+        conv: What halves the sides behind the stem: a convolution, or GSConv. Li et al., 2024, advise against the
+            latter: GSConv pays at the neck, where maps are small and wide.
 
     Attributes:
         widths: For stages 2 to 5, channels at full width behind the layer of stride 2 and behind the stage.
@@ -27,8 +30,11 @@ class CSPBackbone(nn.Module):
 
     widths: ClassVar[tuple[tuple[int, int], ...]]
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: Scale, *, conv: Literal["conv", "gsconv"] = "conv") -> None:
         super().__init__()
+        if conv not in ("conv", "gsconv"):
+            raise ValueError(f"conv={conv}: must be one of conv, gsconv")
+        self.conv = conv
         given = scale.channels(64)
         # In stock's order: the same seed then gives the same weights.
         self.stem = Conv(3, given, 3, 2)
@@ -48,7 +54,7 @@ class CSPBackbone(nn.Module):
 
     def downsample(self, level: int, c1: int, c2: int) -> nn.Module:
         """Return the layer that halves a map's sides to stride 2 ** level, from `c1` channels to `c2`."""
-        return Conv(c1, c2, 3, 2)
+        return GSConv(c1, c2, 3, 2) if self.conv == "gsconv" else Conv(c1, c2, 3, 2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images [B, 3, H, W] to the levels."""

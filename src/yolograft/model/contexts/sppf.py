@@ -31,8 +31,12 @@ class SPPFOnly(nn.Module):
             raise ValueError(f"needs an odd kernel, not {kernel}")
         last = features[-1]
         width = scale.level_channels(last.name)
-        self.sppf = new_sppf(last.channels, width, kernel)
+        self.sppf = self.pooling(last, width, kernel)
         self.features = (*features[:-1], replace(last, channels=width))
+
+    def pooling(self, level: Feature, c2: int, kernel: int) -> nn.Module:
+        """Return the SPPF of a level, from its channels to `c2`."""
+        return new_sppf(level.channels, c2, kernel)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """Return the maps, the last one pooled at several sizes."""

@@ -1,0 +1,62 @@
+"""`yolograft visualize`: what detectors look at, as pictures and one page."""
+
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from yolograft.cli.command_line import CommandLine
+from yolograft.cli.val import find_weights
+from yolograft.common.errors import UserError
+from yolograft.common.files import user_path
+from yolograft.common.text import plain
+from yolograft.compute.presence import refuse_impossible
+from yolograft.config.schema import Fraction, Imgsz, Text
+
+
+class VisualizeConfig(Imgsz):
+    """The config of `yolograft visualize`."""
+
+    imgsz: Annotated[int, Field(ge=32, le=4096)] | None  # type: ignore[assignment]
+    run: str | list[str]
+    source: str | list[str] | None
+    split: Literal["train", "val", "test"]
+    images: Annotated[int, Field(ge=1, le=100)]
+    conf: Fraction
+    device: int | str
+    trust: list[str]
+    out: Text | None
+
+
+def main(line: CommandLine) -> int:
+    """Look into the detectors and write the pictures and the page."""
+    config = line.config
+    runs = list(dict.fromkeys([config["run"]] if isinstance(config["run"], str) else config["run"]))
+    if not runs:
+        raise UserError("run=[]: name at least one run's folder")
+    weights = _named([find_weights(run) for run in runs])
+    refuse_impossible(config["device"])
+    out = _folder(config["out"], next(iter(weights.values())))
+    from yolograft.evaluation.visualize.visualize import visualize
+    from yolograft.render.visualize.page import write
+
+    shown = visualize(weights, config, say=partial(print, file=sys.stderr, flush=True))
+    files = write(shown.looked, shown.fields, shown.names, shown.about, out)
+    print(plain(str(files[0])))
+    return 0
+
+
+def _named(files: list[Path]) -> dict[str, Path]:
+    """Return weights by what tells them apart: the name of the run's folder, or all of the path."""
+    names = [file.parent.parent.name if file.parent.name == "checkpoints" else file.stem for file in files]
+    counts: Counter[str] = Counter(names)
+    return {name if counts[name] == 1 else str(file): file for name, file in zip(names, files, strict=True)}
+
+
+def _folder(out: Any, first: Path) -> Path:
+    if out is not None:
+        return user_path(out)
+    return (first.parent.parent if first.parent.name == "checkpoints" else first.parent) / "visualize"
