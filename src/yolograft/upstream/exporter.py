@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,8 +17,9 @@ from ultralytics.utils import LOGGER, SETTINGS
 __all__ = ["ExportedModel", "export", "tensorrt_backend"]
 
 
+@dataclass(frozen=True)
 class ExportedModel:
-    """What the exporter has written.
+    """What was written.
 
     Attributes:
         path: The file or folder.
@@ -25,10 +27,9 @@ class ExportedModel:
         with_nms: The same model with its NMS in PyTorch; None where it holds no NMS.
     """
 
-    def __init__(self, path: Path, exporter: "_Exporter") -> None:
-        self.path = path
-        self.end2end = bool(exporter.metadata["end2end"])
-        self.with_nms: nn.Module | None = NMSModel(exporter.model, exporter.args) if exporter.args.nms else None
+    path: Path
+    end2end: bool
+    with_nms: nn.Module | None = None
 
 
 class _Exporter(Exporter):
@@ -65,7 +66,9 @@ def export(
     copied.pt_path = folder / f"best.{uuid4().hex}"
     with _undisturbed():
         exporter = _Exporter(dict(options), calibration or list)
-        return ExportedModel(Path(exporter(copied)), exporter)
+        path = Path(exporter(copied))
+        with_nms = NMSModel(exporter.model, exporter.args) if exporter.args.nms else None
+        return ExportedModel(path, bool(exporter.metadata["end2end"]), with_nms)
 
 
 @contextmanager

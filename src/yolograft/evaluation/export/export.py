@@ -1,4 +1,4 @@
-"""One run's best weights in another format: written by ultralytics' exporter, run in its own runtime, and judged."""
+"""One run's best weights in another format: written, run in its own runtime, and judged."""
 
 import math
 import time
@@ -30,6 +30,7 @@ from yolograft.evaluation.export.verify import Comparison, compare, judge
 from yolograft.evaluation.provenance import Provenance
 from yolograft.evaluation.runtimes import load_runtime
 from yolograft.model.detector import Detector
+from yolograft.model.torch_checkpoint import write_checkpoint
 from yolograft.model.weights import load_detector
 from yolograft.runs.exports import Export, Status, content_digest, content_size
 from yolograft.runs.weights_file import digest
@@ -73,7 +74,10 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
     with place.staging() as folder, reproducible(0, compute.threads, deterministic=True):
         say(f"writing {request.file()} at {imgsz} px")
         began = time.monotonic()
-        written = _write(model.to(compute.device), folder, request, imgsz, compute, spec, trained.single_cls)
+        if request.format == "pt":
+            written = _checkpoint(weights, folder / "best.pt", request.trust, model, say)
+        else:
+            written = _write(model.to(compute.device), folder, request, imgsz, compute, spec, trained.single_cls)
         seconds = time.monotonic() - began
         found: Comparison | None = None
         status: Status = "not run"
@@ -98,6 +102,15 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
         )
         place.take(written.path, made)
     return made, place.folder / made.file
+
+
+def _checkpoint(
+    weights: Path, file: Path, trust: tuple[str, ...], model: Detector, say: Callable[[str], object]
+) -> ExportedModel:
+    """Write a `.pt`, and say who can open it."""
+    stock = write_checkpoint(weights, file, trust)
+    say(f"it opens where {'ultralytics' if stock else 'YOLOGraft'} is installed")
+    return ExportedModel(file, bool(getattr(model, "end2end", False)))
 
 
 def _write(
