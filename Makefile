@@ -8,7 +8,7 @@ SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-cluster test-gpu bench-gpu parity lint docs wheel test-hydra-next format clean
+.PHONY: help setup demo test test-slow test-cluster test-gpu bench bench-gpu parity lint docs wheel test-hydra-next format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-gpu: setup ## trainings on a CUDA device, six at a time; skipped where ther
 
 bench-gpu: setup ## tests, parity, throughput, a sweep and a profile on a CUDA device (8 minutes)
 	PYTHON=$(BIN)/python bash benchmarks/gpu.sh
+
+bench: setup ## speed and memory beside ultralytics', into benchmarks/results (an hour; on a quiet machine)
+	$(BIN)/python benchmarks/all.py
 
 parity: setup ## compare training with stock's, step by step (minutes)
 	$(BIN)/python benchmarks/parity.py

@@ -3,6 +3,7 @@
     python benchmarks/throughput.py --device 0                                   # yolo11n, 640 px, batch 64
     python benchmarks/throughput.py --device cpu --imgsz 320 --batch 16 --data data.yaml
     python benchmarks/throughput.py --device 0 --scales n s m --pairs 1 --out throughput.json
+    python benchmarks/throughput.py --device cpu --imgsz 320 --batch 16 --beside 1   # a busy process beside each
 
 Each training is a process of its own (`yolograft train …`, and ultralytics' DetectionTrainer with images cached in
 memory). Its epochs are timed from outside, by the rows that appear in metrics.csv and results.csv: loading,
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -173,6 +176,18 @@ def _rows(folder: Path, table: str) -> int:
     return 0
 
 
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep so many processors busy, at ordinary priority, for a while."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 def ratios(stock: dict[str, Any], ours: dict[str, Any]) -> dict[str, float | None]:
     """Return how many times as fast ours is: in epochs after the first, and from the start to the end."""
     epochs = (ours["images_per_second"], stock["images_per_second"])
@@ -202,7 +217,8 @@ def measure(options: argparse.Namespace, data: Path, images: int, work: Path) ->
                 folder = work / f"{scale}-{pair}-{who}"
                 project = folder / table.split("/", maxsplit=1)[0] if who == "ours" else folder
                 line = command(options, scale, data, project)
-                trainings.append({"who": who, **time_training(line, table, folder, images, left)})
+                with busy(options.beside):
+                    trainings.append({"who": who, **time_training(line, table, folder, images, left)})
                 told = trainings[-1]
                 print(
                     f"yolo11{scale} {who:5} {told['images_per_second'] or 0:8.1f} images/s  first epoch after "
@@ -236,6 +252,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--workers", type=int, help="loading processes of both; default: what each chooses")
+    parser.add_argument("--beside", type=int, default=0, help="busy processes beside each training")
     parser.add_argument("--stock", nargs="*", default=[STOCK_EXTRA], metavar="KEY=VALUE", help="more for ultralytics")
     parser.add_argument("--ours", nargs="*", default=[], metavar="KEY=VALUE", help="more for yolograft")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds after which no training is started")
@@ -248,7 +265,9 @@ def main() -> None:
         else:
             data = draw_pictures(work / "data", options.images, max(options.images // 10, 1), options.imgsz)
         images = sum(1 for _ in (work / "data/images/train").iterdir())
-        print(f"{images} images, {options.imgsz} px, batch {options.batch}, device {options.device}", flush=True)
+        beside = f", {options.beside} busy processes beside each training" if options.beside else ""
+        shape = f"{options.imgsz} px, batch {options.batch}, device {options.device}"
+        print(f"{images} images, {shape}{beside}; load {os.getloadavg()[0]:.1f}", flush=True)
         measure(options, data, images, work)
 
 

@@ -94,7 +94,7 @@ def test_a_neck(kind: Any, options: dict[str, Any], tmp_path: Path) -> None:
     assert [tuple(m.shape[1:]) for m in outs] == [(32, 8, 12), (64, 4, 6), (128, 2, 3)]
     assert [f.channels for f in neck.features] == [32, 64, 128]
     sum(m.square().sum() for m in outs).backward()
-    assert [name for name, p in neck.named_parameters() if p.grad is None] == []
+    assert [name for name, p in neck.named_parameters() if p.grad is None or not p.grad.any()] == []
 
     other = made(kind, options, seed=1)
     again = made(kind, options)
@@ -124,6 +124,9 @@ def detector(neck: str, **options: Any) -> Any:
         ("conv", {"inner": "rfaconv", "down": "scdown", "up": "dysample", "fuse": "asff"}),
         ("conv", {"inner": "odconv", "down": "spdconv", "up": "carafe", "fuse": "sdi"}),
         ("conv", {"block": "c2f", "inner": "dcnv2", "down": "adown"}),
+        ("conv", {"block": "fasterblock", "down": "dwconv"}),
+        ("conv", {"block": "vovgscsp2", "down": "gsconv"}),
+        ("conv", {"inner": "pconv"}),
         ("slim", {"block": "vovgscsp3", "shuffle": "learned", "gs_kernel": 9}),
         ("bifpn", {}),
         ("afpn", {}),
@@ -140,6 +143,46 @@ def test_a_folded_detector_gives_the_same(neck: str, options: dict[str, Any]) ->
     assert sum(p.numel() for p in folded.parameters()) < sum(p.numel() for p in model.parameters())
     with torch.no_grad():
         torch.testing.assert_close(folded(image)[0], model(image)[0], rtol=1e-3, atol=1e-3)
+
+
+def conv(c1: int, c2: int, k: int = 1) -> int:
+    """Parameters of a convolution and its batch norm."""
+    return k * k * c1 * c2 + 2 * c2
+
+
+def plain(c1: int, c2: int, k: int = 1) -> int:
+    """Parameters of a convolution with a bias."""
+    return k * k * c1 * c2 + c2
+
+
+def test_the_parameters_of_afpn() -> None:
+    def stage(widths: list[int]) -> int:
+        count = len(widths)
+        down = sum(conv(widths[a], widths[b], 2 ** (b - a)) for b in range(count) for a in range(b))
+        up = sum(conv(widths[a], widths[b]) for b in range(count) for a in range(b + 1, count))
+        fuse = sum(count * conv(width, 8) + plain(8 * count, count) for width in widths)
+        return down + up + fuse + sum(2 * conv(width, width, 3) for width in widths)
+
+    inside = [c // 4 for c in GIVEN]
+    ends = sum(conv(c, c // 4) for c in GIVEN) + sum(conv(c, out) for c, out in zip(inside, (32, 64, 128), strict=True))
+    assert count_of(made(AFPN, {"repeats": 1})) == ends + stage(inside[:2]) + stage(inside)
+
+
+def test_the_parameters_of_hsfpn() -> None:
+    width = 32
+    weights = sum(2 * c * (c // 4) for c in GIVEN) + 2 * 2 * width * (width // 4)
+    match = sum(plain(c, width) for c in GIVEN)
+    up = 2 * plain(width, width, 3)
+
+    def c3k2(c1: int, c2: int) -> int:
+        half = c2 // 2
+        return conv(c1, c2) + conv(half, half // 2, 3) + conv(half // 2, half, 3) + conv(3 * half, c2)
+
+    assert count_of(made(HSFPN, {})) == weights + match + up + sum(c3k2(width, c) for c in (32, 64, 128))
+
+
+def count_of(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
 
 
 def test_only_the_neck_differs() -> None:

@@ -37,7 +37,8 @@ def numbers(text: str) -> list[str]:
 def test_the_two_have_the_same_commands() -> None:
     assert code(ENGLISH) == code(CHINESE)
     assert len(code(ENGLISH)) == 1
-    assert [line.split()[0] for line in code(ENGLISH)[0]] == ["make", "yolograft"]
+    commands = [" ".join(line.split()[:2]) for line in code(ENGLISH)[0]]
+    assert commands == ["make demo", "yolograft train", "yolograft train", "yolograft predict", "yolograft bench"]
 
 
 def test_the_two_have_the_same_figures_and_links() -> None:
@@ -78,7 +79,7 @@ def test_the_table_is_the_recorded_one() -> None:
 
 
 def test_it_is_short() -> None:
-    assert len(ENGLISH.splitlines()) <= 60
+    assert len(ENGLISH.splitlines()) <= 70
 
 
 PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]

@@ -74,13 +74,6 @@ COMMANDS = {
         schema="yolograft.cli.val.ValConfig",
         folders=Folders("run"),
     ),
-    "export": Command(
-        "write trained weights as ONNX, OpenVINO, …, run the file and compare it",
-        function="yolograft.cli.export.main",
-        schema="yolograft.cli.export.ExportConfig",
-        folders=Folders("run"),
-        notes=("Exit code 1 if a file loses more than max_loss, or could not be written.",),
-    ),
     "predict": Command(
         "find objects in images, videos and cameras",
         function="yolograft.cli.predict.main",
@@ -92,6 +85,13 @@ COMMANDS = {
             "Runs side by side:   yolograft predict run=[RUN_FOLDER,RUN_FOLDER] source=photos",
             "Exit code 1 if some sources could not be read; they are named at the end.",
         ),
+    ),
+    "export": Command(
+        "write trained weights as ONNX, OpenVINO, …, run the file and compare it",
+        function="yolograft.cli.export.main",
+        schema="yolograft.cli.export.ExportConfig",
+        folders=Folders("run"),
+        notes=("Exit code 1 if a file loses more than max_loss, or could not be written.",),
     ),
     "info": Command(
         "parameters, GFLOPs and pyramid of a variant",

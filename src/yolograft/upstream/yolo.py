@@ -40,16 +40,6 @@ class MemoryYOLO(YOLO):
         self.overrides = {**model.args, "model": str(path)}
 
 
-def open_checkpoint(file: Path) -> DetectionModel:
-    """Return the model of a `.pt` as a user of ultralytics opens it, which executes what the file says.
-
-    Args:
-        file: A file of one's own.
-    """
-    model: DetectionModel = YOLO(file).model
-    return model
-
-
 def speak() -> None:
     """Let ultralytics say on the terminal what its users know it to say."""
     for each in (LOGGER, *LOGGER.handlers):

@@ -1,4 +1,4 @@
-"""One run's best weights in another format: written, run in its own runtime, and judged."""
+"""One run's best weights in another format: written by ultralytics' exporter, run in its own runtime, and judged."""
 
 import math
 import time
@@ -75,7 +75,9 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
         say(f"writing {request.file()} at {imgsz} px")
         began = time.monotonic()
         if request.format == "pt":
-            written = _checkpoint(weights, folder / "best.pt", request.trust, model, say)
+            written = ExportedModel(folder / request.file(), bool(getattr(model, "end2end", False)))
+            write_checkpoint(weights, written.path, request.trust)
+            model = model.to(compute.device)
         else:
             written = _write(model.to(compute.device), folder, request, imgsz, compute, spec, trained.single_cls)
         seconds = time.monotonic() - began
@@ -102,15 +104,6 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
         )
         place.take(written.path, made)
     return made, place.folder / made.file
-
-
-def _checkpoint(
-    weights: Path, file: Path, trust: tuple[str, ...], model: Detector, say: Callable[[str], object]
-) -> ExportedModel:
-    """Write a `.pt`, and say who can open it."""
-    stock = write_checkpoint(weights, file, trust)
-    say(f"it opens where {'ultralytics' if stock else 'YOLOGraft'} is installed")
-    return ExportedModel(file, bool(getattr(model, "end2end", False)))
 
 
 def _write(
@@ -168,10 +161,11 @@ def _compare(
     if getattr(model, "end2end", False) != written.end2end:  # some formats cannot hold the one-to-one branch
         model.end2end = written.end2end
     loader = val_loader(dataset, request.batch, compute.workers)
-    runtime = load_runtime(request.format)
+    runtime = load_runtime("pytorch" if request.format == "pt" else request.format)
     pytorch = load_runtime("pytorch")(written.with_nms or model, device=compute.device, threads=compute.threads)
     try:
-        exported = runtime(written.path, device=compute.device, threads=compute.threads)
+        source = load_detector(written.path, request.trust)[0] if request.format == "pt" else written.path
+        exported = runtime(source, device=compute.device, threads=compute.threads)
         return compare(
             *(model.eval(), pytorch, exported, loader),
             batch=None if dynamic else request.batch,

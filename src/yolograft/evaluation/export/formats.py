@@ -1,6 +1,6 @@
 """The formats of `yolograft export`, without torch: what each takes, what it needs, and whether it can be run here.
 
-Options and precisions are those of ultralytics' own table, but for `pt`, which YOLOGraft writes itself.
+Options and precisions are those of ultralytics' own table; `tests/upstream/test_exporter.py` compares them.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ class Format:
 _ONNX = (("onnx", "onnx"), ("onnxruntime", "onnxruntime"), ("onnxslim", "onnxslim"))
 
 FORMATS = {
-    "pt": Format("ultralytics checkpoint", ".pt", runtime=True, device="cpu"),
+    # ultralytics' own form of weights, which `YOLO("best.pt")` opens
+    "pt": Format("PyTorch", ".pt", runtime=True),
     "torchscript": Format("TorchScript", ".torchscript", ("batch", "nms", "dynamic"), ("fp32", "fp16"), runtime=True),
     "onnx": Format(
         "ONNX",
@@ -109,7 +110,7 @@ FORMATS = {
         device="cpu",
     ),
 }
-"""By their names in `format=`, which are ultralytics' but for `pt`."""
+"""By their names in `format=`, which are ultralytics'."""
 
 
 def refuse_missing(name: str, quantize: str) -> None:

@@ -1,8 +1,7 @@
 """Runtimes that an exported detector is run by: one class for each format, chosen by its name in `RUNTIMES`.
 
-They run what they are given. A `.pt` executes code, and a file of TorchScript, ONNX or OpenVINO can name other
-files and operators, so nothing that was found on a disk is given to them: `yolograft export` and `bench` only run what
-they have just written.
+They run what they are given. A file of TorchScript, ONNX or OpenVINO can name other files and operators, so nothing
+that was found on a disk is given to them: `yolograft export` and `bench` only run what they have just written.
 """
 
 from importlib import import_module
@@ -14,7 +13,6 @@ from yolograft.evaluation.runtimes.base import Runtime
 RUNTIMES = {
     "pytorch": ("torch", "pytorch.PyTorch"),
     "compile": ("torch", "pytorch.Compiled"),
-    "pt": ("ultralytics", "pytorch.Checkpoint"),
     "torchscript": ("torch", "torchscript.TorchScript"),
     "onnx": ("onnxruntime", "onnx.OnnxRuntime"),
     "openvino": ("openvino", "openvino.OpenVino"),

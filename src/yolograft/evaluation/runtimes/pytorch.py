@@ -1,13 +1,11 @@
 """PyTorch itself, as it is and through torch.compile."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from yolograft.evaluation.runtimes.base import Runtime
-from yolograft.upstream.yolo import open_checkpoint
 
 
 class PyTorch(Runtime):
@@ -37,13 +35,3 @@ class Compiled(PyTorch):
         """Have the detector compiled when it is run first."""
         super().load(source, threads, exact)
         self.run = torch.compile(self.model)
-
-
-class Checkpoint(PyTorch):
-    """The detector of a `.pt`, opened by `ultralytics.YOLO`."""
-
-    title = "ultralytics.YOLO"
-
-    def load(self, source: Path, threads: int, exact: bool) -> None:  # type: ignore[override]
-        """Open the file."""
-        super().load(open_checkpoint(source), threads, exact)

@@ -1,0 +1,117 @@
+"""All measurements of speed and memory on this machine, into one JSON file and one table: `make bench`.
+
+    python benchmarks/all.py --device cpu --data data.yaml
+    python benchmarks/all.py --tiny --only throughput,memory
+
+Writes `benchmarks/results/DEVICE.json`, renewed after every measurement, and `DEVICE.md` beside it. Measure when
+nothing else runs; the load at the start of each is in the file.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from environment import environment
+
+HERE = Path(__file__).parent
+
+
+def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return each measurement's command, the most valuable first."""
+    cpu = options.device == "cpu"
+    imgsz, batch = ("64", "8") if options.tiny else ("320", "16") if cpu else ("640", "64")
+    epochs = "2" if options.tiny else "4"
+    pictures = ["--data", str(options.data)] if options.data else ["--images", "16" if options.tiny else "256"]
+    shape = [*pictures, "--device", options.device, "--imgsz", imgsz, "--batch", batch, "--epochs", epochs]
+    if options.tiny:
+        shape += ["--workers", "0"]
+    data = ["dataset=yolo", f"dataset.path={options.data}"] if options.data else ["dataset=shapes"]
+    if options.tiny:
+        data += ["dataset.train=16", "dataset.val=4"] * (not options.data)
+    pairs = ["--pairs", "1" if options.tiny else "2"]
+    small = ["--device", options.device]
+    return {
+        "throughput": ["throughput.py", *shape, *pairs],
+        "beside_one": ["throughput.py", *shape, "--pairs", "1", "--beside", "1"],
+        "beside_two": ["throughput.py", *shape, "--pairs", "1", "--beside", "2"],
+        "sweep_time": ["sweep_time.py", *shape],
+        "step_limit": ["step_limit.py", f"imgsz={imgsz}", f"batch={batch}", f"device={options.device}", *data],
+        "memory": ["memory.py", *small, *(("--epochs", "6", "--images", "16") if options.tiny else ())],
+        "scaling": ["scaling.py", *small, *(["--tiny"] if options.tiny else [])],
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the results as Markdown."""
+    machine = results["environment"]
+    told = machine["cuda"][0]["name"] if machine["cuda"] else f"{machine['processors']} × {machine['processor']}"
+    versions = ", ".join(
+        f"{name} {machine['versions'][name]}" for name in ("torch", "ultralytics", "pytorch-lightning")
+    )
+    lines = [f"{told}; {versions}; Python {machine['python']}; commit {machine['commit']}", "", "| | |", "|---|---|"]
+    for name in ("throughput", "beside_one", "beside_two"):
+        for scale, found in results.get(name, {}).get("scales", {}).items():
+            ratios = ", ".join(f"{pair['epochs']} (whole {pair['whole']})" for pair in found["ratios"])
+            beside = {"beside_one": ", beside one busy process", "beside_two": ", beside two"}.get(name, "")
+            lines.append(f"| yolo11{scale}: times as fast as ultralytics{beside} | {ratios} |")
+    if shares := [str(pair["share"]) for pair in results.get("sweep_time", {}).get("seconds", [])]:
+        lines.append(f"| eight variants: share of a shell loop's time | {', '.join(shares)} |")
+    if limit := results.get("step_limit"):
+        lines.append(f"| share of the step limit | {limit['share']} |")
+    if memory := results.get("memory"):
+        lines.append(f"| memory over {memory['epochs']} epochs, MB an epoch | {memory['slope_mb_per_epoch']:+} |")
+    slopes = {
+        kind: found["slope"]
+        for kind, found in results.get("scaling", {}).items()
+        if isinstance(found, dict) and "slope" in found
+    }
+    lines += [f"| slope of seconds over {kind} (log, log) | {value} |" for kind, value in slopes.items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure what is asked for; what cannot be measured is said, and fails alone."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--data", type=Path, help="a data.yaml with image folders; default: pictures that are drawn")
+    parser.add_argument("--only", help="some of the measurements, with commas between")
+    parser.add_argument("--tiny", action="store_true", help="try the scripts themselves")
+    parser.add_argument("--out", type=Path, help="the folder of the results", default=HERE / "results")
+    options = parser.parse_args()
+    found = environment()
+    device = found["cuda"][0]["name"] if options.device != "cpu" and found["cuda"] else "cpu"
+    file = options.out / f"{re.sub(r'[^a-z0-9]+', '_', device.lower())}.json"
+    results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() and options.only else {}
+    results["environment"] = found
+    failed = 0
+    for name, command in measurements(options).items():
+        if options.only and name not in options.only.split(","):
+            continue
+        began, load = time.monotonic(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        print(f"{name}: {' '.join(command)} (load {load})", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "result.json"
+            script, *arguments = command
+            line = [sys.executable, str(HERE / script), "--out", str(out), *arguments]
+            code = subprocess.run(line, cwd=folder, check=False).returncode
+            if code or not out.exists():
+                print(f"{name}: exit {code}", flush=True)
+                failed = 1
+                continue
+            measured = json.loads(out.read_text(encoding="utf-8"))
+        results[name] = {**measured, "load_before": load, "took_s": round(time.monotonic() - began)}
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        file.with_suffix(".md").write_text(table(results), encoding="utf-8")
+    print(table(results))
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
