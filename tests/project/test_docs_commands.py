@@ -53,6 +53,7 @@ def test_there_are_commands_of_every_kind() -> None:
         "sweeps",
         "dashboard",
         "bench",
+        "export",
         "visualize",
     }
 
