@@ -130,7 +130,7 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "img_size=320"), "did you mean imgsz?"),
         (("train", "optimizer=SGD"), "optim=sgd"),
         (("train", "backbone=resnet18"), "backbone=timm backbone.model=resnet18"),
-        (("train", "backbone=resnet"), "no such backbone. Known: "),
+        (("train", "backbone=vgg"), "no such backbone. Known: "),
         (("train", "dataset=root.yaml"), "dataset=auto dataset.path=root.yaml"),
         (("train", "dataset=data/mine"), "dataset=auto dataset.path=data/mine"),
         (("train", "dataset=coco8.yaml"), "did you mean coco8?"),
