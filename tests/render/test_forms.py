@@ -5,13 +5,15 @@ import io
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from helpers.made_runs import made_run
-from yolograft.analysis.comparison import Comparison, compare
+from helpers.made_runs import WriteRun, made_run
+from yolograft.analysis.comparison import Comparison, compare, compare_folders
 from yolograft.render.forms.csv import runs_to_csv, to_csv
+from yolograft.render.forms.html import to_html
 from yolograft.render.forms.json import to_json
 from yolograft.render.forms.latex import to_latex
 from yolograft.render.forms.markdown import to_markdown
@@ -35,6 +37,24 @@ def test_markdown_has_as_many_cells_in_every_line_of_a_table(grid: Comparison) -
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in first} == {14}
     assert first[3].startswith("| yolo11 | conv | 0.500 | baseline | 0.700 | 0.800 | 0.600 | 2.582M | 6.3 |")
     assert first[2].startswith("| yolo11 | gsconv | **0.512** | +0.012 | **0.712** |")
+
+
+def test_what_weights_have_filled_is_told_by_part(tmp_path: Path, write_run: WriteRun) -> None:
+    """A stranger's record may hold anything there: what is no number of tensors is left out."""
+    parts = {"neck": {"matched": 132, "resized": 0, "missing": 24}, "a|<b>": {"matched": -1, "missing": "x"}}
+    write_run(tmp_path / "one", transfer={"weights": "a.pt", "share": 0.9, "parts": parts})
+    for number, wrong in enumerate((5, [], {"parts": 7}, {"parts": {"neck": [1]}})):
+        write_run(tmp_path / f"wrong{number}", "effv1", transfer=wrong, seed=number)
+    shown = table(compare_folders(tmp_path))
+    lines = to_markdown(shown).splitlines()
+    start = lines.index("**Tensors that the weights to start from have filled**")
+    cells = [[cell.strip() for cell in line.split(" | ")] for line in lines[start + 4 :] if line]
+    told = [["neck", "", "", "|"], ["neck", "132", "0", "24 |"], ["a\\|&lt;b>", "", "", "|"]]
+    assert [row[1:] for row in cells[:3]] == told
+    page = to_html(shown, [], None).decode()
+    assert "Tensors that its weights to start from have filled" in page
+    assert re.search(r'<th scope="row">neck</th><td>132</td><td>0</td><td>24</td>', page)
+    assert "<b>" not in page[page.index("Tensors that its weights") :]
 
 
 def test_markdown_keeps_what_stands_in_names_from_being_markup() -> None:

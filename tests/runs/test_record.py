@@ -32,6 +32,7 @@ FULL = RunRecord(
     attempts=2,
     costs={"params": 2_624_080, "gflops": 6.7, "seconds": 12.5, "images_per_second": 41.25},
     parts={"neck": 10},
+    transfer={"weights": "a.pt", "share": 0.5, "parts": {"neck": {"matched": 1, "resized": 0, "missing": 1}}},
     batch=16,
     first_batch=32,
     threads=2,

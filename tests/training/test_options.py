@@ -1,6 +1,8 @@
 """An option that is accepted is used: each changes the training, and those that should not, do not."""
 
 import csv
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -178,6 +180,16 @@ def test_weights_are_a_start(run: Train, tmp_path: Path, caplog: pytest.LogCaptu
     torch.save(stock.state_dict(), tmp_path / "stock.pt")
     three = run(*still, f"weights={tmp_path}/stock.pt", folder="three")[1]
     assert torch.allclose(weights(three)["model.backbone.stem.conv.weight"], stock.model[0].conv.weight, atol=1e-6)
+
+    # The table: printed, and in the record; a share below the least is refused before anything is trained.
+    found = json.loads((two / "run.json").read_text(encoding="utf-8"))["transfer"]
+    assert found["share"] == 1.0
+    assert found["parts"]["neck"] == {"matched": 138, "resized": 0, "missing": 0}
+    assert re.search(r"part +matched +resized +missing\n", caplog.text)
+    assert re.search(r"neck +138 +0 +0\n", caplog.text)
+    few = (*still, f"weights={one}", "neck=slim", "weights_min=0.9")
+    with pytest.raises(UserError, match=r"\d\d% of the model's tensors, below weights_min=0\.9: backbone (\d+) of \1,"):
+        run(*few, folder="five")
 
     with pytest.raises(UserError, match=r"no weights file 'nowhere\.pt'"):
         run("weights=nowhere.pt", folder="four")
