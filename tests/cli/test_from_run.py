@@ -124,9 +124,9 @@ def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
     (folder / "config.yaml").write_text("a: &a [*a]")
     with pytest.raises(UserError, match=r"config\.yaml an alias refers to what it stands in"):
         job(f"from={folder}")
-    (folder / "run.json").write_text(json.dumps({"choices": {"backbone": "resnet"}}))
+    (folder / "run.json").write_text(json.dumps({"choices": {"backbone": "vgg"}}))
     (folder / "config.yaml").write_text("{}")
-    with pytest.raises(UserError, match=r"its backbone=resnet is not here.*Bring backbone/resnet\.yaml, or say"):
+    with pytest.raises(UserError, match=r"its backbone=vgg is not here.*Bring backbone/vgg\.yaml, or say"):
         job(f"from={folder}")
 
 
