@@ -126,6 +126,8 @@ def _quoted(argument: str) -> str:
         return argument
     there = os.path.exists(value)  # noqa: PTH110 - Path's raises for a name too long
     if not there and value[0] == "[" and value[-1] == "]" and not set(value) & set("'\""):
+        if not value[1:-1].strip():
+            return argument
         return f"{key}=[{','.join(map(_in_quotes, value[1:-1].split(',')))}]"
     # Several runs without brackets are a mistake that is told.
     return f"{key}={_in_quotes(value)}" if there or (key != "run" and value[0] != "[") else argument
