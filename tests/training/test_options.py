@@ -13,6 +13,7 @@ from yolograft.config.schema import Augment, Optim
 from yolograft.upstream.training import Evaluator
 
 CHANGES = {
+    "augment.device": "gpu",
     "augment.hsv_h": 0.5,
     "augment.hsv_s": 0.1,
     "augment.hsv_v": 0.1,

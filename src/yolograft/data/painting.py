@@ -4,7 +4,7 @@ What stock does to one picture after the other with OpenCV is done here to all o
 stock's up to the rounding of interpolation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -17,8 +17,22 @@ _VALUES = 2**26
 """Values of the canvases that are seen through their matrices at a time: 256 MB as float32."""
 
 
-class Pictures(list[Picture]):
-    """The descriptions of a batch's pictures, where otherwise its images stand."""
+class Pictures:
+    """The descriptions of a batch's pictures, where otherwise its images stand.
+
+    No sequence: Lightning would look for tensors within, and refuses what is frozen.
+    """
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        self._pictures = list(pictures)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._pictures)
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Yield them in the batch's order."""
+        return iter(self._pictures)
 
 
 class Painter:
@@ -32,8 +46,9 @@ class Painter:
     def __init__(self, images: Sequence[Tensor], device: torch.device) -> None:
         self.images, self.device = images, device
 
-    def __call__(self, pictures: Sequence[Picture]) -> Tensor:
+    def __call__(self, described: Iterable[Picture]) -> Tensor:
         """Return the pictures, uint8 [B, channels, H, W], on the device; all have one shape."""
+        pictures = list(described)
         views = self._views([view for picture in pictures for view in _views_of(picture.layer)])
         painted = torch.stack([_mixed(picture.layer, views) for picture in pictures])
         self._recolour(painted, pictures)
