@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from yolograft.cli.val import find_weights
+from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.text import plain
 from yolograft.evaluation.validate import validate

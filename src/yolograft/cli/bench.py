@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.cli.val import find_weights
+from yolograft.cli.weights import named_weights
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.parts import MODEL_GROUPS
@@ -102,12 +101,7 @@ def _runs(line: CommandLine) -> dict[str, Path]:
             raise UserError(f"{argument}: the weights of {asked}= say what they are of; leave out {key}")
     if sweep:
         return _of_sweep(user_path(sweep))
-    files = [find_weights(each) for each in _list(run)]
-    names = [file.parent.parent.name if file.parent.name == "checkpoints" else file.stem for file in files]
-    counts = Counter(names)
-    return {
-        name if counts[name] == 1 else str(file): file for name, file in zip(names, files, strict=True)
-    }  # runs of two sweeps may be called alike
+    return named_weights(_list(run))
 
 
 def _of_sweep(folder: Path) -> dict[str, Path]:

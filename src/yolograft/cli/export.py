@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.cli.val import find_weights
+from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import METRIC

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.cli.val import find_weights
+from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.text import markup, plain

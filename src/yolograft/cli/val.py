@@ -3,20 +3,17 @@
 import json
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.cli.weights import find_weights
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup
 from yolograft.compute.presence import refuse_impossible
 from yolograft.config.schema import Imgsz
 from yolograft.data.places import refuse_absent_path
-from yolograft.runs.weights_file import best_weights
 
 
 class ValConfig(Imgsz):
@@ -48,19 +45,6 @@ def main(line: CommandLine) -> int:
     else:
         _print(answer)
     return 0
-
-
-def find_weights(run: str) -> Path:
-    """Return the weights that `run=` means: a run's folder or the file itself.
-
-    Raises:
-        UserError: If there are none.
-    """
-    path = user_path(run)
-    file = best_weights(path) if path.is_dir() else path
-    if not file.is_file():
-        raise UserError(f"run={run}: there is no {file}; give a run's folder or a best.safetensors")
-    return file
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """`yolograft visualize`: what detectors look at, as pictures and one page."""
 
 import sys
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.cli.val import find_weights
+from yolograft.cli.weights import named_weights
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.text import plain
@@ -34,10 +33,10 @@ class VisualizeConfig(Imgsz):
 def main(line: CommandLine) -> int:
     """Look into the detectors and write the pictures and the page."""
     config = line.config
-    runs = list(dict.fromkeys([config["run"]] if isinstance(config["run"], str) else config["run"]))
+    runs = [config["run"]] if isinstance(config["run"], str) else config["run"]
     if not runs:
         raise UserError("run=[]: name at least one run's folder")
-    weights = _named([find_weights(run) for run in runs])
+    weights = named_weights(runs)
     refuse_impossible(config["device"])
     out = _folder(config["out"], next(iter(weights.values())))
     from yolograft.evaluation.visualize.visualize import visualize
@@ -47,13 +46,6 @@ def main(line: CommandLine) -> int:
     files = write(shown.looked, shown.fields, shown.names, shown.about, out)
     print(plain(str(files[0])))
     return 0
-
-
-def _named(files: list[Path]) -> dict[str, Path]:
-    """Return weights by what tells them apart: the name of the run's folder, or all of the path."""
-    names = [file.parent.parent.name if file.parent.name == "checkpoints" else file.stem for file in files]
-    counts: Counter[str] = Counter(names)
-    return {name if counts[name] == 1 else str(file): file for name, file in zip(names, files, strict=True)}
 
 
 def _folder(out: Any, first: Path) -> Path:
