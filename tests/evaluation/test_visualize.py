@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -135,6 +136,12 @@ def test_sources(tmp_path: Path):
     assert len(faults) == 1
     assert "a-damaged.jpg" in faults[0]
     assert len(scenes_of([str(tmp_path / "*.png")], 2, 96, 32)[0]) == 2
+    video = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 5, (64, 32))
+    for _ in range(4):
+        video.write(np.zeros((32, 64, 3), np.uint8))
+    video.release()
+    scenes, _ = scenes_of([str(tmp_path / "v.avi"), str(tmp_path / "b.png")], 3, 96, 32)
+    assert [scene.name for scene in scenes] == ["v-1", "v-2", "v-3"]  # the first frames
     for source, said in ((tmp_path / "no.png", "does not exist"), (tmp_path / "notes.txt", "notes.txt")):
         with pytest.raises(UserError, match=said):
             scenes_of([str(source)], 2, 96, 32)

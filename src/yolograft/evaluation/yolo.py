@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from yolograft.common.errors import UserError
 from yolograft.data.as_yolo import copy_as_yolo
 from yolograft.data.dataset import DetectionDataset, Split, build_dataset
-from yolograft.data.from_config import data_spec
 from yolograft.data.module import val_loader
 from yolograft.evaluation.provenance import Provenance
 from yolograft.model.detector import Detector
@@ -97,9 +96,8 @@ class TrainedYOLO(MemoryYOLO):
 
     def _own_data(self, split: Split, imgsz: int, batch: int, *, rect: bool) -> DetectionDataset:
         """Return a split of the data set that the detector was trained on."""
-        single = self._trained.single_cls
-        spec = data_spec({"dataset": self._trained.data_settings("warn", self._trust), "single_cls": single})
-        none = SimpleNamespace()
+        spec = self._trained.spec({"check": "warn"}, self.names, self._trust)
+        single, none = self._trained.single_cls, SimpleNamespace()
         return build_dataset(spec, split, none, imgsz, batch, augment=False, rect=rect, single_cls=single)
 
 

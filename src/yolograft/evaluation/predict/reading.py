@@ -1,7 +1,7 @@
 """Pixels from images, videos, cameras and addresses; all of them may be a stranger's."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class Frame:
     rate: float = 30.0
 
 
-def frames(source: Source, *, stride: int = 1, value_range: ValueRange | None = None) -> Iterator[Frame]:
+def frames(source: Source, *, stride: int = 1, value_range: ValueRange | None = None) -> Generator[Frame, None, None]:
     """Yield what is to be seen in a source: an image's pixels once, the frames of all others.
 
     Args:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolograft.common.errors import UserError
 from yolograft.common.text import plain
 from yolograft.compute.devices import resolve
 from yolograft.evaluation.provenance import Provenance
@@ -48,13 +47,13 @@ def visualize(weights: Mapping[str, Path], config: Mapping[str, Any], say: Calla
     loaded = {name: load_detector(file, trust=tuple(config["trust"])) for name, file in weights.items()}
     (first, extra), file = next(iter(loaded.values())), next(iter(weights.values()))
     trained = Provenance.from_extra(file, extra)
-    imgsz = config["imgsz"] or trained.imgsz
-    if imgsz is None:
-        raise UserError(f"imgsz=: {file} does not say at which size it was trained; choose one, as imgsz=640")
     stride = max(int(max(detector.stride)) for detector, _ in loaded.values())
+    imgsz = trained.size(config["imgsz"], stride)
     names = list(first.names.values())
     if config["source"] is None:
-        scenes, names = labelled_scenes(trained, config["split"], config["images"], imgsz, stride, config["trust"])
+        scenes = labelled_scenes(
+            trained, first.names, config["split"], config["images"], imgsz, stride, config["trust"]
+        )
         source = f"{config['split']} of the first run's data"
     else:
         words = [config["source"]] if isinstance(config["source"], str) else config["source"]
