@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from yolograft.compute import sharing
+from yolograft.compute import load, sharing
 from yolograft.compute.cgroup import quota
 from yolograft.compute.openmp import THREADS, allowed
 
@@ -67,10 +67,10 @@ def test_only_idle_processors_get_a_thread(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv(sharing.JOBS_PER_MACHINE, raising=False)
     monkeypatch.setenv(THREADS, "")
     for idle, threads in ((8.0, 8), (5.6, 6), (0.1, 1)):
-        monkeypatch.setattr(sharing, "idle_cores", lambda idle=idle: idle)
+        monkeypatch.setattr(sharing, "idle", lambda processors, idle=idle: idle)
         assert sharing.free_threads() == threads
     assert sharing.free_threads(processes=2) == 4  # those of one run would count each other
-    monkeypatch.setattr(sharing, "idle_cores", lambda: 8.0)
+    monkeypatch.setattr(sharing, "idle", lambda processors: 8.0)
     monkeypatch.setenv(sharing.JOBS_PER_MACHINE, "4")
     assert sharing.free_threads() == 2
     monkeypatch.setenv(THREADS, "1")
@@ -81,8 +81,7 @@ def test_idle_is_what_the_allowed_processors_do_not_do(monkeypatch: pytest.Monke
     busy, waiting, idle = ({"idle": 0.0, "iowait": 0.0}, {"idle": 50.0, "iowait": 50.0}, {"idle": 80.0, "iowait": 0.0})
     percents = [SimpleNamespace(**times) for times in (busy, waiting, idle)]
     monkeypatch.setattr("psutil.cpu_times_percent", lambda interval, percpu: percents)
-    monkeypatch.setattr(sharing, "_processors", lambda: [1, 2])
-    assert sharing.idle_cores() == pytest.approx(1.8)
+    assert load.idle([1, 2]) == pytest.approx(1.8)
 
 
 @pytest.mark.parametrize(("said", "most"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)])

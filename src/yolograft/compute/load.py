@@ -1,8 +1,9 @@
-"""How busy a machine is with other work, which decides what a measured time is worth."""
+"""How busy a machine is with other work: it decides what a measured time is worth, and how many threads help."""
 
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 
 import psutil
 
@@ -59,6 +60,18 @@ def others(seconds: float = 1.0) -> tuple[float, str]:
             time.sleep(seconds)
     named = sorted(shares.items(), key=lambda each: -each[1])[:3]
     return meter.read(), ", ".join(f"{name} {share:.0f} %" for name, share in named)
+
+
+def idle(processors: Sequence[int], seconds: float = 0.3) -> float:
+    """Watch some processors for a moment and return how many of them are idle; waiting for a disk counts as idle.
+
+    Args:
+        processors: Their numbers, as of the system.
+        seconds: For how long.
+    """
+    percents = psutil.cpu_times_percent(interval=seconds, percpu=True)
+    shares = [times.idle + getattr(times, "iowait", 0.0) for times in percents]
+    return sum(shares[index] for index in processors if index < len(shares)) / 100
 
 
 def gpu_use(index: int) -> float | None:

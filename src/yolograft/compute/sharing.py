@@ -8,12 +8,12 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from yolograft.common.cache import cache_dir
 from yolograft.compute import openmp
 from yolograft.compute.cgroup import quota
+from yolograft.compute.load import idle
 
 JOBS_PER_MACHINE = "YOLOGRAFT_JOBS_PER_MACHINE"
 """Environment variable: how many runs are started at a time on this machine."""
@@ -25,14 +25,6 @@ def cores() -> int:
     """Return the processors this process may use, a container's limit included."""
     there, granted = len(_processors()), quota()
     return there if granted is None else max(min(there, math.ceil(granted)), 1)
-
-
-def idle_cores(seconds: float = 0.3) -> float:
-    """Return how many of the processors that this process may use are idle, measured for a moment."""
-    percents = psutil.cpu_times_percent(interval=seconds, percpu=True)
-    # Waiting for a disk counts as idle.
-    idle = [times.idle + getattr(times, "iowait", 0.0) for times in percents]
-    return sum(idle[index] for index in _processors() if index < len(idle)) / 100
 
 
 def _processors() -> Sequence[int]:
@@ -61,7 +53,7 @@ def free_threads(processes: int = 1) -> int:
     wanted = min(share, openmp.allowed() or share)
     if wanted == 1 or processes > 1:  # processes of one run would count each other
         return wanted
-    return max(min(wanted, round(idle_cores())), 1)
+    return max(min(wanted, round(idle(_processors()))), 1)
 
 
 def free_gpu(devices: int) -> int:
