@@ -85,10 +85,37 @@ def call(
     """
     options = options or {}
     try:
-        inspect.signature(found).bind(*inputs, **options)
+        signature(found).bind(*inputs, **options)
     except TypeError as error:
         raise UserError(f"{label}: {one_line(error)}") from error
     return found(*inputs, **options)
+
+
+def signature(found: Callable[..., Any]) -> inspect.Signature:
+    """Return what a class or function takes, with the options that a constructor passes on to the next class's.
+
+    A constructor passes on what it takes as `**options`; only where that ends in a constructor that names all of its
+    options, they are known, else `**options` stays.
+
+    Args:
+        found: The class or function.
+
+    Raises:
+        TypeError: As of `inspect.signature`.
+        ValueError: Likewise.
+    """
+    own = inspect.signature(found)
+    rest = [p for p in own.parameters.values() if p.kind is p.VAR_KEYWORD]
+    if not rest or not inspect.isclass(found):
+        return own
+    owner = next(each for each in found.__mro__ if "__init__" in vars(each))
+    passed_on = signature(owner.__mro__[1]).parameters.values()
+    named = {p.name: p for p in passed_on if p.kind is p.KEYWORD_ONLY}
+    if not named or any(p.kind is p.VAR_KEYWORD for p in passed_on):
+        return own
+    named |= {p.name: p for p in own.parameters.values() if p.kind is p.KEYWORD_ONLY}
+    inputs = [p for p in own.parameters.values() if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    return own.replace(parameters=[*inputs, *named.values()])
 
 
 def instantiate(settings: Mapping[str, Any], group: str, trust: Sequence[str] | None = None) -> Any:
@@ -148,7 +175,7 @@ def _may_be_named(found: Callable[..., Any], group: str, trust: Sequence[str]) -
         return False
     # So no constructor that was not made for it is called: those of ultralytics evaluate text, timm's read files.
     try:
-        parameters = inspect.signature(found).parameters.values()
+        parameters = signature(found).parameters.values()
     except (TypeError, ValueError):
         return False
     return tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY) == _INPUTS[group]

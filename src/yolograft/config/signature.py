@@ -42,7 +42,8 @@ def options(target: str) -> Mapping[str, tuple[Any, Any]]:
         target: Dotted path, for example `yolograft.model.backbones.efficientnet.EfficientNetV1`.
 
     Returns:
-        The keyword-only parameters in the order written; the default is `...` (Ellipsis) where one must be given.
+        The keyword-only parameters in the order written, after those of the class that it is derived from where there
+        is no constructor or it passes them on (`**options`); the default is `...` (Ellipsis) where one must be given.
 
     Raises:
         UserError: If there is no such module, or no such class or function in it.
@@ -54,7 +55,8 @@ def options(target: str) -> Mapping[str, tuple[Any, Any]]:
             return _keyword_only(node, tree)
         if isinstance(node, ast.ClassDef) and node.name == name:
             inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-            return _keyword_only(inits[0], tree) if inits else _inherited(node, tree, module)
+            passed_on = _inherited(node, tree, module) if not inits or inits[0].args.kwarg else {}
+            return {**passed_on, **(_keyword_only(inits[0], tree) if inits else {})}
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     near = did_you_mean(name, names).removesuffix(".")
     raise UserError(f"_target_={target}: {module} has no class or function {name}{near}")

@@ -1,6 +1,6 @@
 """Shape-IoU in place of CIoU."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -37,42 +37,12 @@ class ShapeIoULoss(DetectionLoss):
 
     Args:
         model: The detector, on the device where the loss is to be computed.
-        box: Weight of the box term.
-        cls: Weight of the class term.
-        dfl: Weight of the distribution focal term.
-        classification: As for `DetectionLoss`.
-        inner: As for `DetectionLoss`.
-        focaler: As for `DetectionLoss`.
-        nwd: As for `DetectionLoss`.
-        nwd_size: As for `DetectionLoss`.
         scale: Exponent of the target's sides: 0 lets all shapes count alike, 1 is meant for small objects.
+        options: As for `DetectionLoss`.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        *,
-        box: float = 7.5,
-        cls: float = 0.5,
-        dfl: float = 1.5,
-        classification: Literal["bce", "focal", "vfl", "slide"] = "bce",
-        inner: Annotated[float, Field(gt=0, le=4)] | None = None,
-        focaler: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None,
-        nwd: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        nwd_size: Annotated[float, Field(gt=0)] = 12.8,
-        scale: Annotated[float, Field(ge=0, le=4)] = 0.0,
-    ) -> None:
-        super().__init__(
-            model,
-            box=box,
-            cls=cls,
-            dfl=dfl,
-            classification=classification,
-            inner=inner,
-            focaler=focaler,
-            nwd=nwd,
-            nwd_size=nwd_size,
-        )
+    def __init__(self, model: nn.Module, *, scale: Annotated[float, Field(ge=0, le=4)] = 0.0, **options: Any) -> None:
+        super().__init__(model, **options)
         self.scale = scale
 
     def box_term(self, pairs: BoxPairs) -> Tensor:

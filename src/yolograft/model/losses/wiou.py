@@ -1,9 +1,8 @@
 """Wise-IoU in place of CIoU."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from yolograft.model.losses.detection import DetectionLoss
@@ -47,42 +46,12 @@ class WIoULoss(DetectionLoss):
 
     Args:
         model: The detector, on the device where the loss is to be computed.
-        box: Weight of the box term.
-        cls: Weight of the class term.
-        dfl: Weight of the distribution focal term.
-        classification: As for `DetectionLoss`.
-        inner: As for `DetectionLoss`.
-        focaler: As for `DetectionLoss`.
-        nwd: As for `DetectionLoss`.
-        nwd_size: As for `DetectionLoss`.
         version: 1, 2 or 3, as in the paper.
+        options: As for `DetectionLoss`.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        *,
-        box: float = 7.5,
-        cls: float = 0.5,
-        dfl: float = 1.5,
-        classification: Literal["bce", "focal", "vfl", "slide"] = "bce",
-        inner: Annotated[float, Field(gt=0, le=4)] | None = None,
-        focaler: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None,
-        nwd: Annotated[float, Field(ge=0, le=1)] = 0.0,
-        nwd_size: Annotated[float, Field(gt=0)] = 12.8,
-        version: Literal[1, 2, 3] = 3,
-    ) -> None:
-        super().__init__(
-            model,
-            box=box,
-            cls=cls,
-            dfl=dfl,
-            classification=classification,
-            inner=inner,
-            focaler=focaler,
-            nwd=nwd,
-            nwd_size=nwd_size,
-        )
+    def __init__(self, model: nn.Module, *, version: Literal[1, 2, 3] = 3, **options: Any) -> None:
+        super().__init__(model, **options)
         self.version = version
         self.mean = torch.ones((), device=self.device)
 
