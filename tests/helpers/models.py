@@ -7,6 +7,7 @@ import yaml
 
 from yolograft.common.parts import MODEL_GROUPS, PARTS
 from yolograft.config.defaults import base_choices
+from yolograft.config.instantiate import locate
 from yolograft.model.detector import Detector, ModelSpec, build_detector
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -37,3 +38,9 @@ def make_spec(*, base="yolo11", scale="n", nc=80, at="context", activation=None,
 def build_variant(trust=(), **choices) -> Detector:
     """Return the detector of a variant."""
     return build_detector(make_spec(**choices), trust)
+
+
+def make_attention(name: str, channels: int = 48, **options: Any) -> Any:
+    """Return an attention of `conf/attention`, by default for a number of channels that is no power of two."""
+    settings = group("attention", name) | options
+    return locate(settings.pop("_target_"), "attention")(channels, **settings)

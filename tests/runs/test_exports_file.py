@@ -44,5 +44,5 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / FOLDER / EXPORTS)
     assert read_exports(tmp_path) == []
     os.mkfifo(tmp_path / "best.onnx")
-    with pytest.raises(OSError, match=r".*"):
+    with pytest.raises(OSError):
         content_digest(tmp_path / "best.onnx")
