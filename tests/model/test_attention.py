@@ -13,8 +13,8 @@ from helpers.models import build_variant, make_attention, make_spec, names
 from yolograft.common.errors import UserError
 from yolograft.config.places import places
 from yolograft.model.detector import ModelSpec, build_detector, parts_params
-from yolograft.model.transfer import from_upstream
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.model.transfer import transfer
+from yolograft.upstream.model import upstream_model
 
 ALL = [name for name in names("attention") if name != "none"]
 
@@ -89,8 +89,8 @@ def test_a_detector_with_it_learns(name):
 
 def test_stock_weights_find_their_places_beside_it():
     model = build_variant(attention="ca", at=["backbone", "context", "neck"])
-    stock = upstream_yolo11().state_dict()
-    report = from_upstream(model, stock)
+    stock = upstream_model().state_dict()
+    report = transfer(model, stock)
     assert not report.unmatched_upstream
     assert len(report.matched) == len(stock)
     assert report.unmatched_ours

@@ -11,7 +11,7 @@ from yolograft.model.blocks.gsconv import GSConv, VoVGSCSP
 from yolograft.model.detector import build_detector
 from yolograft.model.losses.eiou import eiou_loss
 from yolograft.model.losses.pairs import BoxPairs
-from yolograft.upstream.model import default_args, upstream_yolo11
+from yolograft.upstream.model import default_args, upstream_model
 
 
 def test_gsconv_interleaves_both_halves():
@@ -92,7 +92,7 @@ def test_images_without_boxes(build, loss):
 
 def test_ciou_is_stocks_loss(build):
     torch.manual_seed(0)
-    stock = upstream_yolo11("n", nc=2)
+    stock = upstream_model("yolo11", "n", nc=2)
     stock.args = default_args()
     boxes = [[0.5, 0.5, 0.4, 0.6]]
     _, items = losses(build, "ciou", boxes)

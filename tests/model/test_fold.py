@@ -14,7 +14,7 @@ from helpers.models import build_variant, names
 from yolograft.model.detector import gflops
 from yolograft.model.fold import fold, fold_norms, norms_left
 from yolograft.model.weights import save_detector
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.upstream.model import upstream_model
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,7 @@ def test_a_folded_detector_is_counted_and_not_saved(tmp_path):
 
 
 def test_stock_models_fold_too():
-    stock = trained(upstream_yolo11("n", nc=2)).double()
+    stock = trained(upstream_model("yolo11", "n", nc=2)).double()
     folded = fold(stock)
     assert norms_left(folded) == []
     assert difference(stock, folded) <= 1e-7

@@ -24,8 +24,8 @@ from yolograft.model.necks.conv import ConvNeck
 from yolograft.model.necks.gsconv import GSConvNeck
 from yolograft.model.necks.hsfpn import HSFPN
 from yolograft.model.necks.slim import SlimNeck
-from yolograft.model.transfer import from_upstream
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.model.transfer import transfer
+from yolograft.upstream.model import upstream_model
 
 SCALE = Scale("tiny", depth=0.5, width=0.125, max_channels=1024, c3k=False)
 GIVEN = (64, 64, 128)
@@ -213,7 +213,7 @@ def test_presets_are_pieces() -> None:
 def test_a_block_with_something_else_inside_takes_no_stock_weights() -> None:
     model = detector("conv", inner="pconv")
     assert isinstance(model.model.neck.top_p4, InnerC3k2)
-    report = from_upstream(model, upstream_yolo11("n", 2).state_dict())
+    report = transfer(model, upstream_model("yolo11", "n", 2).state_dict())
     assert {layer for layer in report.unmatched_layers if layer.startswith("neck.")} == {
         "neck.top_p4",
         "neck.out_p3",

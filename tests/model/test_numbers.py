@@ -5,7 +5,7 @@ import torch
 
 from yolograft.model.blocks.gsconv import GSConv
 from yolograft.model.detector import gflops, parts_params
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.upstream.model import upstream_model
 
 SCALES = "nsmlx"
 TOTALS = {
@@ -61,6 +61,6 @@ def test_mbv3_ends_in_its_last_convolution(build):
 
 def test_gflops_are_ultralytics_own(build):
     model = build()
-    assert gflops(model) == gflops(upstream_yolo11("n")) == pytest.approx(6.67, abs=0.01)
+    assert gflops(model) == gflops(upstream_model("yolo11", "n")) == pytest.approx(6.67, abs=0.01)
     assert gflops(model, 320) == pytest.approx(gflops(model) / 4, rel=0.05)
     assert gflops(build(neck="gsconv")) < gflops(model)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from yolograft.model.state import read_state
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.upstream.model import upstream_model
 
 
 def same(read: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
@@ -44,7 +44,7 @@ def test_tensors_of_every_kind(tmp_path: Path, zipped: bool, protocol: int) -> N
 @pytest.mark.parametrize("key", ["ema", "model"])
 def test_a_pickled_model_of_ultralytics(tmp_path: Path, key: str) -> None:
     """The order and names of `state_dict()`, buffers and all, in fp32 as stock has it."""
-    model = upstream_yolo11("n", nc=2).half()
+    model = upstream_model("yolo11", "n", nc=2).half()
     torch.save({"model": None, "ema": None, "epoch": 3, key: model, "train_args": {"lr0": 0.1}}, tmp_path / "w.pt")
     same(read_state(tmp_path / "w.pt", modules=True), model.float().state_dict())
 

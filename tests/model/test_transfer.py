@@ -11,7 +11,7 @@ from yolograft.common.errors import UserError
 from yolograft.model.detector import build_detector
 from yolograft.model.transfer import transfer
 from yolograft.model.weights import load_weights, save_detector
-from yolograft.upstream.model import upstream_yolo11
+from yolograft.upstream.model import upstream_model
 
 # What each layer of ultralytics' yolo11.yaml does.
 STOCK = {
@@ -61,7 +61,7 @@ def as_ours(name):
     ],
 )
 def test_stock_weights_into_compositions(build, scale, choices, without):
-    state = numbered(upstream_yolo11(scale).state_dict())
+    state = numbered(upstream_model("yolo11", scale).state_dict())
     model = build(scale=scale, **choices)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     report = transfer(model, state)
@@ -117,8 +117,8 @@ def test_classes_by_name(build, spec, scale, tmp_path):
 
 def test_unknown_classes(build):
     """As many classes are the same ones, another number are others, where no names are known."""
-    assert transfer(build(nc=3), upstream_yolo11("n", nc=3).state_dict()).unmatched_ours == ()
-    report = transfer(build(nc=3), upstream_yolo11("n", nc=5).state_dict())
+    assert transfer(build(nc=3), upstream_model("yolo11", "n", nc=3).state_dict()).unmatched_ours == ()
+    report = transfer(build(nc=3), upstream_model("yolo11", "n", nc=5).state_dict())
     assert set(report.unmatched_ours) == {
         f"model.head.cv3.{i}.2.{kind}" for i in range(3) for kind in ("weight", "bias")
     }
@@ -158,7 +158,7 @@ def test_ours_into_ours(build, tmp_path, case):
 
 def test_levels_by_role(build, spec):
     """P2: the block that ends the way down at P3 goes on there; what the levels' heads learnt stays with the level."""
-    state = numbered(upstream_yolo11("n", nc=2).state_dict())
+    state = numbered(upstream_model("yolo11", "n", nc=2).state_dict())
     model = build_detector(replace(spec(nc=2), levels=("P2", "P3", "P4", "P5")))
     report = transfer(model, state)
     found = taken(model, state, report)
@@ -180,7 +180,7 @@ def test_levels_by_role(build, spec):
 
 
 def test_the_table_of_the_parts(build):
-    report = transfer(build(neck="gsconv", nc=2), upstream_yolo11("n", nc=2).state_dict())
+    report = transfer(build(neck="gsconv", nc=2), upstream_model("yolo11", "n", nc=2).state_dict())
     assert report.parts["neck"] == {"matched": 126, "resized": 0, "missing": 24}
     assert list(report.parts) == ["backbone", "context", "neck", "head"]
     assert report.lines()[0].split() == ["part", "matched", "resized", "missing"]
@@ -201,7 +201,7 @@ def test_a_pretrained_backbones_normalization_goes_along(build, tmp_path):
     transfer(model, plain.state_dict())
     assert model.model[0].mean is None
     model = build(**options, pretrained=str(tmp_path / "w.pt"))
-    transfer(model, upstream_yolo11("n", nc=2).state_dict())  # neck and head only
+    transfer(model, upstream_model("yolo11", "n", nc=2).state_dict())  # neck and head only
     assert torch.equal(model.model[0].mean, normalized.model[0].mean)
 
 

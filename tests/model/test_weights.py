@@ -14,9 +14,9 @@ from ultralytics import YOLO
 
 from yolograft.common.errors import UserError
 from yolograft.model.detector import build_detector
-from yolograft.model.transfer import from_upstream
+from yolograft.model.transfer import transfer
 from yolograft.model.weights import load_detector, load_weights, save_detector
-from yolograft.upstream.model import default_args, upstream_yolo11
+from yolograft.upstream.model import default_args, upstream_model
 
 
 class Evil:
@@ -120,7 +120,7 @@ def test_files_that_are_not_ours(tmp_path):
 
 
 def test_weights_of_either_kind(build, tmp_path):
-    model, stock = build(nc=2), upstream_yolo11("n", nc=2)
+    model, stock = build(nc=2), upstream_model("yolo11", "n", nc=2)
     save_detector(model, tmp_path / "ours.safetensors")
     torch.save(stock.state_dict(), tmp_path / "state.pt")
     assert set(load_weights(tmp_path / "ours.safetensors")) == set(model.state_dict())
@@ -131,13 +131,13 @@ def test_a_checkpoint_that_ultralytics_saved(build, tmp_path):
     """As users have it: a pickled model. Layers of torch and ultralytics are rebuilt, nothing else is."""
     yolo = YOLO("yolo11n.yaml", verbose=False)
     yolo.save(tmp_path / "yolo11n.pt")
-    report = from_upstream(build(), load_weights(tmp_path / "yolo11n.pt"))
+    report = transfer(build(), load_weights(tmp_path / "yolo11n.pt"))
     assert report.unmatched_ours == report.unmatched_upstream == ()
 
 
 def test_a_checkpoint_of_ultralytics_trainer(tmp_path):
     """What the trainer adds: half precision, its settings, metrics as numpy numbers, the loss."""
-    model = upstream_yolo11("n", nc=2)
+    model = upstream_model("yolo11", "n", nc=2)
     model.args = default_args()
     model.criterion = model.init_criterion()
     content = {
@@ -172,7 +172,7 @@ def test_nothing_is_run_from_a_strangers_file(tmp_path, kind):
 
 
 def test_the_allow_list_is_not_left_behind(tmp_path):
-    torch.save({"model": upstream_yolo11("n", nc=2)}, tmp_path / "m.pt")
+    torch.save({"model": upstream_model("yolo11", "n", nc=2)}, tmp_path / "m.pt")
     before = set(torch.serialization.get_safe_globals())
     load_weights(tmp_path / "m.pt")
     assert set(torch.serialization.get_safe_globals()) == before

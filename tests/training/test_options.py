@@ -166,7 +166,7 @@ def test_weights_are_a_start(run: Train, tmp_path: Path, caplog: pytest.LogCaptu
     import torch
 
     from yolograft.common.errors import UserError
-    from yolograft.upstream.model import upstream_yolo11
+    from yolograft.upstream.model import upstream_model
 
     one = run(folder="one")[1]
     still = ("optim.lr0=1e-9", "optim.warmup_bias_lr=0", "epochs=1")
@@ -177,7 +177,7 @@ def test_weights_are_a_start(run: Train, tmp_path: Path, caplog: pytest.LogCaptu
     assert torch.allclose(weights(one)[name], weights(two)[name], atol=1e-6)
 
     torch.manual_seed(9)
-    stock = upstream_yolo11("n", 4)
+    stock = upstream_model("yolo11", "n", 4)
     torch.save(stock.state_dict(), tmp_path / "stock.pt")
     three = run(*still, f"weights={tmp_path}/stock.pt", folder="three")[1]
     assert torch.allclose(weights(three)["model.backbone.stem.conv.weight"], stock.model[0].conv.weight, atol=1e-6)

@@ -93,10 +93,10 @@ def test_every_step_is_stocks(settings: str) -> None:
 
 @pytest.mark.parametrize("name", ["SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSprop"])
 def test_every_optimizer_is_built_with_stocks_groups(name: str) -> None:
-    from yolograft.upstream.model import upstream_yolo11
+    from yolograft.upstream.model import upstream_model
     from yolograft.upstream.training import build_optimizer
 
-    model = upstream_yolo11("n", 2)
+    model = upstream_model("yolo11", "n", 2)
     settings = {"optimizer": name, "lr0": 0.01, "momentum": 0.9, "warmup_bias_lr": 0.1}
     optimizer, _ = build_optimizer(model, settings, nc=2, weight_decay=0.0005, iterations=100)
     assert type(optimizer).__name__ == name
@@ -112,11 +112,11 @@ def test_every_optimizer_is_built_with_stocks_groups(name: str) -> None:
 
 @pytest.mark.parametrize(("iterations", "chosen"), [(100, "AdamW"), (10_001, "MuSGD")])
 def test_auto_chooses_as_stock_does(iterations: int, chosen: str) -> None:
-    from yolograft.upstream.model import upstream_yolo11
+    from yolograft.upstream.model import upstream_model
     from yolograft.upstream.training import build_optimizer
 
     settings = {"optimizer": "auto", "lr0": 0.01, "momentum": 0.937, "warmup_bias_lr": 0.1}
-    model = upstream_yolo11("n", 2)
+    model = upstream_model("yolo11", "n", 2)
     optimizer, used = build_optimizer(model, settings, nc=2, weight_decay=0.0005, iterations=iterations)
     assert type(optimizer).__name__ == chosen
     assert used["warmup_bias_lr"] == 0.0

@@ -10,7 +10,7 @@ from yolograft.common.errors import UserError
 from yolograft.model.bases import BASES
 from yolograft.model.detector import build_detector, parts_params
 from yolograft.model.roles import base_of
-from yolograft.model.transfer import from_upstream, to_upstream
+from yolograft.model.transfer import to_upstream, transfer
 from yolograft.upstream.model import upstream_model
 
 PARAMS = {
@@ -51,7 +51,7 @@ def check(build, base, scale):
     assert sum(p.numel() for p in ours.parameters()) == PARAMS[base][scale]
 
     settle(stock)
-    report = from_upstream(ours, stock.state_dict())
+    report = transfer(ours, stock.state_dict())
     assert (report.unmatched_ours, report.unmatched_upstream) == ((), ())
     image = torch.rand(2, 3, 96, 64)
     again = upstream_model(base, scale).eval()
@@ -99,7 +99,7 @@ def test_a_swapped_part_leaves_the_others(build, base):
     """The backbone of another base: every layer behind it that it does not widen still takes the upstream weights."""
     stock = upstream_model(base, "n")
     ours = build(base=base, neck="slim")
-    report = from_upstream(ours, stock.state_dict())
+    report = transfer(ours, stock.state_dict())
     assert {layer.split(".")[0] for layer in report.unmatched_layers} == {"neck"}
     assert {name.split(".")[1] for name in report.unmatched_ours} == {"neck"}
 

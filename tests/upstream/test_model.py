@@ -9,8 +9,8 @@ from ultralytics.nn.tasks import DetectionModel
 
 from helpers.models import names
 from yolograft.model.bases import DEFAULT_BASE
-from yolograft.model.transfer import from_upstream, to_upstream, transfer
-from yolograft.upstream.model import Conv, Detect, upstream_yolo11
+from yolograft.model.transfer import to_upstream, transfer
+from yolograft.upstream.model import Conv, Detect, upstream_model
 
 
 def randomise_statistics(model):
@@ -27,7 +27,7 @@ def randomise_statistics(model):
 
 def test_same_seed_gives_the_same_weights(build):
     torch.manual_seed(7)
-    stock = upstream_yolo11("n")
+    stock = upstream_model("yolo11", "n")
     next_of_stock = torch.rand(4)
     torch.manual_seed(7)
     ours = build()
@@ -45,21 +45,21 @@ def test_same_settings_of_every_layer(build):
             if isinstance(m, torch.nn.BatchNorm2d | torch.nn.Conv2d)
         ]
 
-    assert settings(build()) == settings(upstream_yolo11("n"))
+    assert settings(build()) == settings(upstream_model("yolo11", "n"))
 
 
 @pytest.mark.parametrize("scale", ["n", "s", "m"])
 @torch.no_grad()
 def test_weights_by_role_both_ways(build, scale):
-    stock = randomise_statistics(upstream_yolo11(scale))
+    stock = randomise_statistics(upstream_model("yolo11", scale))
     ours = build(scale=scale).eval()
-    report = from_upstream(ours, stock.state_dict())
+    report = transfer(ours, stock.state_dict())
     assert (report.unmatched_ours, report.unmatched_upstream) == ((), ())
     assert len(report.matched) == len(stock.state_dict())
     image = torch.rand(2, 3, 96, 64)
     assert torch.equal(ours(image)[0], stock(image)[0])
 
-    again = upstream_yolo11(scale).eval()
+    again = upstream_model("yolo11", scale).eval()
     again.load_state_dict(to_upstream(ours))
     assert torch.equal(again(image)[0], stock(image)[0])
 
@@ -68,9 +68,9 @@ def test_weights_by_role_both_ways(build, scale):
     "scale", ["n", pytest.param("s", marks=pytest.mark.slow), pytest.param("m", marks=pytest.mark.slow)]
 )
 def test_gsconv_leaves_exactly_two_layers_unmatched(build, scale):
-    stock = upstream_yolo11(scale)
+    stock = upstream_model("yolo11", scale)
     ours = build(neck="gsconv", scale=scale)
-    report = from_upstream(ours, stock.state_dict())
+    report = transfer(ours, stock.state_dict())
     assert report.unmatched_layers == ("neck.down_p4", "neck.down_p5")
     assert all(name.startswith(("model.neck.down_p4.", "model.neck.down_p5.")) for name in report.unmatched_ours)
     assert {name.split(".")[1] for name in report.unmatched_upstream} == {"17", "20"}
@@ -86,7 +86,7 @@ def test_gsconv_leaves_exactly_two_layers_unmatched(build, scale):
     ],
 )
 def test_swapped_parts_are_not_matched(build, choices, parts):
-    report = from_upstream(build(**choices), upstream_yolo11("n").state_dict())
+    report = transfer(build(**choices), upstream_model("yolo11", "n").state_dict())
     assert {path.split(".")[0] for path in report.unmatched_layers} >= parts - {"backbone"}
     swapped = {role.path for role in DEFAULT_BASE.roles if role.path.split(".")[0] in parts & set(choices)}
     kept = {"context.sppf"} if choices.get("context") else set()
@@ -95,7 +95,7 @@ def test_swapped_parts_are_not_matched(build, choices, parts):
 
 
 def test_another_number_of_classes_is_reported(build):
-    report = from_upstream(build(nc=3), upstream_yolo11("n", nc=80).state_dict())
+    report = transfer(build(nc=3), upstream_model("yolo11", "n", nc=80).state_dict())
     assert report.unmatched_layers == ("head",)
     assert all(".cv3." in name for name in report.unmatched_ours)
     assert str(report).endswith("(not: head)")
@@ -104,7 +104,7 @@ def test_another_number_of_classes_is_reported(build):
 def test_transfer_takes_either_naming(build):
     one, other = build(), build()
     assert transfer(one, other.state_dict()).unmatched_ours == ()
-    assert transfer(one, upstream_yolo11("n").state_dict()).unmatched_ours == ()
+    assert transfer(one, upstream_model("yolo11", "n").state_dict()).unmatched_ours == ()
 
 
 def test_strides_are_those_of_a_real_forward(build):

@@ -78,20 +78,6 @@ def transfer(model: Detector, state: Mapping[str, Tensor]) -> TransferReport:
 _NORMALIZATION = ("backbone.mean", "backbone.std")
 
 
-def from_upstream(model: Detector, state: Mapping[str, Tensor]) -> TransferReport:
-    """Copy stock weights into a detector, layer by layer according to what each layer is for.
-
-    Args:
-        model: The detector; changed in place.
-        state: A state dict of ultralytics' model of the detector's base (`model.0.conv.weight`, ...), of any scale and
-            number of classes.
-
-    Returns:
-        What was matched. A swapped part and a tensor of another shape are left as they are.
-    """
-    return transfer(model, state)
-
-
 def to_upstream(model: Detector) -> dict[str, Tensor]:
     """Return a detector's tensors under the names of ultralytics' model of its base, without those of swapped parts."""
     own = model.state_dict()

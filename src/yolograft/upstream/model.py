@@ -67,7 +67,6 @@ __all__ = [
     "new_v10_detect",
     "start_module",
     "upstream_model",
-    "upstream_yolo11",
     "v8DetectionLoss",
 ]
 
@@ -84,11 +83,6 @@ def upstream_model(base: str = "yolo11", scale: str = "n", nc: int = 80) -> Dete
         return DetectionModel(f"{base}{scale}.yaml", nc=nc, verbose=False)
     finally:
         Detect.legacy = legacy  # stock leaves YOLOv8's class branch to the next head of the process
-
-
-def upstream_yolo11(scale: str = "n", nc: int = 80) -> DetectionModel:
-    """Return ultralytics' own YOLO11 of a scale, randomly initialised."""
-    return upstream_model("yolo11", scale, nc)
 
 
 def default_args() -> IterableSimpleNamespace:
