@@ -78,10 +78,32 @@ def test_only_idle_processors_get_a_thread(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_idle_is_what_the_allowed_processors_do_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    busy, waiting, idle = ({"idle": 0.0, "iowait": 0.0}, {"idle": 50.0, "iowait": 50.0}, {"idle": 80.0, "iowait": 0.0})
-    percents = [SimpleNamespace(**times) for times in (busy, waiting, idle)]
-    monkeypatch.setattr("psutil.cpu_times_percent", lambda interval, percpu: percents)
+    """Of three processors the first is busy, the second waits for a disk, the third is idle for four fifths."""
+    clock = {"now": 100.0}
+
+    def times(percpu: bool) -> list[SimpleNamespace]:
+        since = clock["now"] - 100
+        idle, waits = (0.0, 0.5 * since, 0.8 * since), (0.0, 0.5 * since, 0.0)
+        return [SimpleNamespace(idle=7 + a, iowait=3 + b) for a, b in zip(idle, waits, strict=True)]
+
+    monkeypatch.setattr("psutil.cpu_times", times)
+    monkeypatch.setattr("time.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("time.sleep", lambda seconds: clock.update(now=clock["now"] + seconds))
     assert load.idle([1, 2]) == pytest.approx(1.8)
+    assert load.idle([0, 1, 2], seconds=0.01) == pytest.approx(1.8)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be kept on a processor here")
+def test_a_processor_that_computes_is_not_idle() -> None:
+    processor = min(os.sched_getaffinity(0))
+    busy = f"import os; os.sched_setaffinity(0, [{processor}])\nprint(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            assert load.idle([processor], seconds=0.5) < 0.3
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(("said", "most"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)])

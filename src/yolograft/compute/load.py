@@ -69,9 +69,18 @@ def idle(processors: Sequence[int], seconds: float = 0.3) -> float:
         processors: Their numbers, as of the system.
         seconds: For how long.
     """
-    percents = psutil.cpu_times_percent(interval=seconds, percpu=True)
-    shares = [times.idle + getattr(times, "iowait", 0.0) for times in percents]
-    return sum(shares[index] for index in processors if index < len(shares)) / 100
+    before, began = _waited(processors), time.monotonic()
+    time.sleep(seconds)
+    return (_waited(processors) - before) / (time.monotonic() - began)
+
+
+def _waited(processors: Sequence[int]) -> float:
+    """Return the seconds that some processors have been idle since the system was started.
+
+    psutil's own percentages are those of a whole second, however short the moment.
+    """
+    times = psutil.cpu_times(percpu=True)
+    return sum(times[i].idle + getattr(times[i], "iowait", 0.0) for i in processors if i < len(times))
 
 
 def gpu_use(index: int) -> float | None:
