@@ -7,6 +7,7 @@ import pytest
 from helpers.program import Program
 from helpers.tiny import TINY, record
 from yolograft.cli.command_line import check_command_line
+from yolograft.sweep.constraint import select
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 VARIANTS = {
@@ -30,6 +31,17 @@ def test_composes(name: str) -> None:
     assert len(jobs) == len({job.identity for job in jobs}) == VARIANTS[name]
     lines = (EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[1:]
     assert "?" in " ".join(line for line in lines if line.startswith("# "))
+
+
+def test_pretrained_compares_recipes_of_pretrained_backbones_alone() -> None:
+    line = ["experiments=pretrained", "dataset.path=bccd", "seeds=1"]
+    jobs, dropped = select(check_command_line("train", line).jobs)
+    variants = [(str(job.config["backbone"]["pretrained"]), job.choices["optim"]) for job in jobs]
+    file = "tf_efficientnet_lite0.safetensors"
+    assert variants == [("False", "auto"), (file, "auto"), (file, "finetune")]
+    assert len(dropped) == 1
+    before, after = (job.config["optim"].items() for job in jobs[1:])
+    assert dict(after - before) == {"nbs": 16, "warmup_epochs": 1.0}
 
 
 @pytest.mark.slow
