@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from timm.layers.grn import GlobalResponseNorm
 
 from helpers.program import Program
 from yolograft.cli.command_line import check_command_line
 from yolograft.cli.export import main
 from yolograft.common.errors import UserError
+from yolograft.evaluation.export import export as exporting
+from yolograft.evaluation.export.for_ncnn import for_ncnn
 from yolograft.evaluation.export.verify import Comparison, judge
 from yolograft.model.weights import load_detector
 
@@ -49,6 +52,29 @@ def test_a_file_is_run_and_gives_pytorchs_boxes(run: Path, format: str, capsys: 
     before = file.stat().st_mtime_ns
     assert export(f"run={run}", f"format={format}") == 0  # done before
     assert file.stat().st_mtime_ns == before
+
+
+def test_what_ncnns_converter_does_not_know_is_refused_by_name(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def convert(*_: object) -> None:
+        compile("x = 1\nv_17 = aten::addcmul(v_13, v_14)", "model_pnnx.py", "exec")
+
+    monkeypatch.setattr(exporting, "export_upstream", convert)
+    with pytest.raises(UserError, match=r"^format=ncnn: its converter cannot .* model: v_17 = aten::addcmul\(v_13"):
+        export(f"run={run}", "format=ncnn")
+
+
+def test_convnexts_norm_is_the_same_in_ncnns_terms() -> None:
+    torch.manual_seed(0)
+    for last in (True, False):
+        layer = GlobalResponseNorm(6, channels_last=last)
+        torch.nn.init.normal_(layer.weight)
+        torch.nn.init.normal_(layer.bias)
+        model: Any = torch.nn.Sequential(layer)
+        x = torch.randn(2, 6, 6, 6)
+        replaced = for_ncnn(model)
+        assert type(replaced[0]) is not GlobalResponseNorm
+        assert type(model[0]) is GlobalResponseNorm
+        torch.testing.assert_close(replaced(x), model(x))
 
 
 def test_a_pt_is_the_detector(run: Path) -> None:

@@ -10,7 +10,10 @@ from ultralytics import YOLO
 
 from helpers.fitted import SIZE, fitted_weights
 from yolograft.cli.main import main
+from yolograft.common.errors import UserError
 from yolograft.common.metrics import METRIC
+from yolograft.evaluation.export.export import export
+from yolograft.evaluation.export.request import Request
 from yolograft.evaluation.runtimes.torchscript import TorchScript
 from yolograft.model.weights import load_detector
 
@@ -83,6 +86,16 @@ def test_every_classic_composition_gives_the_same_in_every_runtime(backbone: str
         assert made["boxes"] < 1e-3
         assert made["pytorch"][METRIC] > 0.01
         assert made["metrics"][METRIC] == pytest.approx(made["pytorch"][METRIC], abs=2e-3)
+
+
+@pytest.mark.slow
+def test_ncnn_runs_convnext_and_refuses_in_one_line_what_it_cannot(tmp_path: Path) -> None:
+    weights = fitted_weights(tmp_path / "best.safetensors", backbone="convnextv2")
+    (made,), _ = exported(weights, tmp_path / "good", "format=ncnn")
+    assert made["status"] == "good", made["reason"]
+    weights = fitted_weights(tmp_path / "best.safetensors", steps=1, backbone="edgenext")
+    with pytest.raises(UserError, match=r"^format=ncnn: NCNN cannot run the file: its converter does not know layers"):
+        export(weights, Request("ncnn", workers=0, dataset={"check": "warn"}), print)
 
 
 @pytest.mark.slow

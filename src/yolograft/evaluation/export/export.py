@@ -21,9 +21,9 @@ from yolograft.compute.reproducible import reproducible
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.spec import DataSpec
+from yolograft.evaluation.captured import captured
 from yolograft.evaluation.export.calibration import calibration_images
 from yolograft.evaluation.export.formats import FORMATS, PRECISIONS
-from yolograft.evaluation.export.output import captured
 from yolograft.evaluation.export.place import Place
 from yolograft.evaluation.export.request import Request
 from yolograft.evaluation.export.verify import Comparison, compare, judge
@@ -129,9 +129,16 @@ def _write(
         options["data"] = spec.name  # else it notes COCO in the file
     try:
         with captured():
+            if request.format == "ncnn":
+                from yolograft.evaluation.export.for_ncnn import for_ncnn  # loads timm
+
+                model = for_ncnn(model)
             return export_upstream(model, folder, options, calibration)
     except UserError:
         raise
+    except SyntaxError as error:  # NCNN's converter writes Python, and what it does not know as it was
+        unknown = plain((error.text or str(error)).strip())[:_LONGEST]
+        raise UserError(f"format={request.format}: its converter cannot convert this model: {unknown}") from error
     except Exception as error:  # any of many converters may fail in any way
         reason = plain(" ".join(str(error).split()))[:_LONGEST] or type(error).__name__
         raise UserError(f"format={request.format}: ultralytics' exporter failed: {reason}") from error
