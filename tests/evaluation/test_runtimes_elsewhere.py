@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -177,10 +178,8 @@ def test_ultralytics_backend_is_called_as_it_wants(
 ) -> None:
     """Its own class, on an engine of TensorRT 10 that computes nothing, on the device without memory."""
     shapes = {"images": (1, 3, 64, 64), "output0": (1, 7, 84)}
-    ran: list[int] = []
-    context = SimpleNamespace(
-        get_tensor_shape=shapes.get, execute_v2=lambda addresses: ran.append(len(addresses)) or True
-    )
+    ran, read = Mock(return_value=True), Mock()
+    context = SimpleNamespace(get_tensor_shape=shapes.get, execute_v2=ran)
     network = SimpleNamespace(
         num_io_tensors=2,
         get_tensor_name=list(shapes).__getitem__,
@@ -190,14 +189,13 @@ def test_ultralytics_backend_is_called_as_it_wants(
         get_tensor_profile_shape=lambda name, profile: [shapes[name]] * 3,
         create_execution_context=lambda: context,
     )
-    read: list[bytes] = []
-    opened = SimpleNamespace(deserialize_cuda_engine=lambda content: read.append(content) or network)
+    read.return_value = network
     stand_in(
         "engine",
         tensorrt={
             "__version__": "10.13.2",
             "Logger": type("Logger", (), {"INFO": 0, "__init__": lambda self, level: None}),
-            "Runtime": lambda logger: opened,
+            "Runtime": lambda logger: SimpleNamespace(deserialize_cuda_engine=read),
             "nptype": lambda dtype: dtype,
             "TensorIOMode": SimpleNamespace(INPUT=True),
         },
@@ -212,6 +210,6 @@ def test_ultralytics_backend_is_called_as_it_wants(
     finally:
         engine.get_tensorrt_logger.cache_clear()
     (found,) = backend(torch.zeros(1, 3, 64, 64, device="meta"))
-    assert read == [b"engine"]
-    assert ran == [2]
+    read.assert_called_once_with(b"engine")
+    assert [len(addresses) for (addresses,), _ in ran.call_args_list] == [2]
     assert (found.shape, found.dtype, backend.fp16) == (shapes["output0"], torch.float32, False)
