@@ -74,11 +74,15 @@ def draw(comparison: Comparison) -> Picture | None:
             cut.append(f"{name} up to {max(values):.3g}")
             axes.text(0.98, 0.98, f"cut off: up to {max(values):.3g}", transform=axes.transAxes, ha="right", va="top",
                       fontsize=7, color=QUIET, bbox={"facecolor": GROUND, "edgecolor": "none", "pad": 1})  # fmt: skip
-    handles = [
-        Line2D([], [], color=colour, ls=dashes, lw=1.4, label=shortened(row.variant.label))
-        for (row, _), (colour, dashes) in zip(known, styles, strict=True)
+    labels = [
+        shortened(row.variant.label, 100) if len(known) <= 4 else shortened(row.variant.label) for row, _ in known
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), handlelength=3)
+    handles = [
+        Line2D([], [], color=colour, ls=dashes, lw=1.4, label=label)
+        for label, (colour, dashes) in zip(labels, styles, strict=True)
+    ]
+    across = max(min(len(handles), 4, 130 // (max(map(len, labels)) + 8)), 1)  # 130 letters are the picture's width
+    figure.legend(handles=handles, loc="outside lower center", ncols=across, handlelength=3)
     text = "Losses are sums of box, class and DFL loss."
     if any(len(curves) > 1 for _, curves in known):
         text += f" Lines: mean over {comparison.over}, up to the epoch that all of them reached;"
