@@ -4,17 +4,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from yolograft.cli.bench import Format
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import METRIC
 from yolograft.common.text import markup, plain
-from yolograft.compute.presence import refuse_impossible
+from yolograft.compute.presence import refuse_impossible, refuse_without_cuda
 from yolograft.config.schema import Imgsz, Text
 from yolograft.data.places import refuse_absent_path
 from yolograft.evaluation.export.formats import FORMATS, PRECISIONS, refuse_missing, refuse_options
@@ -66,8 +67,11 @@ def main(line: CommandLine) -> int:
         1 where a file was refused or could not be written; else 0.
     """
     config = line.config
-    refuse_missing(config["format"], config["quantize"])
     refuse_impossible(config["device"])
+    form = FORMATS[config["format"]]
+    if form.device == "cuda":
+        refuse_without_cuda(f"format={config['format']}: {form.title}")
+    refuse_missing(config["format"], config["quantize"])
     refuse_absent_path(config["dataset"])
     request = _request(config)
     say = partial(print, file=sys.stderr)
@@ -90,7 +94,10 @@ def _export_sweep(folder: Path, request: Request) -> int:
         raise UserError(f"sweep={folder}: no run in it has finished")
     outcomes = export_all(runs, request, lambda line: print(plain(line), file=sys.stderr, flush=True))
     _print(outcomes)
-    print(plain(f"yolograft report {folder} shows size and {METRIC} of the files"), file=sys.stderr)
+    told = f"yolograft report {folder} shows size and {METRIC} of the files"
+    if request.format in get_args(Format):
+        told += f", and their latency after yolograft bench sweep={folder} formats={request.format}"
+    print(plain(told), file=sys.stderr)
     return int(not all(outcome.is_well for outcome in outcomes))
 
 
