@@ -51,9 +51,14 @@ def test_without_units_nothing_is_measured(kept: Path, monkeypatch: pytest.Monke
     assert not kept.exists()
 
 
-def test_measuring_leaves_the_random_state_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_leaves_random_state_and_threads_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bf16, "_ROUNDS", 1)
-    before = torch.get_rng_state()
-    with torch.no_grad():
-        assert bf16.measure_gain() > 0
-    assert torch.equal(torch.get_rng_state(), before)
+    before = torch.get_rng_state(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.no_grad():
+            assert bf16.measure_gain() > 0
+        assert torch.get_num_threads() == 2
+        assert torch.equal(torch.get_rng_state(), before[0])
+    finally:
+        torch.set_num_threads(before[1])
