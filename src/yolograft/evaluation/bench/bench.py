@@ -24,6 +24,7 @@ from yolograft.compute.sharing import own_cores
 from yolograft.evaluation.bench.contestants import Contestant
 from yolograft.evaluation.bench.memory import cpu_memory
 from yolograft.evaluation.bench.rounds import in_turns
+from yolograft.evaluation.captured import captured
 from yolograft.evaluation.export.formats import FORMATS
 from yolograft.evaluation.runtimes import RUNTIMES, Runtime, load_runtime
 from yolograft.model.detector import gflops
@@ -202,7 +203,8 @@ def _source(contestant: Contestant, cell: Cell, device: torch.device, work: Path
     options = {"format": cell.format, "imgsz": cell.imgsz, "batch": cell.batch}
     options["device"] = "cpu" if device.type == "cpu" else str(device.index or 0)
     try:
-        return export(contestant.model, work, options).path
+        with captured():  # converters have much to say
+            return export(contestant.model, work, options).path
     except Exception as error:  # whatever the exporter raises
         raise UserError(f"{contestant.name}: cannot be exported to {cell.format}: {error}") from error
 
