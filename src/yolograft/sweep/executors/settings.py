@@ -91,7 +91,7 @@ class Kind:
 
 EXECUTORS = {
     "basic": Kind(Basic, "local:LocalExecutor"),
-    "joblib": Kind(Joblib, "joblib:JoblibExecutor", "joblib"),
+    "joblib": Kind(Joblib, "joblib:JoblibExecutor"),
     "submitit_local": Kind(SubmititLocal, "submitit:SubmititLocalExecutor", "submitit"),
     "submitit_slurm": Kind(SubmititSlurm, "submitit:SubmititSlurmExecutor", "submitit", elsewhere=True),
     "ray": Kind(Ray, "ray:RayExecutor", "ray", elsewhere=True),
