@@ -11,7 +11,7 @@ import pytest
 
 from helpers.program import Program
 
-# Before anything of yolograft or ultralytics is imported: both read it then. Workers of xdist get the first one's folder.
+# Before anything of yolograft or ultralytics is imported: both read it then. Workers of xdist get the first folder.
 _SHARED = "YOLOGRAFT_TESTS_CACHE"
 _OWN = _SHARED not in os.environ
 if _OWN:
