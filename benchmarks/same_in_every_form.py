@@ -15,8 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from forms import Box, LabelledSet, write_form, write_forms
-
+from helpers.forms import Box, LabelledSet, write_form, write_forms
 from yolograft.data.listing import list_images
 from yolograft.data.scan import scan
 from yolograft.data.sources.flat import flat

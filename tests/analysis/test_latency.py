@@ -11,9 +11,11 @@ from helpers.made_runs import WriteRun, rows_of
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
 from yolograft.analysis.latency import latencies, measured, median_interval, sign_tests
-from yolograft.analysis.plain_values import variant_record
+from yolograft.analysis.plain_values import variant_record, variant_rows
+from yolograft.common.metrics import METRIC
 from yolograft.render.table import table
 from yolograft.runs.bench_file import Cell, Subject, write_bench
+from yolograft.runs.exports import FOLDER, Export, write_exports
 
 
 def cell_of(**times: np.ndarray | list[float]) -> Cell:
@@ -81,13 +83,13 @@ def test_the_report_shows_what_bench_has_measured(tmp_path: Path, write_run: Wri
     write_run(tmp_path / "one", "yolo11")
     write_run(tmp_path / "two", "effv1")
     write_run(tmp_path / "other_seed", "effv1", seed=1)
-    assert measured(collect([tmp_path])) is None
+    assert measured(collect([tmp_path])) == []
     cell = replace(cell_of(one=[0.010] * 9, two=[0.020] * 9), measured="2026-11-26T22:00:00+00:00")
-    write_bench(tmp_path, [cell, replace(cell, format="onnx", subjects=cell.subjects[:1])])
+    write_bench(tmp_path, [cell, replace(cell, batch=1, subjects=cell.subjects[:1])])
 
     comparison = compare(collect([tmp_path]))
     rows = rows_of(comparison)
-    found = {label: row.latency.median for label, row in rows.items() if row.latency}
+    found = {label: row.latency["latency"].median for label, row in rows.items() if row.latency}
     assert found == {"yolo11": 0.010, "effv1": 0.020}
     shown = table(comparison)
     (column,) = [column for column in shown.columns if column.key == "latency"]
@@ -101,6 +103,29 @@ def test_the_report_shows_what_bench_has_measured(tmp_path: Path, write_run: Wri
     assert record["latency"]["hardware"] == "a processor"
     assert [row.variant.label for row in table(comparison, sort="latency").rows] == ["yolo11", "effv1"]
     assert len(table(comparison, filter="latency < 15").rows) == 1
+
+
+def test_each_format_has_a_latency_and_an_exports_is_beside_its_size_and_map(
+    tmp_path: Path, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "one", "yolo11")
+    write_run(tmp_path / "two", "effv1")
+    good = Export("best.onnx", "onnx", {}, "good", size=1000, metrics={METRIC: 0.4}, pytorch={METRIC: 0.4})
+    (run / FOLDER).mkdir()
+    write_exports(run / FOLDER, [good])
+    cell = cell_of(one=[0.010] * 9, two=[0.020] * 9)
+    faster = cell_of(one=[0.005] * 9, two=[0.004] * 9)
+    write_bench(tmp_path, [replace(faster, format="onnx"), replace(faster, format="ncnn"), cell])
+
+    shown = table(compare(collect([tmp_path])))
+    keys = [column.key for column in shown.columns if column.key.startswith("onnx") or "latency" in column.key]
+    assert keys == ["latency", "ncnn_latency", f"onnx_{METRIC}", "onnx_size", "onnx_latency"]
+    assert [column.heading for column in shown.columns][-1] == "onnx latency, ms"
+    assert sum("latency: median of a batch" in note for note in shown.notes) == 3
+    fastest = [table(shown.comparison, sort=key).rows[0].variant.label for key in ("latency", "onnx_latency")]
+    assert fastest == ["yolo11", "effv1"]
+    (one, _) = variant_rows(shown.comparison, table(shown.comparison, sort="latency").rows)
+    assert (one["latency_ms"], one["onnx_latency_ms"], one["onnx_size"]) == (10.0, 5.0, 1000)
 
 
 def test_the_report_does_not_rank_what_a_busy_machine_gave(tmp_path: Path, write_run: WriteRun) -> None:

@@ -131,6 +131,7 @@ def test_a_sweep_is_measured_once_for_each_variant_and_its_report_shows_it(
         (["neck=conv,gsconv"], "add -m to look at one for each"),
         (["imgsz=100"], "imgsz"),
         (["formats=onx"], "formats"),
+        (["format=onnx"], "format=onnx: is how the result is shown: table, json; formats=onnx measures onnx"),
         (["formats=[onnx,tensorrt]"], "formats"),
         (["rounds=5"], "rounds"),
         (["rounds=20000"], "rounds"),

@@ -73,6 +73,19 @@ def test_a_checkpoint_opens_in_ultralytics(weights: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("neck", ["conv", "gsconv", "slim"])
+@pytest.mark.parametrize("backbone", ["yolo11", "effv1", "effv2", "mbv3", "timm"])
+def test_every_classic_composition_gives_the_same_in_every_runtime(backbone: str, neck: str, tmp_path: Path) -> None:
+    weights = fitted_weights(tmp_path / "best.safetensors", backbone=backbone, neck=neck)
+    for form in ["onnx", *(["openvino", "torchscript", "ncnn"] if neck == "gsconv" else [])]:
+        (made,), _ = exported(weights, tmp_path / form, f"format={form}")
+        assert made["status"] == "good", made["reason"]
+        assert made["boxes"] < 1e-3
+        assert made["pytorch"][METRIC] > 0.01
+        assert made["metrics"][METRIC] == pytest.approx(made["pytorch"][METRIC], abs=2e-3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_eight_bits_are_calibrated_on_training_images_and_judged_by_map(
     format: str, weights: Path, tmp_path: Path

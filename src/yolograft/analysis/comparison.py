@@ -7,7 +7,7 @@ from pathlib import Path
 from yolograft.analysis.cautions import Caution, cautions
 from yolograft.analysis.collect import Run, Waiting, collect, not_begun
 from yolograft.analysis.effects import Effects, Observation, estimate
-from yolograft.analysis.latency import Measured, measured
+from yolograft.analysis.latency import Latency, Measured, measured
 from yolograft.analysis.row import Row, nothing_detected
 from yolograft.analysis.statistics import Summary, corrected, paired, relative, summarize
 from yolograft.analysis.variants import GROUPS, Variant, Variants, variants
@@ -32,7 +32,7 @@ class Comparison:
         effects: Main effects of the choices, and interactions.
         cautions: Reasons to doubt its numbers.
         waiting: Sweeps of which runs have not begun.
-        bench: What `yolograft bench` has measured of the runs; None where it has not.
+        bench: What `yolograft bench` has measured of the runs, by format.
     """
 
     runs: tuple[Run, ...]
@@ -44,7 +44,7 @@ class Comparison:
     effects: Effects
     cautions: tuple[Caution, ...]
     waiting: tuple[Waiting, ...] = ()
-    bench: Measured | None = None
+    bench: tuple[Measured, ...] = ()
 
     @property
     def nothing_detected(self) -> bool:
@@ -123,9 +123,7 @@ def compare(
     made = variants(runs)
     wanted = None if baseline is None else _known(baseline, made)
     bench = measured(runs)
-    alone = [
-        Row(variant, _statistics(variant), latency=bench.of(variant.runs) if bench else None) for variant in made.all
-    ]
+    alone = [Row(variant, _statistics(variant), latency=_latency(variant, bench)) for variant in made.all]
     rows = [_referred(row, alone, made, metric, wanted) for row in alone]
     differences = corrected([row.difference for row in rows])
     rows = [replace(row, difference=one) for row, one in zip(rows, differences, strict=True)]
@@ -146,8 +144,12 @@ def compare(
         effects=estimate([] if nothing_detected(rows, metric) else observations, made.groups),
         cautions=cautions(rows, made, metric, waiting),
         waiting=tuple(waiting),
-        bench=bench,
+        bench=tuple(bench),
     )
+
+
+def _latency(variant: Variant, bench: Sequence[Measured]) -> dict[str, Latency]:
+    return {each.key: found for each in bench if (found := each.of(variant.runs))}
 
 
 def _statistics(variant: Variant) -> dict[str, Summary]:

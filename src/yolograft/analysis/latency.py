@@ -53,17 +53,22 @@ class Latency:
 
 @dataclass(frozen=True)
 class Measured:
-    """What `yolograft bench` has measured of the runs of a comparison.
+    """What `yolograft bench` has measured of the runs of a comparison in one format.
 
     Attributes:
         cell: How: only times of one cell compare.
         by_run: The latency of a run, by its resolved folder.
-        cells: How many cells with these runs there are; the others are in bench.json.
+        cells: How many cells with these runs there are in this format; the others are in bench.json.
     """
 
     cell: Cell
     by_run: Mapping[Path, Latency]
     cells: int
+
+    @property
+    def key(self) -> str:
+        """What its column is called: `latency` of PyTorch, `onnx_latency` and so on of others."""
+        return "latency" if self.cell.format == "pytorch" else f"{self.cell.format}_latency"
 
     def of(self, runs: Sequence[Run]) -> Latency | None:
         """Return the latency of a variant: weights of another seed take as long.
@@ -74,25 +79,28 @@ class Measured:
         return next((found for run in runs if (found := self.by_run.get(run.path.resolve()))), None)
 
 
-def measured(runs: Sequence[Run]) -> Measured | None:
-    """Return the cell of bench.json, beside runs or in their folders, that covers the most of them; of equals the last.
+def measured(runs: Sequence[Run]) -> list[Measured]:
+    """Return for each format the cell of bench.json that covers the most runs, of equals the last; PyTorch's first.
+
+    The files are those beside the runs and in their folders.
 
     Args:
         runs: The runs of a comparison.
     """
     paths = {run.path.resolve() for run in runs}
     folders = dict.fromkeys([*(path.parent for path in paths), *paths])
-    found: list[tuple[int, str, Cell, Path]] = []
+    found: dict[str, list[tuple[int, str, Cell, Path]]] = {}
     for folder in sorted(folders):
         for cell in read_bench(folder):
             covered = sum(_place(folder, subject) in paths for subject in cell.subjects)
             if covered:
-                found.append((covered, cell.measured, cell, folder))
-    if not found:
-        return None
-    _, _, cell, folder = max(found, key=lambda one: one[:2])
-    by_run = {path: one for one in latencies(cell) if (path := _place(folder, one.subject))}
-    return Measured(cell, by_run, len(found))
+                found.setdefault(cell.format, []).append((covered, cell.measured, cell, folder))
+    chosen = []
+    for cells in sorted(found.values(), key=lambda cells: (cells[0][2].format != "pytorch", cells[0][2].format)):
+        _, _, cell, folder = max(cells, key=lambda one: one[:2])
+        by_run = {path: one for one in latencies(cell) if (path := _place(folder, one.subject))}
+        chosen.append(Measured(cell, by_run, len(cells)))
+    return chosen
 
 
 def _place(folder: Path, subject: Subject) -> Path | None:

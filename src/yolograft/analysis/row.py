@@ -20,7 +20,7 @@ class Row:
         difference: The comparison's metric minus the reference's; None also where they have no seed in common.
         relative: Cost by cost (`COSTS`), how much more than the reference's, as a share.
         confounds: Settings beside the varied groups in which it differs from the reference, `epochs (50, not 100)`.
-        latency: What `yolograft bench` has measured of it; None where it has not.
+        latency: What `yolograft bench` has measured of it, by `Measured.key`; empty where it has not.
     """
 
     variant: Variant
@@ -30,7 +30,7 @@ class Row:
     difference: Difference | None = None
     relative: Mapping[str, float] = field(default_factory=dict)
     confounds: tuple[str, ...] = ()
-    latency: Latency | None = None
+    latency: Mapping[str, Latency] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import named_weights
@@ -45,6 +45,13 @@ class BenchConfig(Parts):
     trust: list[str]
     out: Text | None
     format: Literal["table", "json"]
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _shown(cls, value: object) -> object:
+        if value in get_args(Format):
+            raise ValueError(f"is how the result is shown: table, json; formats={value} measures {value}")
+        return value
 
 
 def main(line: CommandLine) -> int:

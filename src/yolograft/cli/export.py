@@ -4,10 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from yolograft.cli.bench import Format
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
@@ -90,7 +91,10 @@ def _export_sweep(folder: Path, request: Request) -> int:
         raise UserError(f"sweep={folder}: no run in it has finished")
     outcomes = export_all(runs, request, lambda line: print(plain(line), file=sys.stderr, flush=True))
     _print(outcomes)
-    print(plain(f"yolograft report {folder} shows size and {METRIC} of the files"), file=sys.stderr)
+    told = f"yolograft report {folder} shows size and {METRIC} of the files"
+    if request.format in get_args(Format):
+        told += f", and their latency after yolograft bench sweep={folder} formats={request.format}"
+    print(plain(told), file=sys.stderr)
     return int(not all(outcome.is_well for outcome in outcomes))
 
 

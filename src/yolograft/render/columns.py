@@ -36,14 +36,14 @@ class Column:
 
 
 def all_columns(
-    groups: Sequence[str], metric: str, bench: Measured | None = None, exports: Sequence[str] = ()
+    groups: Sequence[str], metric: str, bench: Sequence[Measured] = (), exports: Sequence[str] = ()
 ) -> list[Column]:
     """Return all columns: the groups that vary, then statistics, metrics, costs, exports and status.
 
     Args:
         groups: What varies.
         metric: What is compared.
-        bench: Without it there is no latency.
+        bench: What was measured of the latency.
         exports: Labels of the exports that runs have.
     """
     metrics = list(dict.fromkeys([metric, *METRICS]))
@@ -61,7 +61,7 @@ def all_columns(
         Column("p_holm", "p (Holm)", _difference("p_holm"), lambda row: _p_text(_difference("p_holm")(row))),
         *(_metric(name, drop_priority=BY_KEY[name].drop_priority) for name in metrics[1:]),
         *(_cost(BY_KEY[key]) for key in COSTS),
-        *([_latency(bench)] if bench else []),
+        *map(_latency, bench),
         Column("parts", "/".join(PARTS), _parts, lambda row: _parts(row) or "", drop_priority=12),
         *(_part(name) for name in (*PARTS, ATTENTION)),
         *(_change(BY_KEY[key]) for key in COSTS),
@@ -155,13 +155,13 @@ def export_columns(label: str) -> list[Column]:
 
 
 def _latency(bench: Measured) -> Column:
-    """Return the column of the latency; the best is marked where it is told from all others, on a quiet machine."""
+    """Return the column of a latency; the best is marked where it is told from all others, on a quiet machine."""
 
     def value(row: Row) -> float | None:
-        return row.latency.median * 1e3 if row.latency else None
+        return found.median * 1e3 if (found := row.latency.get(bench.key)) else None
 
     def text(row: Row) -> str:
-        if (found := row.latency) is None:
+        if (found := row.latency.get(bench.key)) is None:
             return ""
         interval = found.low is not None and found.high is not None
         ends = f" [{milliseconds(found.low or 0)}, {milliseconds(found.high or 0)}]" if interval else ""
@@ -169,7 +169,7 @@ def _latency(bench: Measured) -> Column:
 
     fastest = min(bench.by_run.values(), key=lambda one: one.median)
     better: Literal["less"] | None = "less" if bench.cell.ranked and not fastest.alike else None
-    return Column("latency", "latency, ms", value, text, better, drop_priority=4)
+    return Column(bench.key, f"{bench.key.replace('_', ' ')}, ms", value, text, better, drop_priority=4)
 
 
 def milliseconds(seconds: float) -> str:

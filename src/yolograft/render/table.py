@@ -93,7 +93,7 @@ def check_words(
     columns: Sequence[str] = (),
     sort: str | None = None,
     filter: str | None = None,
-    bench: Measured | None = None,
+    bench: Sequence[Measured] = (),
 ) -> Expression | None:
     """Refuse what `table` would refuse, before anything is computed.
 
@@ -104,7 +104,7 @@ def check_words(
         columns: As of `table`.
         sort: As of `table`.
         filter: As of `table`.
-        bench: What was measured of the latency, if anything was.
+        bench: What was measured of the latency.
 
     Returns:
         The expression to filter by, if there is one.
@@ -134,8 +134,9 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
     names = [*groups, "folder", "n", comparison.metric, "difference", "interval", "significant", *METRICS]
     names += [key for key in COSTS if BY_KEY[key].stored != "derived"]
     labels = _exports([row.variant for row in comparison.rows])
-    exported = [column.key for label in labels for column in export_columns(label)]
-    names += [*(["latency"] if comparison.bench else []), "parts", *exported, "status"]
+    latencies = [each.key for each in comparison.bench]
+    exported = [key for label in labels for key in (*_keys(label), f"{label}_latency") if key in every]
+    names += [*(key for key in latencies if key not in exported), "parts", *exported, "status"]
 
     def has_information(name: str) -> bool:
         values = {every[name].value(row) for row in comparison.rows}
@@ -148,6 +149,11 @@ def _usual(comparison: Comparison, every: dict[str, Column]) -> list[str]:
         return name in groups or name == comparison.metric or bool(values - {None, ""})
 
     return [name for name in dict.fromkeys(names) if has_information(name)]
+
+
+def _keys(label: str) -> list[str]:
+    """Return the keys of the columns of an export."""
+    return [column.key for column in export_columns(label)]
 
 
 def _exports(variants: Sequence[Variant]) -> list[str]:
@@ -181,7 +187,7 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
 
 
 def _no_such(name: str, known: Sequence[str], shown: Sequence[str]) -> str:
-    if name.startswith("latency"):
+    if name.startswith("latency") and not any(key.endswith("latency") for key in shown):
         return (
             "the report has no latency: a single timing at the end of a training does not compare machines or moments; "
             "gflops and params are there, and yolograft bench sweep=FOLDER measures latency"
@@ -206,12 +212,12 @@ def _notes(shown: Table) -> list[str]:
         notes.append(f"±: standard deviation over {comparison.over}")
     if "difference" in keys and any(row.difference and row.confounds for row in shown.rows):
         notes.append("†: confounded, see below")
-    if "latency" in keys and (bench := comparison.bench):
+    for bench in (each for each in comparison.bench if each.key in keys):
         more = f"; {bench.cells - 1} more ways in bench.json" if bench.cells > 1 else ""
         busy = "; the machine was busy, so nothing is ranked by it" if not bench.cell.ranked else ""
-        when = bench.cell.measured.partition("T")[0]
+        name, when = bench.key.replace("_", " "), bench.cell.measured.partition("T")[0]
         notes.append(
-            f"latency: median of a batch with its 95 % interval, {conditions(bench.cell)} on {bench.cell.host}, "
+            f"{name}: median of a batch with its 95 % interval, {conditions(bench.cell)} on {bench.cell.host}, "
             f"{when}{busy} (yolograft bench{more})"
         )
     marks = {row.variant.choices.get("settings") for row in shown.rows}
