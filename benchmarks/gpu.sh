@@ -135,20 +135,27 @@ step profile 100 profile.txt "$python" benchmarks/profile_epoch.py --out "$work/
 	device="$accelerator" || failed=1
 [ ! -f "$work/profile.txt" ] || cat "$work/profile.txt" >>"$out/profile.txt"
 
-latency() {
-	local format more=(imgsz=640 rounds=100 memory=false) code=0
+latency() { # SECONDS: each format has an equal share of what is left; a bench that is interrupted keeps its rounds so far
+	local format module more=(imgsz=640 rounds=100 memory=false) code=0 left=4 end=$((SECONDS + $1 - 10))
 	[ -z "$tiny" ] || more=(imgsz=64 rounds=6 warmup=1 memory=false loaded=true)
 	for format in pytorch onnx engine compile; do # the slowest to prepare last
-		case $format in onnx) package=onnxruntime ;; engine) package=tensorrt ;; *) package=torch ;; esac
-		if ! "$python" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$package'))"; then
-			echo "$format: $package is not installed: left out"
+		case $format in onnx) module=onnxruntime ;; engine) module=tensorrt ;; *) module=torch ;; esac
+		local share=$(((end - SECONDS) / left))
+		left=$((left - 1))
+		if ! "$python" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$module'))"; then
+			echo "$format: $module is not installed: left out"
 			continue
 		fi
 		if [ $format = engine ] && [ "$device" = cpu ]; then
 			echo "engine: runs on a GPU only: left out"
 			continue
 		fi
-		timeout -k 5 "${latency_each:-60}" "$python" -m yolograft bench -m backbone=yolo11,effv1,effv2,mbv3 \
+		if [ $format = onnx ] && [ "$device" = cuda ] &&
+			! "$python" -c "import onnxruntime as o, sys; sys.exit('CUDAExecutionProvider' not in o.get_available_providers())"; then
+			echo "onnx: this ONNX Runtime has no CUDA, onnxruntime-gpu has: left out"
+			continue
+		fi
+		timeout -s INT -k 5 "$share" "$python" -m yolograft bench -m backbone=yolo11,effv1,effv2,mbv3 \
 			neck=conv,gsconv device="$accelerator" formats=$format out="$out/latency" "${more[@]}" 2>&1 || {
 			echo "$format: exit $?"
 			code=1
@@ -160,8 +167,11 @@ export -f latency
 export out accelerator
 
 [ -n "$tiny" ] || throughput s 75 1 || failed=1
-[ -z "$tiny" ] || export latency_each=300
-step latency "$sweep_limit" latency.txt bash -c latency || failed=1
+latency_limit=$sweep_limit
+[ -z "$tiny" ] || latency_limit=900
+[ "$only" != latency ] || latency_limit=$budget # engines and compiled graphs of eight variants take minutes
+[ "$latency_limit" -le $((budget - SECONDS)) ] || latency_limit=$((budget - SECONDS))
+step latency "$latency_limit" latency.txt bash -c "latency $latency_limit" || failed=1
 step sweep "$sweep_limit" sweep.txt bash -c sweep || failed=1
 [ -n "$tiny" ] || throughput m 75 1 || failed=1
 

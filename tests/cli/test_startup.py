@@ -74,6 +74,15 @@ def test_a_gpu_that_cannot_be_there_is_refused_without_torch(tmp_path: Path) -> 
     assert not loaded(code, tmp_path) & HEAVY
 
 
+def test_published_weights_that_cannot_be_had_are_refused_without_torch(tmp_path: Path) -> None:
+    code = (
+        "from yolograft.upstream import downloads\ndownloads.unreachable = lambda address: 'no network'\n"
+        "downloads._settings_file = lambda: downloads.Path('none.json')\n"
+        "from yolograft.cli.main import main\nassert main(['train', 'weights=yolo11n.pt']) == 2"
+    )
+    assert not loaded(code, tmp_path) & HEAVY
+
+
 @pytest.mark.parametrize("arguments", [["data", "no/such/folder"], ["data", "broken/data.yaml"]], ids=" ".join)
 def test_a_data_set_that_cannot_be_read_is_refused_without_torch(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()

@@ -1,6 +1,7 @@
 """`yolograft export` of a detector that finds something: mAP, folding, 8 bits, and boxes that are not PyTorch's."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from ultralytics import YOLO
 
 from helpers.fitted import SIZE, fitted_weights
 from yolograft.cli.main import main
+from yolograft.common.errors import UserError
 from yolograft.common.metrics import METRIC
+from yolograft.evaluation.export.export import export
+from yolograft.evaluation.export.request import Request
 from yolograft.evaluation.runtimes.torchscript import TorchScript
 from yolograft.model.weights import load_detector
 
@@ -83,6 +87,38 @@ def test_every_classic_composition_gives_the_same_in_every_runtime(backbone: str
         assert made["boxes"] < 1e-3
         assert made["pytorch"][METRIC] > 0.01
         assert made["metrics"][METRIC] == pytest.approx(made["pytorch"][METRIC], abs=2e-3)
+
+
+@pytest.mark.slow
+def test_ncnn_runs_convnext_and_refuses_in_one_line_what_it_cannot(tmp_path: Path) -> None:
+    weights = fitted_weights(tmp_path / "best.safetensors", backbone="convnextv2")
+    (made,), _ = exported(weights, tmp_path / "good", "format=ncnn")
+    assert made["status"] == "good", made["reason"]
+    weights = fitted_weights(tmp_path / "best.safetensors", steps=1, backbone="edgenext")
+    with pytest.raises(UserError, match=r"^format=ncnn: NCNN cannot run the file: its converter does not know layers"):
+        export(weights, Request("ncnn", workers=0, dataset={"check": "warn"}), print)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["yolo11", "effv1"])
+def test_litert_gives_the_boxes_and_map_of_pytorch(backbone: str, tmp_path: Path) -> None:
+    pytest.importorskip("litert_torch", reason="needs yolograft[litert]")
+    weights = fitted_weights(tmp_path / "best.safetensors", backbone=backbone, neck="gsconv")
+    (made,), names = exported(weights, tmp_path / "made", "format=litert")
+    assert names == ["best.tflite", "exports.json"]
+    assert (made["status"], made["images"]) == ("good", 8)
+    assert made["boxes"] < 1e-3
+    assert made["pytorch"][METRIC] > 0.01
+    assert made["metrics"][METRIC] == pytest.approx(made["pytorch"][METRIC], abs=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "darwin", reason="runs there")
+def test_core_ml_is_written_and_not_run_here(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coremltools", reason="needs yolograft[coreml]")
+    (made,), names = exported(weights, tmp_path, "format=coreml")
+    assert names == ["best.mlpackage", "exports.json"]
+    assert (made["status"], made["reason"], made["metrics"]) == ("not run", "Core ML runs on macOS only", {})
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """What a runtime gives for an exported detector is what PyTorch gives for the detector itself."""
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,16 @@ from yolograft.evaluation.runtimes import RUNTIMES, load_runtime
 from yolograft.upstream.exporter import export
 
 CPU = torch.device("cpu")
-EXPORTED = ("torchscript", "onnx", "openvino", "ncnn")
+LITERT = pytest.param(
+    "litert",
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.skipif(
+            find_spec("litert_torch") is None, reason="litert-torch is not installed: yolograft[litert]"
+        ),
+    ],
+)
+EXPORTED = ("torchscript", "onnx", "openvino", "ncnn", LITERT)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +69,19 @@ def test_torch_compile_is_a_runtime_as_the_others(detector: torch.nn.Module) -> 
 
 def test_a_runtime_that_is_not_installed_is_one_line_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "platform", "darwin")  # where each of them may run
     for name, (package, _) in RUNTIMES.items():
         with pytest.raises(UserError, match=rf"^format={name}: {package} is not installed; pip install \S+$"):
             load_runtime(name)
+
+
+def test_a_graph_in_float16_is_given_float16(tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT16, [1, 3, 4, 4]) for name in ("images", "output0")]
+    graph = helper.make_graph([helper.make_node("Neg", ["images"], ["output0"])], "graph", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "a.onnx")
+    images = torch.rand(1, 3, 4, 4)
+    found = load_runtime("onnx")(tmp_path / "a.onnx", device=CPU, threads=1)(images)
+    assert torch.equal(found, -images.half().float())

@@ -211,6 +211,15 @@ def test_without_a_network_it_is_one_line_at_once(build, tmp_path, monkeypatch, 
     assert published.constants.HF_HUB_OFFLINE is False
 
 
+def test_detectors_that_are_looked_for_early_are_published():
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+    early = {name for name in GITHUB_ASSETS_NAMES if downloads._DETECTORS.fullmatch(name)}
+    assert early == {f"{base}{s}.pt" for base in ("yolo11", "yolo12", "yolo26", "yolov8") for s in "nsmlx"} | {
+        f"yolov10{s}.pt" for s in "nsmblx"
+    }
+
+
 def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
     content = b"PK" + bytes(200_000)
     monkeypatch.setattr(downloads, "cache_dir", lambda: tmp_path)
@@ -223,6 +232,10 @@ def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):
         assert file.read_bytes() == content
         assert "GET /download/yolo11n.pt" in asked
     assert downloads.published_weights("yolo11n.pt") == file  # the server is gone
+    downloads.refuse_unreachable("yolo11n.pt")
+    downloads.refuse_unreachable("mine.pt")
+    with pytest.raises(UserError, match=rf"^yolo11s\.pt cannot be downloaded: .*; put .*/yolo11s\.pt into {tmp_path}"):
+        downloads.refuse_unreachable("yolo11s.pt")
     assert downloads.published_weights("mine.pt") is None
     assert downloads.published_weights("../yolo11n.pt") is None
     with pytest.raises(UserError, match=rf"^yolo11s\.pt cannot be downloaded: .*; put .*/yolo11s\.pt into {tmp_path}"):

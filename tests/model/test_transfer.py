@@ -22,6 +22,9 @@ STOCK = {
     23: "head",
 }  # fmt: skip
 
+DYHEAD_FIRST = [f"head.{branch}.{level}.0" for branch in ("cv2", "cv3") for level in (1, 2)]
+"""Layers that get the dynamic head's maps, all of one width, in the place of P4 and P5."""
+
 
 def numbered(state):
     """Fill each tensor with a number of its own, from 1; the bits of it stay exact in float32."""
@@ -58,6 +61,10 @@ def as_ours(name):
         # what takes maps of the swapped backbone has other input channels; SPPF is as wide inside as its input says
         ({"backbone": "effv1"}, ("backbone", "context.sppf", "neck.top_p4.cv1", "neck.out_p3.cv1")),
         ({"context": "sppf"}, ("context.psa",)),
+        # heads that are stock's with something before it: the branches are stock's, but for their width
+        ({"head": "asff"}, ("head.fusions",)),
+        ({"head": "dyhead"}, ("head.project", "head.blocks", *DYHEAD_FIRST)),
+        ({"head": "lscd"}, ("head",)),
     ],
 )
 def test_stock_weights_into_compositions(build, scale, choices, without):
@@ -74,6 +81,16 @@ def test_stock_weights_into_compositions(build, scale, choices, without):
         assert name in found or torch.equal(value, before[name]), name
     missing = {name for name in report.unmatched_ours if ".bn.num_batches_tracked" not in name}
     assert all(name.startswith(tuple(f"model.{path}." for path in without)) for name in missing)
+
+
+def test_no_channel_of_other_maps_is_taken(build):
+    """The class branch is taken in part where it is narrower, not where its maps are others."""
+    model = build(head="dyhead")
+    report = transfer(model, build().state_dict())
+    assert not report.resized
+    found = [name for name in report.matched if name.startswith(tuple(f"model.{path}.0." for path in DYHEAD_FIRST))]
+    assert {name.rpartition(".")[2] for name in found} == {"num_batches_tracked"}  # the depthwise convolutions
+    assert "model.head.cv3.1.1.0.conv.weight" in report.matched
 
 
 def with_names(model, names):

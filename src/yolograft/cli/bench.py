@@ -22,7 +22,7 @@ from yolograft.runs.bench_file import BENCH_FILE, MAX_ROUNDS
 if TYPE_CHECKING:
     from yolograft.evaluation.bench.contestants import Contestant
 
-Format = Literal["pytorch", "compile", "torchscript", "onnx", "openvino", "ncnn", "engine"]
+Format = Literal["pytorch", "compile", "torchscript", "onnx", "openvino", "ncnn", "engine", "coreml", "litert"]
 Side = Annotated[int, Field(ge=32, le=65_536, multiple_of=32)]
 _CHOOSING = (*MODEL_GROUPS, "scale", "nc")
 

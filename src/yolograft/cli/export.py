@@ -15,7 +15,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import user_path
 from yolograft.common.metrics import METRIC
 from yolograft.common.text import markup, plain
-from yolograft.compute.presence import refuse_impossible
+from yolograft.compute.presence import refuse_impossible, refuse_without_cuda
 from yolograft.config.schema import Imgsz, Text
 from yolograft.data.places import refuse_absent_path
 from yolograft.evaluation.export.formats import FORMATS, PRECISIONS, refuse_missing, refuse_options
@@ -67,8 +67,11 @@ def main(line: CommandLine) -> int:
         1 where a file was refused or could not be written; else 0.
     """
     config = line.config
-    refuse_missing(config["format"], config["quantize"])
     refuse_impossible(config["device"])
+    form = FORMATS[config["format"]]
+    if form.device == "cuda":
+        refuse_without_cuda(f"format={config['format']}: {form.title}")
+    refuse_missing(config["format"], config["quantize"])
     refuse_absent_path(config["dataset"])
     request = _request(config)
     say = partial(print, file=sys.stderr)

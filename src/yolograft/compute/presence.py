@@ -29,6 +29,19 @@ def refuse_impossible(device: int | str | list[int | str]) -> None:
         raise no_gpu(str(told), 0, int(numbers[0]))
 
 
+def refuse_without_cuda(what: str) -> None:
+    """Refuse what only an NVIDIA GPU can do.
+
+    Args:
+        what: What it is, as the first words of the refusal.
+
+    Raises:
+        UserError: Torch has no CUDA here, or there is no driver.
+    """
+    if _no_cuda():
+        raise UserError(f"{what} needs an NVIDIA GPU, and there is none here that torch can use")
+
+
 def no_gpu(device: str, count: int, number: int) -> UserError:
     """Return the refusal of a GPU that is not there."""
     have = f"{count} CUDA device{'s' * (count != 1)}" if count else "no CUDA device"

@@ -24,6 +24,7 @@ from yolograft.model.state import State
 from yolograft.model.transfer_report import TransferReport
 
 _LISTS = (nn.ModuleList, nn.Sequential, nn.ModuleDict)
+_STOCK = "ultralytics.nn."
 _CLASS_BRANCH = re.compile(r"(head\.(?:one2one_)?cv3\.\w+)\.(.+)")
 
 
@@ -54,7 +55,11 @@ def transfer(model: Detector, state: Mapping[str, Tensor]) -> TransferReport:
         is_last = branch is not None and branch[2].split(".")[0] == own.last[branch[1]]
         if value.shape == present.shape and not (is_last and rows is not None):
             filled[name] = value
-        elif branch is not None and (part := _partly(value, present, rows if is_last else None)) is not None:
+        elif (
+            branch is not None
+            and _same_input(branch[2], value, present)
+            and (part := _partly(value, present, rows if is_last else None)) is not None
+        ):
             filled[name] = part
             resized.append(name)
         else:
@@ -104,6 +109,7 @@ class _Own:
         last: Number of the last layer of each class branch, by its role.
         classes: Class names; empty where they are only numbers.
         backbone: Which backbone it is, beyond its class.
+        head: The class of ultralytics' that the head is of or derives from; empty where there is none.
     """
 
     names: Mapping[str, str]
@@ -113,6 +119,7 @@ class _Own:
     last: Mapping[str, str]
     classes: tuple[str, ...]
     backbone: str | None
+    head: str
 
     @classmethod
     def of(cls, model: Detector) -> "_Own":
@@ -131,6 +138,7 @@ class _Own:
             _last_of_branches(names),
             class_names(model.names),
             model.spec.parts["backbone"].get("model"),
+            next((each.__name__ for each in type(model.model.head).__mro__ if each.__module__.startswith(_STOCK)), ""),
         )
 
 
@@ -252,10 +260,15 @@ def _same_layer(role: str, own: _Own, source: _Source) -> bool:
     if steps[0] == "backbone" and not _same_backbone(holders, own, source):
         return False
     if source.is_stock:
-        layer = "head" if steps[0] == "head" else holders[0] if holders else role
-        kind = own.kinds.get(layer, "")
-        if not (kind.startswith("ultralytics.nn.") and kind.rpartition(".")[2] in source.kinds.get(layer, ())):
-            return False
+        if steps[0] == "head":  # one that derives from stock's has its branches, unless they are of other layers
+            known = all(own.kinds[path].startswith((_STOCK, "torch.nn.")) for path in holders)
+            if not (known and own.head in source.kinds.get("head", ())):
+                return False
+        else:
+            layer = holders[0] if holders else role
+            kind = own.kinds.get(layer, "")
+            if not (kind.startswith(_STOCK) and kind.rpartition(".")[2] in source.kinds.get(layer, ())):
+                return False
     elif source.kinds:
         return all(own.kinds.get(path) in source.kinds.get(path, ()) for path in holders)
     return all(own.children[path] == source.children.get(path) for path in holders if path in own.children)
@@ -284,6 +297,16 @@ def _rows(own: Sequence[str], theirs: Sequence[str], same_count: bool) -> dict[i
         return None if same_count else {}
     places = {name: index for index, name in enumerate(theirs)}
     return None if own == theirs else {index: places[name] for index, name in enumerate(own) if name in places}
+
+
+def _same_input(path: str, value: Tensor, present: Tensor) -> bool:
+    """Return whether a tensor of a class branch, if it belongs to its first layer, is for maps of the same width.
+
+    Channels of maps of different width have nothing in common; YOLO11's branch begins with a depthwise convolution.
+    """
+    if path.startswith("0.0."):
+        return value.shape == present.shape
+    return path not in ("0.1.conv.weight", "0.conv.weight") or value.shape[1] == present.shape[1]
 
 
 def _partly(value: Tensor, present: Tensor, rows: Mapping[int, int] | None) -> Tensor | None:

@@ -1,12 +1,15 @@
-"""ultralytics' published weights by name: found where ultralytics keeps them, or downloaded as it does."""
+"""ultralytics' published weights by name: found where ultralytics keeps them, or downloaded as it does.
+
+ultralytics is imported for a download alone: what cannot be had is refused before torch is loaded.
+"""
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 
 from platformdirs import user_config_path
-from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, safe_download
 
 from yolograft.common.cache import cache_dir
 from yolograft.common.errors import UserError
@@ -16,6 +19,18 @@ from yolograft.common.parsing import parse_json
 
 RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 """Where the names of `GITHUB_ASSETS_NAMES` are published, as `attempt_download_asset` of ultralytics 8.4 has it."""
+_DETECTORS = re.compile(r"yolo(11[nsmlx]|12[nsmlx]|26[nsmlx]|v8[nsmlx]|v10[nsmblx])\.pt")
+"""Names of those that a detector of ours may start from."""
+
+
+def refuse_unreachable(name: str) -> None:
+    """Refuse weights of a detector that ultralytics publishes, if they lie nowhere here and there is no network.
+
+    Raises:
+        UserError: Saying where to put the file.
+    """
+    if _DETECTORS.fullmatch(name) and _kept(name) is None and (reason := unreachable(f"{RELEASE}/{name}")):
+        raise _not_there(name, reason)
 
 
 def published_weights(name: str) -> Path | None:
@@ -27,12 +42,13 @@ def published_weights(name: str) -> Path | None:
     Raises:
         UserError: It cannot be downloaded; says where to put the file.
     """
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, safe_download
+
     if name not in GITHUB_ASSETS_NAMES or not name.endswith(".pt"):
         return None
-    file = cache_dir() / "weights" / name
-    for there in (_kept_by_ultralytics(name), file):
-        if there is not None and there.is_file():
-            return there
+    if (kept := _kept(name)) is not None:
+        return kept
+    file = _cached(name)
     address = f"{RELEASE}/{name}"
     reason = unreachable(address)
     if reason is None:
@@ -46,7 +62,21 @@ def published_weights(name: str) -> Path | None:
         finally:
             if offline is not None:
                 os.environ["YOLO_OFFLINE"] = offline
-    raise UserError(f"{name} cannot be downloaded: {reason}; put {address} into {file.parent}, or say weights=FILE")
+    raise _not_there(name, reason)
+
+
+def _not_there(name: str, reason: str) -> UserError:
+    put = f"put {RELEASE}/{name} into {_cached(name).parent}, or say weights=FILE"
+    return UserError(f"{name} cannot be downloaded: {reason}; {put}")
+
+
+def _cached(name: str) -> Path:
+    return cache_dir() / "weights" / name
+
+
+def _kept(name: str) -> Path | None:
+    """Return the file that is there already."""
+    return next((file for file in (_kept_by_ultralytics(name), _cached(name)) if file and file.is_file()), None)
 
 
 def _kept_by_ultralytics(name: str) -> Path | None:

@@ -12,7 +12,9 @@ from uuid import uuid4
 import torch
 from torch import nn
 from ultralytics.engine.exporter import Exporter, NMSModel
-from ultralytics.utils import LOGGER, SETTINGS
+from ultralytics.utils import LOGGER, SETTINGS, checks
+
+from yolograft.upstream.coreml import take_numpy_2_4
 
 __all__ = ["ExportedModel", "export", "tensorrt_backend"]
 
@@ -65,6 +67,8 @@ def export(
     # The exporter names its files after the model's, and replaces its suffix everywhere in the path.
     copied.pt_path = folder / f"best.{uuid4().hex}"
     with _undisturbed():
+        if options["format"] == "coreml":
+            take_numpy_2_4()
         exporter = _Exporter(dict(options), calibration or list)
         path = Path(exporter(copied))
         with_nms = NMSModel(exporter.model, exporter.args) if exporter.args.nms else None
@@ -73,18 +77,20 @@ def export(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep ultralytics from logging, and from writing its settings file to remember that it has praised OpenVINO."""
-    level, praise = LOGGER.level, SETTINGS.get("openvino_msg")
+    """Keep ultralytics from logging, installing, and noting in its settings file that it has praised OpenVINO."""
+    level, praise, installs = LOGGER.level, SETTINGS.get("openvino_msg"), checks.AUTOINSTALL
     LOGGER.setLevel(logging.CRITICAL)
+    checks.AUTOINSTALL = False
     dict.__setitem__(SETTINGS, "openvino_msg", False)
     try:
         yield
     finally:
         LOGGER.setLevel(level)
+        checks.AUTOINSTALL = installs
         dict.__setitem__(SETTINGS, "openvino_msg", praise)
 
 
-def tensorrt_backend(engine: Path, device: torch.device) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+def tensorrt_backend(engine: Path, device: torch.device) -> Any:
     """Return ultralytics' backend for an engine; it takes images [B, 3, H, W], 0…1.
 
     Args:
@@ -93,5 +99,4 @@ def tensorrt_backend(engine: Path, device: torch.device) -> Callable[[torch.Tens
     """
     from ultralytics.nn.backends import TensorRTBackend
 
-    backend: Callable[[torch.Tensor], list[torch.Tensor]] = TensorRTBackend(engine, device)
-    return backend
+    return TensorRTBackend(engine, device)

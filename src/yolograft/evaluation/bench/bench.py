@@ -23,6 +23,7 @@ from yolograft.compute.sharing import own_cores
 from yolograft.evaluation.bench.contestants import Contestant
 from yolograft.evaluation.bench.memory import cpu_memory
 from yolograft.evaluation.bench.rounds import in_turns
+from yolograft.evaluation.export.formats import FORMATS
 from yolograft.evaluation.runtimes import RUNTIMES, Runtime, load_runtime
 from yolograft.model.detector import gflops
 from yolograft.runs.bench_file import Cell, Subject, write_bench
@@ -90,7 +91,8 @@ def bench(build: Callable[[], Sequence[Contestant]], settings: Settings, folder:
     cells: list[Cell] = []
     threads = settings.threads or own_cores()
     for device, kind, batch, imgsz in product(devices, settings.formats, settings.batches, settings.sizes):
-        if (device.type == "cpu") == (kind == "engine") or (device.type != "cpu" and kind in ("openvino", "ncnn")):
+        form = FORMATS.get(kind)
+        if form and form.device not in (None, device.type):
             say(f"{kind} does not run on {device}: left out")
             continue
         before = _quiet(device, settings.loaded)

@@ -21,9 +21,9 @@ from yolograft.compute.reproducible import reproducible
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import val_loader
 from yolograft.data.spec import DataSpec
+from yolograft.evaluation.captured import captured
 from yolograft.evaluation.export.calibration import calibration_images
 from yolograft.evaluation.export.formats import FORMATS, PRECISIONS
-from yolograft.evaluation.export.output import captured
 from yolograft.evaluation.export.place import Place
 from yolograft.evaluation.export.request import Request
 from yolograft.evaluation.export.verify import Comparison, compare, judge
@@ -67,7 +67,7 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
     model, extra = load_detector(weights, request.trust)
     trained = Provenance.from_extra(weights, extra)
     imgsz = trained.size(request.imgsz, coarsest_stride(model.spec.levels))
-    runs = request.verify and form.runtime
+    runs = request.runs
     spec = trained.spec(request.dataset, model.names, request.trust) if runs or request.calibrated else None
     device = form.device or "cpu" if request.device == "auto" else request.device
     compute = resolve(device, request.workers, {"precision": "fp32", "channels_last": "auto", "threads": "auto"})
@@ -87,7 +87,7 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
         if runs and spec is not None:
             say(f"running it on {spec.name}'s validation images")
             found = _compare(model, written, request, imgsz, compute, spec, trained.single_cls)
-            status, reason = judge(found, request.quantize, request.limit)
+            status, reason = judge(found, request.exact, request.limit)
         made = Export(
             file=request.file(refused=status == "refused"),
             label=request.label,
@@ -98,7 +98,7 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
             sha256=content_digest(written.path),
             weights_sha256=sha256,
             seconds=round(seconds, 1),
-            versions=_versions(request.format),
+            versions=_versions(request),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             **(_told(found) if found else {}),
         )
@@ -129,9 +129,16 @@ def _write(
         options["data"] = spec.name  # else it notes COCO in the file
     try:
         with captured():
+            if request.format == "ncnn":
+                from yolograft.evaluation.export.for_ncnn import for_ncnn  # loads timm
+
+                model = for_ncnn(model)
             return export_upstream(model, folder, options, calibration)
     except UserError:
         raise
+    except SyntaxError as error:  # NCNN's converter writes Python, and what it does not know as it was
+        unknown = plain((error.text or str(error)).strip())[:_LONGEST]
+        raise UserError(f"format={request.format}: its converter cannot convert this model: {unknown}") from error
     except Exception as error:  # any of many converters may fail in any way
         reason = plain(" ".join(str(error).split()))[:_LONGEST] or type(error).__name__
         raise UserError(f"format={request.format}: ultralytics' exporter failed: {reason}") from error
@@ -184,15 +191,16 @@ def _told(found: Comparison) -> dict[str, Any]:
 
 
 def _why_not_run(request: Request) -> str:
-    if not request.verify:
-        return "verify=false"
-    return f"yolograft has no runtime for {FORMATS[request.format].title} here"
+    form = FORMATS[request.format]
+    if request.verify and form.system is not None:
+        return f"{form.title} runs on {form.system[1]} only"
+    return "verify=false"
 
 
-def _versions(format: str) -> Mapping[str, str]:
+def _versions(request: Request) -> Mapping[str, str]:
     found = {"torch": str(torch.__version__)}
-    form = FORMATS[format]
-    packages = (requirement.partition("==")[0] for _, requirement in (*form.packages, *form.for_int8))
+    needs = FORMATS[request.format].needs(request.quantize)
+    packages = (requirement.partition("==")[0] for _, requirement in needs)
     for package in ("ultralytics", *packages):
         try:
             found[package] = version(package)
@@ -204,7 +212,7 @@ def _versions(format: str) -> Mapping[str, str]:
 def describe(made: Export) -> str:
     """Return in one line what became of an export."""
     if made.status == "not run":
-        return f"written, not run: {made.reason}"
+        return f"written, not run here: {made.reason}"
     told = [f"{METRIC} {made.metrics.get(METRIC, 0):.4f}, in PyTorch {made.pytorch.get(METRIC, 0):.4f}"]
     if made.boxes is not None and made.scores is not None:
         told.append(f"boxes differ by at most {made.boxes:.1e}, scores by {made.scores:.1e}")

@@ -1,10 +1,11 @@
-"""The formats of `yolograft export`, without torch: what each takes, what it needs, and whether it can be run here.
+"""The formats of `yolograft export`, without torch: what each takes, what it needs, and where it can be run.
 
 Options and precisions are those of ultralytics' own table; `tests/upstream/test_exporter.py` compares them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
@@ -25,10 +26,11 @@ class Format:
         precisions: Keys of `PRECISIONS` that it can hold.
         calibrated: Those of them that training images are needed for.
         packages: What writes and runs it: modules, and the requirement that brings each.
-        for_int8: The same for int8 alone.
+        for_bits: The same for a precision alone, by its key.
         extra: Our extra with these packages.
-        runtime: Whether `runtimes` has a class that runs it.
+        system: The only system that runs it, as `sys.platform` calls it, and as a person does; None: any.
         device: The kind of device that it is written and run on, where that is no choice.
+        exact: Whether a file in fp32 is computed in float32. TensorRT rounds what it multiplies to TF32 (10 bits).
     """
 
     title: str
@@ -37,18 +39,29 @@ class Format:
     precisions: tuple[str, ...] = ("fp32",)
     calibrated: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
-    for_int8: tuple[tuple[str, str], ...] = ()
+    for_bits: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     extra: str | None = None
-    runtime: bool = False
+    system: tuple[str, str] | None = None
     device: str | None = None
+    exact: bool = True
+
+    def needs(self, quantize: str) -> tuple[tuple[str, str], ...]:
+        """Return what writes and runs it in a precision: modules, and the requirement that brings each."""
+        return (*self.packages, *self.for_bits.get(quantize, ()))
+
+    @property
+    def is_run_here(self) -> bool:
+        """Whether this system can run it."""
+        return self.system is None or sys.platform == self.system[0]
 
 
 _ONNX = (("onnx", "onnx"), ("onnxruntime", "onnxruntime"), ("onnxslim", "onnxslim"))
+_KMEANS = (("sklearn", "scikit-learn"),)
 
 FORMATS = {
     # ultralytics' own form of weights, which `YOLO("best.pt")` opens
-    "pt": Format("PyTorch", ".pt", runtime=True),
-    "torchscript": Format("TorchScript", ".torchscript", ("batch", "nms", "dynamic"), ("fp32", "fp16"), runtime=True),
+    "pt": Format("PyTorch", ".pt"),
+    "torchscript": Format("TorchScript", ".torchscript", ("batch", "nms", "dynamic"), ("fp32", "fp16")),
     "onnx": Format(
         "ONNX",
         ".onnx",
@@ -57,7 +70,6 @@ FORMATS = {
         calibrated=("int8",),
         packages=_ONNX,
         extra="onnx",
-        runtime=True,
     ),
     "openvino": Format(
         "OpenVINO",
@@ -66,9 +78,8 @@ FORMATS = {
         ("fp32", "fp16", "int8"),
         calibrated=("int8",),
         packages=(("openvino", "openvino"),),
-        for_int8=(("nncf", "nncf"),),
+        for_bits={"int8": (("nncf", "nncf"),)},
         extra="openvino",
-        runtime=True,
         device="cpu",
     ),
     # pnnx as ultralytics pins it: networks that a later one writes crash NCNN
@@ -79,7 +90,6 @@ FORMATS = {
         ("fp32", "fp16"),
         packages=(("ncnn", "ncnn"), ("pnnx", "pnnx==20260526")),
         extra="ncnn",
-        runtime=True,
         device="cpu",
     ),
     "engine": Format(
@@ -89,15 +99,19 @@ FORMATS = {
         ("fp32", "fp16", "int8"),
         calibrated=("int8",),
         packages=(*_ONNX, ("tensorrt", "tensorrt")),
-        runtime=True,
+        extra="engine",
         device="cuda",
+        exact=False,
     ),
     "coreml": Format(
-        "CoreML",
+        "Core ML",
         ".mlpackage",
         ("batch", "dynamic", "nms"),
         ("fp32", "fp16", "int8", "w8a16"),
         packages=(("coremltools", "coremltools"),),
+        for_bits={"int8": _KMEANS, "w8a16": _KMEANS},
+        extra="coreml",
+        system=("darwin", "macOS"),
         device="cpu",
     ),
     "litert": Format(
@@ -107,6 +121,7 @@ FORMATS = {
         ("fp32", "int8", "w8a16", "w8a32"),
         calibrated=("int8", "w8a16"),
         packages=(("litert_torch", "litert-torch"), ("ai_edge_litert", "ai-edge-litert")),
+        extra="litert",
         device="cpu",
     ),
 }
@@ -124,8 +139,7 @@ def refuse_missing(name: str, quantize: str) -> None:
         UserError: Naming the first package that is missing, and how to install what is needed.
     """
     form = FORMATS[name]
-    packages = (*form.packages, *(form.for_int8 if quantize == "int8" else ()))
-    for module, requirement in packages:
+    for module, requirement in form.needs(quantize):
         package, _, wanted = requirement.partition("==")
         if find_spec(module) is None:
             problem = f"{package} is not installed"
@@ -133,8 +147,7 @@ def refuse_missing(name: str, quantize: str) -> None:
             problem = f"{package} {found} is installed, {wanted} is needed"
         else:
             continue
-        what = f"'yolograft[{form.extra}]'" if form.extra else " ".join(package for _, package in packages)
-        raise UserError(f"format={name}: {problem}; pip install {what}")
+        raise UserError(f"format={name}: {problem}; pip install 'yolograft[{form.extra}]'")
 
 
 def refuse_options(name: str, quantize: str, device: int | str, given: Sequence[str]) -> None:

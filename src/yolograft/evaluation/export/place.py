@@ -43,10 +43,15 @@ class Place:
         self.exports = self._recorded()
 
     def done(self, weights_sha256: str) -> Export | None:
-        """Return the export that was made with the same settings of the same weights, if it is still there."""
+        """Return the export that was made with the same settings of the same weights, if it is still there.
+
+        One that another system could not run is made anew where it can be.
+        """
         wanted = self.request.settings
         for export in self.exports:
-            if export.weights_sha256 == weights_sha256 and export.settings == wanted and self._is_whole(export):
+            due = export.status == "not run" and self.request.runs
+            same = export.weights_sha256 == weights_sha256 and export.settings == wanted
+            if same and not due and self._is_whole(export):
                 return export
         return None
 

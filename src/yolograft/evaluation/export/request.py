@@ -48,6 +48,16 @@ class Request:
     trust: tuple[str, ...] = ()
 
     @property
+    def runs(self) -> bool:
+        """Whether the file is run."""
+        return self.verify and FORMATS[self.format].is_run_here
+
+    @property
+    def exact(self) -> bool:
+        """Whether the file must give PyTorch's boxes."""
+        return self.quantize == "fp32" and FORMATS[self.format].exact
+
+    @property
     def limit(self) -> float:
         """mAP50-95 that may be lost."""
         return _LIMITS.get(self.quantize, _LIMIT) if self.max_loss is None else self.max_loss

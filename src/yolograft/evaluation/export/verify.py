@@ -84,17 +84,15 @@ def compare(
     )
 
 
-def judge(found: Comparison, quantize: str, max_loss: float) -> tuple[Status, str | None]:
+def judge(found: Comparison, exact: bool, max_loss: float) -> tuple[Status, str | None]:
     """Return whether a file is good, and why it is not.
-
-    A file in float32 must give the same boxes; one of fewer bits is judged by its mAP alone.
 
     Args:
         found: As it compares.
-        quantize: Its precision.
+        exact: It must give the same boxes, as one in float32; one of fewer bits is judged by its mAP alone.
         max_loss: mAP50-95 that it may lose.
     """
-    exact = quantize == "fp32" and found.boxes is not None and found.scores is not None
+    exact = exact and found.boxes is not None and found.scores is not None
     if exact:
         for what, value in (("boxes", found.boxes), ("scores", found.scores)):
             if not (value or 0.0) <= TOLERANCE:  # also where it is no number

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from yolograft.common.errors import UserError
+from yolograft.evaluation.export.formats import FORMATS
 from yolograft.evaluation.runtimes.base import Runtime
 
 RUNTIMES = {
@@ -18,11 +19,10 @@ RUNTIMES = {
     "openvino": ("openvino", "openvino.OpenVino"),
     "ncnn": ("ncnn", "ncnn.Ncnn"),
     "engine": ("tensorrt", "tensorrt.TensorRt"),
+    "coreml": ("coremltools", "coreml.CoreMl"),
+    "litert": ("ai_edge_litert", "litert.LiteRt"),
 }
 """For each format the package that runs it, and its class in this package."""
-
-_EXTRAS = ("onnx", "openvino", "ncnn")
-"""Formats whose packages are an extra of ours, of the same name."""
 
 
 def load_runtime(format: str) -> type[Runtime]:
@@ -32,11 +32,14 @@ def load_runtime(format: str) -> type[Runtime]:
         format: A key of `RUNTIMES`.
 
     Raises:
-        UserError: Its package is not installed.
+        UserError: Its package is not installed, or this system cannot run it.
     """
     package, path = RUNTIMES[format]
+    form = FORMATS.get(format)
+    if form and form.system and not form.is_run_here:
+        raise UserError(f"format={format}: {form.title} runs on {form.system[1]} only")
     if find_spec(package) is None:
-        wanted = f"'yolograft[{format}]'" if format in _EXTRAS else package
+        wanted = f"'yolograft[{form.extra}]'" if form and form.extra else package
         raise UserError(f"format={format}: {package} is not installed; pip install {wanted}")
     module, _, name = path.partition(".")
     found: type[Runtime] = getattr(import_module(f"{__name__}.{module}"), name)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from yolograft.evaluation.captured import captured
 from yolograft.evaluation.runtimes.base import Runtime
 
 
@@ -24,8 +25,13 @@ class Ncnn(Runtime):
             for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic"):
                 setattr(self.net.opt, option, False)
         param = next(source.glob("*.param"))
-        if self.net.load_param(str(param)) or self.net.load_model(str(param.with_suffix(".bin"))):
-            raise ValueError(f"{param}: NCNN cannot load it")
+        with captured() as log:  # NCNN advises on every layer
+            failed = self.net.load_param(str(param)) or self.net.load_model(str(param.with_suffix(".bin")))
+            log.seek(0)
+            said = log.read().decode(errors="replace").splitlines()
+        if failed:
+            why = "; ".join(line for line in said if "failed" in line) or "loading failed"
+            raise ValueError(f"its converter does not know layers of this model ({why}); choose another format")
 
     def __call__(self, images: Tensor) -> Tensor:
         """Run one batch, image by image."""

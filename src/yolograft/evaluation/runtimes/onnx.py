@@ -34,18 +34,20 @@ class OnnxRuntime(Runtime):
                 raise UserError("device: this ONNX Runtime has no CUDA; pip install onnxruntime-gpu, or device=cpu")
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": self.device.index or 0}))
         self.session = onnxruntime.InferenceSession(str(source), options, providers=providers)
-        self.input = self.session.get_inputs()[0].name
+        taken = self.session.get_inputs()[0]
+        self.input, self.half = taken.name, taken.type == "tensor(float16)"
         self.output = self.session.get_outputs()[0].name
 
     def __call__(self, images: Tensor) -> Tensor:
         """Run one batch; on CUDA images and results stay on the device."""
         binding = self.session.io_binding()
-        images = images.contiguous()
-        kind, index = self.device.type, self.device.index or 0
-        binding.bind_input(self.input, kind, index, "float32", tuple(images.shape), images.data_ptr())
+        images = (images.half() if self.half else images).contiguous()
+        kind, index, dtype = self.device.type, self.device.index or 0, "float16" if self.half else "float32"
+        binding.bind_input(self.input, kind, index, dtype, tuple(images.shape), images.data_ptr())
         binding.bind_output(self.output, kind, index)
         if kind == "cuda":
             torch.cuda.current_stream(self.device).synchronize()  # ONNX Runtime has a stream of its own
         self.session.run_with_iobinding(binding)
         output = binding.get_outputs()[0]
-        return torch.from_dlpack(output) if kind == "cuda" else torch.from_numpy(output.numpy())
+        found = torch.from_dlpack(output) if kind == "cuda" else torch.from_numpy(output.numpy())
+        return found.float()

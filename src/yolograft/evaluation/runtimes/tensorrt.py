@@ -21,5 +21,6 @@ class TensorRt(Runtime):
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Run one batch; the result is a copy, since the engine writes the next one into the same memory."""
-        found: Tensor = self.backend(images)[0].clone().float()
+        images = images.half() if self.backend.fp16 else images  # it is given addresses, so nothing converts them
+        found: Tensor = self.backend(images.contiguous())[0].clone().float()
         return found

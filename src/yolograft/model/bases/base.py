@@ -18,7 +18,8 @@ class Role:
         layer: Its index there.
         path: The module's path below `Detector.model`.
         kinds: The names of its class in `ultralytics.nn`, several where the base's scales differ. A part of another
-            class was swapped and takes no weights of the upstream model.
+            class was swapped and takes no weights of the upstream model; a head that derives from its, those of the
+            branches.
     """
 
     layer: int
