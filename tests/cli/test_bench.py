@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from helpers.models import make_spec
 from helpers.program import Program
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import compare
+from yolograft.cli.bench import Format
 from yolograft.cli.command_line import check_command_line
 from yolograft.cli.main import main
 from yolograft.common.errors import UserError
@@ -22,6 +24,7 @@ from yolograft.compute import load
 from yolograft.evaluation.bench import bench as measuring
 from yolograft.model.detector import build_detector
 from yolograft.model.weights import save_detector
+from yolograft.render.bench import TITLES
 from yolograft.runs.bench_file import read_bench
 
 SMALL = ("imgsz=64", "rounds=8", "warmup=1", "threads=1", "memory=false")
@@ -162,3 +165,9 @@ def test_variants_are_called_by_what_distinguishes_them() -> None:
     assert {config["scale"]["name"] for _, config in line.variants} == {"s"}
     with pytest.raises(UserError, match="bakbone"):
         check_command_line("bench", ["-m", "bakbone=effv1,mbv3"])
+
+
+def test_every_runtime_can_be_asked_for_and_has_a_title() -> None:
+    from yolograft.evaluation.runtimes import RUNTIMES
+
+    assert set(get_args(Format)) == set(RUNTIMES) == set(TITLES)

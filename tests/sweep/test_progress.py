@@ -66,13 +66,14 @@ def test_where_nobody_sees_a_bar_a_line_comes_every_half_minute(
         clock[0] += 2
         watch.on_train_batch_end(trainer, module, None, {"img": range(16)}, batch)
     assert caplog.messages == [
-        "epoch 2/3: batch 15 of 100, 8.0 images/s, 2m50s left of its training",
-        "epoch 2/3: batch 30 of 100, 8.0 images/s, 2m20s left of its training",
-        "epoch 2/3: batch 45 of 100, 8.0 images/s, 1m50s left of its training",
+        "epoch 2/3: batch 3 of 100, 8.0 images/s, 3m14s left of its training, 6m34s of all",
+        "epoch 2/3: batch 18 of 100, 8.0 images/s, 2m44s left of its training, 6m04s of all",
+        "epoch 2/3: batch 33 of 100, 8.0 images/s, 2m14s left of its training, 5m34s of all",
+        "epoch 2/3: batch 48 of 100, 8.0 images/s, 1m44s left of its training, 5m04s of all",
     ]
     caplog.clear()
     watch.on_validation_start(trainer, module)
     for batch in range(20):
         clock[0] += 2
         watch.on_validation_batch_end(trainer, module, None, None, batch)
-    assert caplog.messages == ["validating: batch 10 of 40"]
+    assert caplog.messages == ["validating: batch 13 of 40"]

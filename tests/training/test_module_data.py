@@ -1,10 +1,14 @@
 """Draws: what decides about a sample travels with it."""
 
+import traceback
 from types import SimpleNamespace
+from unittest import mock
 
+import pytest
 import torch
 from omegaconf import OmegaConf
 
+from yolograft.compute.reproducible import seed
 from yolograft.config.locations import conf_dir
 from yolograft.data.dataset import build_dataset
 from yolograft.data.module import DrawnDataset, EpochBatches, closed
@@ -81,6 +85,24 @@ def test_a_draw_gives_the_same_sample_whatever_came_before() -> None:
     assert torch.equal(first["img"], again["img"])
     assert torch.equal(first["bboxes"], again["bboxes"])
     assert torch.equal(torch.get_rng_state(), state)  # the training's own random numbers are untouched
+
+
+def test_a_draw_seeds_the_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.manual_seed` formats a stack trace for each kind of device not in use: a third of a sample's time."""
+    spec = shapes(train=8, val=1, size=64)
+    dataset = build_dataset(spec, "train", SimpleNamespace(**HYP), imgsz=64, batch=4, augment=True, rect=False)
+    formatted = mock.Mock(return_value=[])
+    monkeypatch.setattr(traceback, "format_stack", formatted)
+    DrawnDataset(dataset, [HYP])[draws(EpochBatches(8, 4, 0))[0]]
+    formatted.assert_not_called()
+
+
+def test_a_seed_gives_the_draws_of_torch() -> None:
+    with torch.random.fork_rng(devices=[]):
+        seed(7, torch.device("cpu"))
+        drawn = torch.rand(3)
+        torch.manual_seed(7)
+        assert torch.equal(drawn, torch.rand(3))
 
 
 def test_closing_mosaic_shows_single_images() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from yolograft.cli.commands import COMMANDS
+from yolograft.common.imports import uncollected
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,20 +61,22 @@ def _run(command: str, rest: list[str]) -> int:
         raise UserError(
             f"{command}: there is no such command{did_you_mean(command, COMMANDS)} Known: {', '.join(COMMANDS)}"
         )
-    if {"-h", "--help"} & set(rest):
-        from yolograft.config.help import command_help
+    with uncollected():
+        if {"-h", "--help"} & set(rest):
+            from yolograft.config.help import command_help
 
-        overrides = [word for word in rest if not word.startswith("-")]
-        print(command_help(command, overrides, COMMANDS[command].notes), flush=True)
-        return 0
-    from yolograft.cli.command_line import check_command_line
-    from yolograft.cli.folders import with_keys
+            overrides = [word for word in rest if not word.startswith("-")]
+            print(command_help(command, overrides, COMMANDS[command].notes), flush=True)
+            return 0
+        from yolograft.cli.command_line import check_command_line
+        from yolograft.cli.folders import with_keys
 
-    line = check_command_line(command, with_keys(command, rest))
-    if line.shown is not None:
-        print(line.shown, end="", flush=True)
-        return 0
-    return COMMANDS[command].load_function()(line)
+        line = check_command_line(command, with_keys(command, rest))
+        if line.shown is not None:
+            print(line.shown, end="", flush=True)
+            return 0
+        function = COMMANDS[command].load_function()
+    return function(line)
 
 
 def _note_interrupts() -> list[int]:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.compute.bf16 import bf16_pays
 from yolograft.compute.presence import no_gpu, no_mps
 from yolograft.compute.sharing import free_gpu, free_threads, own_cores
 
@@ -45,12 +46,6 @@ class Compute:
         return torch.device("mps" if self.accelerator == "mps" else "cpu")
 
 
-def cpu_has_bf16_units() -> bool:
-    """Return whether the processor multiplies bfloat16 in hardware (AMX tiles or AVX-512 BF16)."""
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
-
-
 def resolve(device: int | str | list[int | str], workers: int | str, trainer: dict[str, Any]) -> Compute:
     """Return what a config asks for, with `auto` decided for this machine.
 
@@ -65,9 +60,8 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     accelerator, devices = _device(device)
     precision = trainer["precision"]
     if precision == "auto":
-        # fp16 is ultralytics' own choice on CUDA; on a CPU, bf16 is faster only where it is multiplied in hardware.
-        on_cpu = "bf16" if cpu_has_bf16_units() else "fp32"
-        precision = {"gpu": "fp16", "cpu": on_cpu}.get(accelerator, "fp32")
+        # fp16 is ultralytics' own choice on CUDA.
+        precision = "fp16" if accelerator == "gpu" else "bf16" if accelerator == "cpu" and bf16_pays() else "fp32"
     if precision == "fp16" and accelerator != "gpu":
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
     layout = trainer["channels_last"]

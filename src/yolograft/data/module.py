@@ -125,7 +125,8 @@ class DrawnDataset(Dataset[dict[str, Any]]):
         before = random.getstate(), np.random.get_state(), torch.get_rng_state()
         random.seed(draw.seed)
         np.random.seed(draw.seed)
-        torch.manual_seed(draw.seed)
+        # The CPU's alone: `torch.manual_seed` notes a stack trace for every kind of device that is not in use.
+        torch.default_generator.manual_seed(draw.seed)
         try:
             sample: dict[str, Any] = self.transforms[draw.mode](self.dataset.get_image_and_label(draw.index))
             return sample

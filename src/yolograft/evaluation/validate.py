@@ -11,6 +11,7 @@ import torch
 
 from yolograft.common.levels import coarsest_stride
 from yolograft.common.text import plain
+from yolograft.compute.allocation import freed_memory_kept
 from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.checks import Check, conversions, enforce, summary_lines
@@ -96,7 +97,7 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     _check(dataset, spec, config["split"], config["dataset"]["check"], say)
     loader = val_loader(dataset, config["batch"], compute.workers)
     folder = _plots_folder(weights, f"{spec.name}-{config['split']}")
-    with reproducible(0, compute.threads, deterministic=True), TemporaryDirectory() as nowhere:
+    with reproducible(0, compute.threads, deterministic=True), freed_memory_kept(), TemporaryDirectory() as nowhere:
         place = folder if config["plots"] else Path(nowhere)
         metrics = evaluate(model, loader, place, compute.device, plots=config["plots"], single_cls=single)
     return {**metrics, "weights": str(weights), "dataset": spec.name, "split": config["split"], "imgsz": imgsz}

@@ -22,6 +22,8 @@ TITLES = {
     "onnx": "ONNX Runtime",
     "openvino": "OpenVINO",
     "ncnn": "NCNN",
+    "litert": "LiteRT",
+    "coreml": "Core ML",
     "engine": "TensorRT",
 }
 """What a person calls each format."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolograft.common.errors import UserError
+from yolograft.common.imports import uncollected
 from yolograft.common.processes import own_names, remove_leftovers
 from yolograft.runs.record import RunRecord
 from yolograft.runs.spec import RunSpec
@@ -88,7 +89,8 @@ def run_command(request: Request, reporter: Reporter | None = None) -> Result:
 
 
 def _check_shared(request: Request, specs: Sequence[RunSpec], stop: StopRequest, *, elsewhere: bool) -> None:
-    from yolograft.sweep.shared import check_shared
+    with uncollected():
+        from yolograft.sweep.shared import check_shared
 
     stop.check()
     check_shared(specs or request.probes, elsewhere=elsewhere)

@@ -8,6 +8,8 @@ back (`isolation`), from its first instruction on, and leaves them so; a run let
 import os
 import threading
 
+from yolograft.common.imports import uncollected
+
 _starter, _imported = os.getppid(), threading.Event()
 
 
@@ -21,7 +23,8 @@ def _leave_with_starter() -> None:
 _watch = threading.Thread(target=_leave_with_starter)
 _watch.start()
 try:
-    import yolograft.training.train  # noqa: F401 - what is imported here, forked processes have
+    with uncollected():
+        import yolograft.training.train  # noqa: F401 - what is imported here, forked processes have
 finally:
     _imported.set()
     _watch.join()  # nothing else runs where processes are forked

@@ -11,6 +11,7 @@ import torch
 from yolograft.common.errors import UserError
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.compute.devices import Compute
+from yolograft.compute.reproducible import seed
 from yolograft.model.detector import Detector
 from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
@@ -144,7 +145,7 @@ class DetectionTraining(pl.LightningModule):
             return
         self.iteration = index + self.recipe.batches * self.epoch
         self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
-        torch.manual_seed(self.schedule.seed + self.iteration)  # a dropout's draws too depend on where the training is
+        seed(self.schedule.seed + self.iteration, self.device)  # a dropout's draws too depend on where the training is
         size = self.schedule.image_size(self.iteration, self.epoch)
         loss, items = self.losses(self.model, self.to_input(batch, size))
         self.manual_backward(self.scaler.scale(loss))

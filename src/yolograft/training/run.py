@@ -1,10 +1,13 @@
 """One start of a run: prepare, build, fit, measure; repeated where that can recover from a failure."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 
 from yolograft.common.errors import UserError
+from yolograft.compute.allocation import freed_memory_kept
 from yolograft.compute.reproducible import reproducible
 from yolograft.runs.record import RunError
 from yolograft.tracking.base import Memory, TrackedRun
@@ -69,7 +72,7 @@ def _train(session: Session, start: StartingPoint) -> None:
 def _train_until_done(session: Session) -> None:
     """Train; repeat from the last checkpoint after a failure that another try can avoid."""
     batch, attempt, failures, failed_after = None, 0, 0, -1
-    record, trainer = session.record, session.config["trainer"]
+    record = session.record
     while True:
         state, damaged = session.checkpoints.load()
         for problem in damaged:
@@ -77,7 +80,7 @@ def _train_until_done(session: Session) -> None:
         start = StartingPoint(state, batch, attempt)
         try:
             # Seeded anew each time: a repeated start begins from the same weights.
-            with reproducible(session.config["seed"], session.compute.threads, trainer["deterministic"]):
+            with _conditions(session):
                 _train(session, start)
             return
         except NotFiniteError as error:
@@ -98,6 +101,15 @@ def _train_until_done(session: Session) -> None:
             ) from error
         except torch.OutOfMemoryError as error:
             batch = _smaller_batch(session, batch, error)
+
+
+@contextmanager
+def _conditions(session: Session) -> Iterator[None]:
+    """Hold the process to what a training computes under; restored afterwards."""
+    config, compute = session.config, session.compute
+    memory = freed_memory_kept() if compute.accelerator == "cpu" else nullcontext()
+    with reproducible(config["seed"], compute.threads, config["trainer"]["deterministic"]), memory:
+        yield
 
 
 def _smaller_batch(session: Session, batch: int | None, error: torch.OutOfMemoryError) -> int:

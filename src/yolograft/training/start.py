@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yolograft.common.errors import RefusedError, UserError
+from yolograft.common.imports import uncollected
 from yolograft.runs.lock import RunLockedError
 from yolograft.runs.spec import RunSpec
 
@@ -37,7 +38,8 @@ def start(spec: RunSpec, *, sweep: bool, place: str = "", made: bool = False) ->
     Raises:
         StoppedError: After Ctrl-C or SIGTERM, which end a whole sweep.
     """
-    from yolograft.training.train import train
+    with uncollected():
+        from yolograft.training.train import train
 
     if place:
         log.info("%s: %s", spec.name, place)

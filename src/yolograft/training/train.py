@@ -122,10 +122,18 @@ def _train_locked(lock: RunLock, spec: RunSpec) -> RunRecord:
 
 
 def _as_begun(trainer: Mapping[str, Any], folder: Path, previous: RunRecord) -> dict[str, Any]:
-    """Return the `trainer` group with the threads of the start that is gone on with: others end in other digits."""
-    if trainer["threads"] == "auto" and previous.threads and Checkpoints(folder / "checkpoints").last.exists():
-        return {**trainer, "threads": min(previous.threads, cores())}
-    return dict(trainer)
+    """Return the `trainer` group with threads and precision of the start that is gone on with.
+
+    Other threads end in other digits. The precision of a GPU is left to `auto`: another device may lack it.
+    """
+    if not Checkpoints(folder / "checkpoints").last.exists():
+        return dict(trainer)
+    begun = dict(trainer)
+    if trainer["threads"] == "auto" and previous.threads:
+        begun["threads"] = min(previous.threads, cores())
+    if trainer["precision"] == "auto" and previous.device == "cpu":
+        begun["precision"] = {"bfloat16": "bf16", "fp32": "fp32"}.get(previous.precision or "", "auto")
+    return begun
 
 
 def _lost(folder: Path, record: RecordWriter) -> str | None:

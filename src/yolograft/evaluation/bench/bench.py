@@ -18,11 +18,13 @@ import torch
 from yolograft.common.errors import UserError
 from yolograft.common.version import __version__
 from yolograft.compute.devices import resolve
+from yolograft.compute.hardware import hardware
 from yolograft.compute.load import LoadMeter, gpu_use, load_limit, others
 from yolograft.compute.sharing import own_cores
 from yolograft.evaluation.bench.contestants import Contestant
 from yolograft.evaluation.bench.memory import cpu_memory
 from yolograft.evaluation.bench.rounds import in_turns
+from yolograft.evaluation.captured import captured
 from yolograft.evaluation.export.formats import FORMATS
 from yolograft.evaluation.runtimes import RUNTIMES, Runtime, load_runtime
 from yolograft.model.detector import gflops
@@ -201,7 +203,8 @@ def _source(contestant: Contestant, cell: Cell, device: torch.device, work: Path
     options = {"format": cell.format, "imgsz": cell.imgsz, "batch": cell.batch}
     options["device"] = "cpu" if device.type == "cpu" else str(device.index or 0)
     try:
-        return export(contestant.model, work, options).path
+        with captured():  # converters have much to say
+            return export(contestant.model, work, options).path
     except Exception as error:  # whatever the exporter raises
         raise UserError(f"{contestant.name}: cannot be exported to {cell.format}: {error}") from error
 
@@ -250,18 +253,6 @@ def _quiet(device: torch.device, loaded: bool) -> float:
 def _device(word: str | int) -> torch.device:
     trainer: Mapping[str, Any] = {"precision": "fp32", "channels_last": False, "threads": 1}
     return resolve(word, 0, dict(trainer)).device
-
-
-def hardware(device: torch.device) -> str:
-    """Return what a person calls a device: the name of the GPU or of the processor."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return named or platform.processor() or platform.machine()
 
 
 def _versions(kind: str) -> dict[str, str]:

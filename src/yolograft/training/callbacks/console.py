@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT = 30.0
 """Seconds without output after which the progress is logged, where there is no terminal for a bar."""
+_FIRST_BEAT = 5.0
+"""The same at the start of a training, where nobody knows yet how long it will take."""
 _WIDTH = 7
 """Characters of a column, where its heading needs no more."""
 
@@ -41,6 +43,7 @@ class Console(pl.Callback):
         self._speed: float | None = None  # None: an earlier start has trained all of this epoch
         self._epoch_began = 0.0
         self._said = 0.0
+        self._patience = _FIRST_BEAT
         self._seen = 0  # images of this epoch, those of an earlier start left out
         self._seen_here = 0  # images of all epochs of this start
 
@@ -127,20 +130,16 @@ class Console(pl.Callback):
             return
         speed = self._seen / max(time.monotonic() - self._epoch_began, 1e-9)
         left = self.images * (1 - batch / batches) / speed
-        log.info(
-            "epoch %s/%s: batch %s of %s, %.1f images/s, %s left of its training",
-            module.epoch + 1,
-            module.recipe.epochs,
-            batch,
-            batches,
-            speed,
-            duration(left),
-        )
+        epoch, epochs = module.epoch + 1, module.recipe.epochs
+        words = f"{duration(left)} left of its training"
+        if not self._seen_here and epoch < epochs:  # no epoch's line has said it yet
+            words += f", {duration(left + self.images * (epochs - epoch) / speed)} of all"
+        log.info("epoch %s/%s: batch %s of %s, %.1f images/s, %s", epoch, epochs, batch, batches, speed, words)
 
     def _is_due(self) -> bool:
-        if time.monotonic() - self._said < _HEARTBEAT:
+        if time.monotonic() - self._said < self._patience:
             return False
-        self._said = time.monotonic()
+        self._said, self._patience = time.monotonic(), _HEARTBEAT
         return True
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,0 +1,18 @@
+"""What a person calls a device."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+
+def hardware(device: torch.device) -> str:
+    """Return the name of a GPU or of the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return named or platform.processor() or platform.machine()
