@@ -43,7 +43,7 @@ def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
         "fp32": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--ours", "trainer.precision=fp32"],
         "beside_one": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "1"],
         "beside_two": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "2"],
-        "sweep_time": ["sweep_time.py", *shape, "--epochs", few, *side_by_side],
+        "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side],
         "step_limit": ["step_limit.py", f"imgsz={imgsz}", f"batch={batch}", f"device={options.device}", *data],
         "memory": ["memory.py", *small, *(("--epochs", "6", "--images", "16") if options.tiny else ())],
         "scaling": ["scaling.py", *small, *(["--tiny"] if options.tiny else [])],
