@@ -24,24 +24,26 @@ HERE = Path(__file__).parent
 
 
 def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
-    """Return each measurement's command, the most valuable first."""
+    """Return each measurement's command, the most valuable first; those of trainings train YOLO11n."""
     cpu = options.device == "cpu"
     imgsz, batch = ("64", "8") if options.tiny else ("320", "16") if cpu else ("640", "64")
-    epochs = "2" if options.tiny else "4"
+    few = "2" if options.tiny else "3"
+    many = "2" if options.tiny else "10"
     pictures = ["--data", str(options.data)] if options.data else ["--images", "16" if options.tiny else "256"]
-    shape = [*pictures, "--device", options.device, "--imgsz", imgsz, "--batch", batch, "--epochs", epochs]
+    shape = [*pictures, "--device", options.device, "--imgsz", imgsz, "--batch", batch]
     if options.tiny:
         shape += ["--workers", "0"]
     data = ["dataset=yolo", f"dataset.path={options.data}"] if options.data else ["dataset=shapes"]
     if options.tiny:
         data += ["dataset.train=16", "dataset.val=4"] * (not options.data)
-    pairs = ["--pairs", "1" if options.tiny else "2"]
+    side_by_side = ["--ours", "hydra/launcher=joblib"] if cpu else []  # as a sweep on a CPU advises
     small = ["--device", options.device]
     return {
-        "throughput": ["throughput.py", *shape, *pairs],
-        "beside_one": ["throughput.py", *shape, "--pairs", "1", "--beside", "1"],
-        "beside_two": ["throughput.py", *shape, "--pairs", "1", "--beside", "2"],
-        "sweep_time": ["sweep_time.py", *shape],
+        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1"],
+        "fp32": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--ours", "trainer.precision=fp32"],
+        "beside_one": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "1"],
+        "beside_two": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "2"],
+        "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side],
         "step_limit": ["step_limit.py", f"imgsz={imgsz}", f"batch={batch}", f"device={options.device}", *data],
         "memory": ["memory.py", *small, *(("--epochs", "6", "--images", "16") if options.tiny else ())],
         "scaling": ["scaling.py", *small, *(["--tiny"] if options.tiny else [])],
@@ -56,11 +58,12 @@ def table(results: dict[str, Any]) -> str:
         f"{name} {machine['versions'][name]}" for name in ("torch", "ultralytics", "pytorch-lightning")
     )
     lines = [f"{told}; {versions}; Python {machine['python']}; commit {machine['commit']}", "", "| | |", "|---|---|"]
-    for name in ("throughput", "beside_one", "beside_two"):
+    settings = {"fp32": ", in fp32", "beside_one": ", beside one busy process", "beside_two": ", beside two"}
+    for name in ("throughput", *settings):
         for scale, found in results.get(name, {}).get("scales", {}).items():
             ratios = ", ".join(f"{pair['epochs']} (whole {pair['whole']})" for pair in found["ratios"])
-            beside = {"beside_one": ", beside one busy process", "beside_two": ", beside two"}.get(name, "")
-            lines.append(f"| yolo11{scale}: times as fast as ultralytics{beside} | {ratios} |")
+            said = settings.get(name, "")
+            lines.append(f"| yolo11{scale}: times as fast as ultralytics{said} | {ratios} |")
     if shares := [str(pair["share"]) for pair in results.get("sweep_time", {}).get("seconds", [])]:
         lines.append(f"| eight variants: share of a shell loop's time | {', '.join(shares)} |")
     if limit := results.get("step_limit"):

@@ -1,6 +1,7 @@
 """One cache folder for the whole test run, away from the user's own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,10 +11,19 @@ import pytest
 
 from helpers.program import Program
 
-# Before anything of yolograft or ultralytics is imported: both read it then. Workers of xdist share one folder.
-_CACHE = Path(tempfile.gettempdir()) / f"yolograft-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
-os.environ["YOLOGRAFT_CACHE"] = str(_CACHE)
+# Before anything of yolograft or ultralytics is imported: both read it then. Workers of xdist get the first folder.
+_SHARED = "YOLOGRAFT_TESTS_CACHE"
+_OWN = _SHARED not in os.environ
+if _OWN:
+    os.environ[_SHARED] = tempfile.mkdtemp(prefix="yolograft-tests-")
+os.environ["YOLOGRAFT_CACHE"] = os.environ[_SHARED]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no cache behind; workers of xdist have ended by then."""
+    if _OWN:
+        shutil.rmtree(os.environ[_SHARED], ignore_errors=True)
 
 
 @pytest.fixture

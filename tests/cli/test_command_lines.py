@@ -150,6 +150,9 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "name=${x}"), "name: Interpolation key 'x' not found"),
         (("info", "-m", "scale=n,s"), "-m: only train sweeps"),
         (("info", "scale=n,s"), "scale=n,s: several values; info takes one"),
+        (("train", "-m", "seed=0,1", "hydra.launcher._target_=os.system"), "hydra.launcher._target_: there is no such"),
+        (("train", "-m", "seed=0,1", "hydra.sweeper._target_=os.system"), "hydra.sweeper._target_: there is no such"),
+        (("train", "-m", "backbone=effv1,yolo11", "backbone.variant=b1"), "backbone.variant: there is no such key"),
         (("val", "run='~nobody-here/x'"), "there is no ~nobody-here/x"),
         (("train", "~hydra=1"), "write ~hydra"),
         (("train", "name=my", "run"), "\"name='my run'\""),
@@ -172,6 +175,13 @@ def test_a_slip_is_answered_with_what_to_write(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert expected in refusal(arguments, capsys)
+
+
+def test_a_key_that_the_swept_options_have_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    jobs = check_command_line("train", ["-m", "backbone=effv1,effv2", "backbone.pretrained=true"]).jobs
+    found = [(job.choices["backbone"], job.config["backbone"]["pretrained"]) for job in jobs]
+    assert found == [("effv1", True), ("effv2", True)]
 
 
 @pytest.mark.parametrize("name", ["my run", "[x", "a (b)", "it's", "a$b", "[a, b] = 'c'", "\\x"])

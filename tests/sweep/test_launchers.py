@@ -19,8 +19,9 @@ from helpers.program import Program
 from helpers.tiny import TINY, record
 from yolograft.compute.devices import resolve
 from yolograft.compute.sharing import JOBS_PER_MACHINE, cores, own_cores, take
+from yolograft.runs.spec import RunSpec
 from yolograft.sweep.executors import slurm
-from yolograft.sweep.executors.side_by_side import side_by_side
+from yolograft.sweep.executors.side_by_side import faster_side_by_side, side_by_side
 
 TWO = ["joblib hydra.launcher.n_jobs=2", "submitit_local hydra.launcher.max_parallel=2"]
 
@@ -142,6 +143,20 @@ def test_auto_is_what_the_gpus_take_or_the_processors_and_memory(monkeypatch: py
     assert side_by_side("auto", 1, 100) == 4
     monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 1)
     assert side_by_side("auto", 1, 100) == 1
+
+
+def test_runs_side_by_side_are_advised_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yolograft.sweep.executors.side_by_side.cores", lambda: 4)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=64 * 2**30))
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+
+    def on(device: Any, runs: int) -> int:
+        return faster_side_by_side([RunSpec({"device": device}, Path(str(i)), {}, []) for i in range(runs)])
+
+    assert [on("auto", 8), on("cpu", 3), on("auto", 1), on(["cpu", "cpu"], 8), on(0, 8)] == [4, 3, 1, 1, 1]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert on("auto", 8) == 1
 
 
 def test_auto_takes_a_free_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yolograft.cli.commands import COMMANDS
 from yolograft.cli.flags import Flags, parse_flags
 from yolograft.common.errors import UserError
-from yolograft.config.compose import compose, container_of, first_line, parse
+from yolograft.config.compose import compose, container_of, first_line, parse, unswept
 from yolograft.config.habits import quoted
 from yolograft.config.search_path import initialized
 
@@ -74,7 +74,7 @@ def _checked(command: str, flags: Flags, typed: str) -> CommandLine:
     if flags.multirun and command != "train" and not COMMANDS[command].variants:
         raise UserError(f"-m: only train sweeps; run yolograft {command} once for each")
     overrides = parse(arguments)
-    composed = compose(command, [o for o in overrides if not o.is_sweep_override()])
+    composed = compose(command, unswept(overrides))
     # What Hydra refuses is refused by now. What follows loads pydantic and all that checks runs.
     from yolograft.cli.training_request import SweepLine, single_request
     from yolograft.config.check import validate

@@ -53,7 +53,7 @@ class SweepLine:
     """The parsed command line of a sweep.
 
     Attributes:
-        composed: Its config without what is swept, with Hydra's own key.
+        composed: Its config without what is swept but for the first option of groups, with Hydra's own key.
         overrides: All overrides, those of an experiment and `seeds=` included.
         search: The settings of a search; None for a grid.
         executor: The kind of executor.
@@ -77,7 +77,7 @@ class SweepLine:
         """Parse a command line.
 
         Args:
-            composed: Its config without what is swept, with Hydra's own key.
+            composed: Its config without what is swept but for the first option of groups, with Hydra's own key.
             overrides: Its overrides.
             typed: The command line.
 

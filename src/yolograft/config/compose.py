@@ -41,6 +41,23 @@ def parse(texts: Sequence[str]) -> list[Override]:
     return parsed
 
 
+def unswept(overrides: Sequence[Override]) -> list[Override]:
+    """Return overrides without what is swept; of a group that is swept the first option stands for all.
+
+    So `backbone=effv1,effv2 backbone.pretrained=true` finds the key, which the default backbone does not have.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    kept: list[Override] = []
+    for override in overrides:
+        group = override.key_or_group
+        if not override.is_sweep_override():
+            kept.append(override)
+        elif override.is_discrete_sweep() and group != "experiments" and loader.get_group_options(group):
+            first = next(iter(override.sweep_string_iterator()))
+            kept += parse([f"{override.get_key_element()}={first}"])
+    return kept
+
+
 def _check_choices(overrides: Sequence[Override]) -> None:
     """Refuse an option that its group does not have; Hydra would pass over a missing optional one in silence."""
     loader = GlobalHydra.instance().config_loader()

@@ -15,6 +15,7 @@ from yolograft.common.parsing import parse_json
 from yolograft.common.suggestions import did_you_mean
 from yolograft.config.check import check_values
 from yolograft.runs.identity import identity
+from yolograft.sweep.executors.settings import keys
 
 #: What a search has found so far, in the sweep's folder.
 RESULT = "optuna.json"
@@ -90,7 +91,7 @@ def check_sweeper(word: str, values: Mapping[str, Any]) -> Search | None:
         near = did_you_mean(kind if word in SWEEPERS else word, SWEEPERS)
         said = f"hydra.sweeper.kind={kind}" if word in SWEEPERS else f"hydra/sweeper={word}"
         raise UserError(f"{said}: no sweeper of yolograft's{near} Known: {', '.join(SWEEPERS)}")
-    own = {key: value for key, value in values.items() if key not in ("kind", "_target_", "_convert_")}
+    own = keys(values)
     check_values(SWEEPERS[kind], own, prefix="hydra.sweeper.")
     return Search.model_validate(own) if kind == "optuna" else None
 

@@ -17,6 +17,7 @@ from yolograft.sweep.constraint import Dropped
 from yolograft.sweep.executors.base import Executor
 from yolograft.sweep.executors.local import LocalExecutor
 from yolograft.sweep.executors.settings import make_executor
+from yolograft.sweep.executors.side_by_side import faster_side_by_side
 from yolograft.sweep.ledger import Ledger
 from yolograft.sweep.reporter import Reporter
 from yolograft.sweep.request import SweepRequest
@@ -130,6 +131,11 @@ class Sweep:
         left = [spec for spec in specs if _is_wanted(spec)]
         if len(left) < len(specs):
             log.warning("%s of %s runs are left to do.", len(left) or "None", len(specs))
+        if isinstance(self.executor, LocalExecutor) and (at_a_time := faster_side_by_side(left)) > 1:
+            advice = (
+                "One run at a time; %s at a time take less time on a CPU: hydra/launcher=joblib, also to go on with."
+            )
+            log.warning(advice, at_a_time)
         self._train_in_batches(left)
         # What another command was training when it died.
         self._train_in_batches([spec for spec in left if cut_off(spec.folder, spec.identity)])

@@ -91,7 +91,7 @@ class Kind:
 
 EXECUTORS = {
     "basic": Kind(Basic, "local:LocalExecutor"),
-    "joblib": Kind(Joblib, "joblib:JoblibExecutor", "joblib"),
+    "joblib": Kind(Joblib, "joblib:JoblibExecutor"),
     "submitit_local": Kind(SubmititLocal, "submitit:SubmititLocalExecutor", "submitit"),
     "submitit_slurm": Kind(SubmititSlurm, "submitit:SubmititSlurmExecutor", "submitit", elsewhere=True),
     "ray": Kind(Ray, "ray:RayExecutor", "ray", elsewhere=True),
@@ -141,5 +141,6 @@ def make_executor(kind: str, values: Mapping[str, Any]) -> Executor:
 
 
 def keys(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys of `hydra.launcher` or `hydra.sweeper` without those that say which it is."""
-    return {key: value for key, value in values.items() if key not in ("kind", "_target_", "_convert_")}
+    """Return the keys of `hydra.launcher` or `hydra.sweeper` without those that say which it is: ours, and Hydra's."""
+    hydras = str(values.get("_target_", "")).startswith("hydra._internal.core_plugins.")  # of its default, `basic`
+    return {key: value for key, value in values.items() if key != "kind" and not (hydras and key == "_target_")}
