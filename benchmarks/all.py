@@ -79,6 +79,15 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _placeless(measured: dict[str, Any], data: Path | None) -> dict[str, Any]:
+    """Return a result without the places of this machine, so that it can be published."""
+    measured.get("settings", {}).pop("out", None)
+    if data is None:
+        return measured
+    text = json.dumps(measured).replace(str(data), f"{data.parent.name}/{data.name}")
+    return dict(json.loads(text))
+
+
 def main() -> int:
     """Measure what is asked for; what cannot be measured is said, and fails alone."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -108,7 +117,7 @@ def main() -> int:
                 print(f"{name}: exit {code}", flush=True)
                 failed = 1
                 continue
-            measured = json.loads(out.read_text(encoding="utf-8"))
+            measured = _placeless(json.loads(out.read_text(encoding="utf-8")), options.data)
         results[name] = {**measured, "load_before": load, "took_s": round(time.monotonic() - began)}
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         file.with_suffix(".md").write_text(table(results), encoding="utf-8")
