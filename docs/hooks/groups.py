@@ -127,12 +127,12 @@ def derived(group: str, found: Mapping[str, Document]) -> Iterator[str]:
     base = next(iter(changed.values())).content["defaults"][0]
     names = list(dict.fromkeys(key.name for document in changed.values() for key in document.keys))
     yield f"### The other options {{ #{group}-others }}"
-    yield from ("", f"As `{base}`, with other values of these keys:", "")
+    yield from ("", f"As `{base}`, with other values of these keys (–: the same):", "")
     yield f"| option | {' | '.join(f'`{name}`' for name in names)} |"
     yield f"|---|{'---|' * len(names)}"
     for option, document in changed.items():
         values = {key.name: f"`{key.value}`" for key in document.keys}
-        yield f"| `{option}` | {' | '.join(values.get(name, '') for name in names)} |"
+        yield f"| `{option}` | {' | '.join(values.get(name, '–') for name in names)} |"
     yield ""
 
 

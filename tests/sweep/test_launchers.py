@@ -188,7 +188,7 @@ def test_a_slip_is_refused_before_anything_starts(tmp_path: Path, yolograft: Pro
 
 @pytest.mark.parametrize(
     ("launcher", "extra"),
-    [("joblib", "joblib"), ("submitit_local", "submitit"), ("submitit_slurm", "submitit"), ("ray", "ray")],
+    [("submitit_local", "submitit"), ("submitit_slurm", "submitit"), ("ray", "ray")],
 )
 def test_a_launcher_that_is_not_installed_names_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], launcher: str, extra: str

@@ -37,7 +37,7 @@ def bf16_pays() -> bool:
         if processor not in gains:
             gains[processor] = round(measure_gain(), 2)
             atomic_write(kept, json.dumps(gains, indent=1).encode())
-            log.info("bf16 is %.1f times as fast as fp32 on this processor (measured once)", gains[processor])
+            log.debug("bf16 is %.1f times as fast as fp32 on this processor (measured once)", gains[processor])
     return gains[processor] >= _GAIN
 
 

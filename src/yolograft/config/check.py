@@ -105,6 +105,8 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
         node = node[step]
     key = prefix + ".".join(path or [str(error["loc"][0])])
     match error["type"]:
+        case "extra_forbidden" if not known and prefix.startswith("hydra."):
+            return f"{key}: there is no such key; this one takes none"
         case "extra_forbidden" if not known:
             return f"{key}: its class takes no options; they are the keyword-only parameters of __init__, after a *"
         case "extra_forbidden":
