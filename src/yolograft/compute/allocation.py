@@ -16,7 +16,7 @@ def freed_memory_kept() -> Iterator[None]:
     """Let the process keep the memory that it frees inside, at the end return it; without effect where glibc is not.
 
     By default each tensor of more than 32 MB comes from the system, as does a heap that has shrunk, and the system
-    clears every page of it again and again: a sixth of the time of a validation on the CPU.
+    clears every page of it again and again: a tenth or more of the time of a validation on the CPU.
     """
     library = _glibc()
     if library is None:
