@@ -1,4 +1,4 @@
-"""What is compared with what, and what is said about it."""
+"""What is compared with what: rows, pairs of seeds, baselines."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.made_runs import WriteRun, made_run, metrics, rows_of
+from helpers.made_runs import WriteRun, made_run, metrics, rows_of, said
 from yolograft.analysis.collect import collect
 from yolograft.analysis.comparison import Comparison, compare
 from yolograft.common.errors import UserError
-
-
-def said(comparison: Comparison, kind: str) -> list[str]:
-    return [caution.text for caution in comparison.cautions if caution.kind == kind]
 
 
 def test_one_row_per_variant_best_first_unfinished_last(grid: Comparison) -> None:
@@ -213,50 +209,10 @@ def test_a_swept_group_is_compared_with_stocks_and_a_held_one_within(
     ]
 
 
-def test_a_failed_baseline_is_none_and_said(tmp_path: Path, write_run: WriteRun) -> None:
-    write_run(tmp_path / "stock", status="failed")
-    write_run(tmp_path / "effv1", "effv1")
-    write_run(tmp_path / "effv2", "effv2")
-    comparison = compare(collect([tmp_path]))
-    assert [(row.baseline, row.difference) for row in comparison.rows] == [(False, None)] * 3
-    assert said(comparison, "baseline")[0].startswith("no baseline has finished")
-
-
-def test_where_every_variant_is_a_baseline_it_is_said() -> None:
-    comparison = compare([made_run(0.5, choices={"scale": "n"}), made_run(0.6, choices={"scale": "s"})])
-    assert said(comparison, "baseline")[0].startswith("every variant is a baseline: name the one to compare with")
-
-
-def test_the_same_variant_and_seed_twice_is_told_apart_by_folder(tmp_path: Path, write_run: WriteRun) -> None:
-    for day in ("monday", "friday"):
-        for seed in (0, 1):
-            write_run(tmp_path / day / f"run{seed}", seed=seed)
-            write_run(tmp_path / day / f"other{seed}", neck="gsconv", seed=seed, metrics=metrics(0.6 - seed / 10))
-    rows = rows_of(compare(collect([tmp_path])))
-    assert set(rows) == {"conv (monday)", "conv (friday)", "gsconv (monday)", "gsconv (friday)"}
-    assert rows["gsconv (friday)"].reference == "conv (friday)"
-    assert rows["gsconv (monday)"].reference == "conv (monday)"
-
-
 def test_a_failed_run_and_its_repetition_elsewhere_are_one_variant() -> None:
     again = made_run(0.5, path=Path("multirun/again/run"))
     comparison = compare([made_run(None), again])
     assert [(row.n, row.variant.status) for row in comparison.rows] == [(1, "1 finished, 1 failed")]
-
-
-def test_a_confounded_comparison_is_made_marked_and_named() -> None:
-    comparison = compare(
-        [
-            made_run(0.5, config={"imgsz": "640", "seed": "0"}),
-            made_run(0.6, neck="gsconv", config={"imgsz": "320", "seed": "0"}),
-        ]
-    )
-    row = rows_of(comparison)["gsconv + imgsz=320"]
-    assert row.difference is not None
-    assert row.confounds == ("imgsz (320, not 640)",)
-    assert said(comparison, "confounded") == [
-        "confounded: gsconv + imgsz=320 differs from conv + imgsz=640 also in imgsz (320, not 640)"
-    ]
 
 
 def test_a_crossed_setting_is_compared_within_itself() -> None:
@@ -280,128 +236,3 @@ def test_among_several_baselines_as_far_away_none_is_picked() -> None:
     runs = [made_run(0.5, config={"imgsz": size}) for size in ("320", "640")]
     comparison = compare([*runs, made_run(0.6, neck="gsconv", config={"imgsz": "960"})])
     assert rows_of(comparison)["gsconv + imgsz=960"].reference is None
-
-
-def test_runs_that_stopped_at_different_epochs_are_named() -> None:
-    early = made_run(0.6, neck="gsconv", epochs_done=7)
-    comparison = compare([made_run(0.5), made_run(0.5, seed=1), early, made_run(0.5, neck="slim")])
-    assert said(comparison, "epochs") == ["stopped at different epochs of 10: gsconv after 7; the rest after 10"]
-    assert said(compare([made_run(0.5), made_run(0.5, neck="slim")]), "epochs") == []
-
-
-def test_other_data_are_named_but_not_other_folds() -> None:
-    runs = [made_run(0.5, fold=fold, fingerprint=f"f{fold}") for fold in (0, 1)]
-    runs += [made_run(0.6, neck="gsconv", fold=fold, fingerprint=f"f{fold}") for fold in (0, 1)]
-    comparison = compare(runs)
-    assert said(comparison, "data") == []
-    assert len(said(comparison, "folds")) == 1
-    assert [row.difference and row.difference.n for row in comparison.rows] == [2, None]
-    relabelled = compare([*runs[:3], replace(runs[3], fingerprint="other")])
-    assert [text.split(":")[0] for text in said(relabelled, "data")] == ["other images or labels than the rest"]
-
-
-def test_conditions_and_versions_that_differ_are_named() -> None:
-    ours = made_run(0.5).versions
-    runs = [
-        made_run(0.5, conditions={"device": "cpu", "batch": "16"}, versions={**ours, "torch": "2.15.0"}),
-        made_run(0.5, seed=1, conditions={"device": "cpu", "batch": "16"}, versions={**ours, "torch": "2.15.0"}),
-        made_run(0.5, neck="slim", conditions={"device": "cuda:0", "batch": "16"}, versions={**ours, "torch": "2.6.0"}),
-        made_run(0.5, neck="gsconv", versions={"yolograft": "0.0.1"}),
-        made_run(0.5, neck="gsconv", seed=1, versions={}),
-    ]
-    comparison = compare(runs)
-    assert said(comparison, "conditions") == ["different device: cpu (the rest), cuda:0 (yolo11_slim_0_None)"]
-    texts = said(comparison, "version")
-    assert any(
-        text.startswith("made by yolograft 0.0.1, this is ") and "yolo11_gsconv_0_None" in text for text in texts
-    )
-    assert any("by an unknown version of yolograft" in text and "yolo11_gsconv_1_None" in text for text in texts)
-    assert "different torch: 2.15.0 (the rest), 2.6.0 (yolo11_slim_0_None)" in texts
-
-
-def test_a_batch_that_varies_by_itself_has_its_column_and_no_caution() -> None:
-    runs = [made_run(0.5, config={"batch": b}, conditions={"batch": b}) for b in ("8", "16")]
-    comparison = compare(runs)
-    assert comparison.groups == ("batch",)
-    assert said(comparison, "conditions") == []
-
-
-def test_one_seed_says_nothing_of_significance(grid: Comparison) -> None:
-    assert {row.difference.significant for row in grid.rows if row.difference} == {None}
-    assert said(grid, "seeds")[0].startswith("one seed of each variant: no difference can be tested")
-
-
-def test_seeds_without_a_counterpart_are_said() -> None:
-    comparison = compare([made_run(0.5, seed=0), made_run(0.6, neck="gsconv", seed=1)])
-    assert rows_of(comparison)["gsconv"].difference is None
-    assert "no seed in common with conv, hence no difference: gsconv" in said(comparison, "seeds")
-
-
-def test_every_run_that_did_not_finish_is_named(grid: Comparison) -> None:
-    texts = said(grid, "run")
-    assert "mbv3_gsconv_n_seed0" not in texts
-    assert [text for text in texts if "OutOfMemoryError" in text] == [
-        "mbv3_gsconv_n_seed0 failed after 2 of 10 epochs: OutOfMemoryError: no room for | 2 GiB"
-    ]
-    assert "effv2_conv_n_seed0 has not ended after 3 of 10 epochs" in texts
-    assert any(text.startswith("effv2_gsconv_n cannot be read: run.json: Unterminated string") for text in texts)
-    odd = compare([made_run(0.5), made_run(None, neck="slim", status="teleported")])
-    assert said(odd, "run") == ["yolo11_slim_0_None has the unknown status 'teleported' after 10 of 10 epochs"]
-
-
-def test_many_settings_share_one_column_and_long_ones_a_mark() -> None:
-    usual = {"imgsz": "640", "optim.lr0": "0.01", "patience": "100", "batch": "16"}
-    short = compare(
-        [
-            made_run(0.5, config=usual),
-            made_run(0.5, seed=1, config=usual),
-            made_run(0.6, config={**usual, "imgsz": "320", "batch": "8"}, name="other"),
-            made_run(0.7, config={**usual, "optim.lr0": "0.03", "patience": "50"}, name="third"),
-        ]
-    )
-    assert (short.groups, short.marks) == (("settings",), {})
-    assert [row.variant.choices["settings"] for row in short.rows] == [
-        "patience=50, lr0=0.03",
-        "batch=8, imgsz=320",
-        "",
-    ]
-    long = compare([*short.runs, made_run(0.8, config={key: f"{value}.123456" for key, value in usual.items()})])
-    assert long.rows[0].variant.label == "#3"
-    assert long.marks["#3"] == "batch=16.123456, imgsz=640.123456, patience=100.123456, lr0=0.01.123456"
-    assert {row.variant.label for row in long.rows} == {"#1", "#2", "#3", "usual settings"}
-
-
-def test_a_setting_that_most_do_without_is_told_as_such() -> None:
-    runs = [made_run(0.5, config={"weights": value}) for value in ("None", "yolo11n.pt")]
-    assert set(rows_of(compare(runs))) == {"without weights", "weights=yolo11n.pt"}
-
-
-def test_labels_of_many_columns_name_what_is_not_usual() -> None:
-    """Runs of many sweeps together differ in much: what most of them share is not repeated in every name."""
-    runs = [made_run(0.5, name=f"usual{seed}", seed=seed) for seed in range(3)]
-    others = {"context": "none", "scale": "s", "loss": "eiou", "dataset": "coco8"}
-    runs += [made_run(0.6, "effv1", "gsconv", choices={group: value}) for group, value in others.items()]
-    assert {row.variant.label for row in compare(runs).rows} == {
-        "yolo11 + conv",
-        "effv1 + context=none + gsconv",
-        "effv1 + gsconv + s",
-        "effv1 + gsconv + eiou",
-        "effv1 + gsconv + coco8",
-    }
-
-
-def test_paths_are_told_by_the_ends_that_differ(tmp_path: Path, write_run: WriteRun) -> None:
-    for place, path in enumerate(("/data/a/bccd/data.yaml", "/data/b/bccd/data.yaml", "/data/a/cells.yaml")):
-        config = {"dataset": {"path": path}}
-        write_run(tmp_path / str(place), choices={"dataset": "yolo"}, config=config)
-    labels = {row.variant.label for row in compare(collect([tmp_path])).rows}
-    assert labels == {"yolo-a/bccd", "yolo-b/bccd", "yolo-cells.yaml"}
-
-
-def test_records_that_tell_nothing_are_called_by_name(tmp_path: Path, write_run: WriteRun) -> None:
-    write_run(tmp_path / "stock")
-    for sweep in ("a", "b"):
-        folder = write_run(tmp_path / sweep / "run", overrides=[], name="bare")
-        (folder / "run.json").write_text('{"status": "finished", "name": "bare", "metrics": {"mAP50-95": 0.4}}')
-    labels = [row.variant.label for row in compare(collect([tmp_path])).rows]
-    assert labels == ["yolo11 + conv", "bare (a/run)", "bare (b/run)"]

@@ -54,3 +54,8 @@ class WriteRun(Protocol):
     """Writes a run's record; what is given overrides or adds to its fields. `config` goes into its config.yaml."""
 
     def __call__(self, folder: Path, backbone: str = "yolo11", neck: str = "conv", **fields: Any) -> Path: ...
+
+
+def said(comparison: Comparison, kind: str) -> list[str]:
+    """Return the cautions of a kind."""
+    return [caution.text for caution in comparison.cautions if caution.kind == kind]
