@@ -104,12 +104,14 @@ else
 fi
 throughput() { # SCALE SECONDS PAIRS
 	step "throughput_$1" "$2" throughput.txt "$python" benchmarks/throughput.py --device "$accelerator" \
-		--scales "$1" --pairs "$3" "${pictures[@]}" "${shape[@]}" --budget $(($2 - 10)) --out "$work/throughput-$1.json"
+		--scales "$1" --pairs "$3" "${pictures[@]}" "${shape[@]}" --stock cache=ram --budget $(($2 - 10)) --out "$work/throughput-$1.json"
 	local code=$?
 	cat "$work"/throughput-*.json >"$out/throughput.json" 2>/dev/null # one JSON document for each scale
 	return $code
 }
 throughput n 150 2 || failed=1
+[ "$device" = cpu ] || step cuda_graph 50 throughput.txt "$python" benchmarks/throughput.py --device "$accelerator" \
+	"${pictures[@]}" "${shape[@]}" --pairs 1 --budget 40 --stock cache=ram --ours trainer.cuda_graph=true || failed=1
 sweep() {
 	local more=(epochs=8 hydra.launcher.jobs_per_gpu=4)
 	[ "$device" != cpu ] || more=(hydra.launcher.n_jobs=2)

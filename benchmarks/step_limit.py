@@ -52,7 +52,7 @@ def limit(config: dict[str, Any], compute: Compute, classes: int) -> float:
         began = time.monotonic()
         while len(times) < 5 or time.monotonic() - began < SECONDS:
             start = time.monotonic()
-            loss, _ = module.losses(model, module.to_input(given))
+            loss, _ = module.losses(module.to_input(given))
             module.scaler.scale(loss).backward()
             module.step()
             if compute.device.type == "cuda":

@@ -44,6 +44,10 @@ def answer(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
         (("train", "logger=wandb", "logger.mode=onlin"), ("logger.mode=onlin", "must be one of auto, online, offline")),
         (("dashboard", "rns=multirun/a"), ("rns", "did you mean runs?")),
         (("train", "trainer.precision=fp8"), ("trainer.precision=fp8", "must be one of auto, fp32, bf16, fp16")),
+        (
+            ("train", "trainer.cuda_graph=true", "device=cpu"),
+            ("trainer.cuda_graph=true: needs one CUDA device, and this is cpu; use false",),
+        ),
         (("train", "trainer.channels_last=perhaps"), ("trainer.channels_last=perhaps", "auto")),
         (("train", "device=gpu0"), ("device=gpu0", "auto, cpu, cuda")),
         (("train", "name=a/b"), ("name=a/b", "names a folder")),

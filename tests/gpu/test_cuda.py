@@ -213,6 +213,22 @@ def test_metrics_equal_ultralytics_validator(tmp_path: Path) -> None:
         assert ours[name] == pytest.approx(stock[f"metrics/{key}(B)"], abs=1e-4), name
 
 
+@needs_cuda
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_recorded_passes_end_in_the_same_numbers(tmp_path: Path, precision: str) -> None:
+    """`trainer.cuda_graph`: the last batch of an epoch is smaller, gradients of two batches make a step."""
+    choices = (f"trainer.precision={precision}", "dataset.train=36", "epochs=3")
+    for name, graph in (("usual", "false"), ("replayed", "true")):
+        (tmp_path / name).mkdir()
+        train(tmp_path / name, *choices, f"trainer.cuda_graph={graph}")
+    assert "cannot be recorded" not in said(tmp_path / "replayed")
+    usual, replayed = (rows(only(tmp_path / name / "runs")) for name in ("usual", "replayed"))
+    assert len(usual) == len(replayed) == 3
+    for before, after in zip(usual, replayed, strict=True):
+        for key, value in before.items():
+            assert float(after[key]) == pytest.approx(float(value), rel=1e-3, abs=1e-4), key
+
+
 def test_two_runs_share_a_device(tmp_path: Path) -> None:
     """`jobs_per_gpu=2`: both run at the same time, and each has half of the processors."""
     count = "hydra.launcher.jobs_per_gpu=2" if ON_CUDA else "hydra.launcher.n_jobs=2"

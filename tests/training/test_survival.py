@@ -102,10 +102,10 @@ def test_a_batch_too_large_for_the_memory_is_halved(
 ) -> None:
     losses = DetectionTraining.losses
 
-    def limited(self, model, batch):
+    def limited(self, batch):
         if len(batch["img"]) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return losses(self, model, batch)
+        return losses(self, batch)
 
     monkeypatch.setattr(DetectionTraining, "losses", limited)
     with caplog.at_level("WARNING"):

@@ -24,6 +24,7 @@ class Compute:
         channels_last: Whether images and weights are laid out channels last.
         threads: CPU threads for the computation.
         workers: Processes that load data.
+        cuda_graph: Whether the passes of a training are recorded as CUDA graphs.
     """
 
     accelerator: str
@@ -32,6 +33,7 @@ class Compute:
     channels_last: bool
     threads: int
     workers: int
+    cuda_graph: bool = False
 
     @property
     def processes(self) -> int:
@@ -55,7 +57,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         trainer: The `trainer` group.
 
     Raises:
-        UserError: If a device is asked for that this machine lacks.
+        UserError: If a device is asked for that this machine lacks, or what the device cannot do.
     """
     accelerator, devices = _device(device)
     precision = trainer["precision"]
@@ -66,6 +68,10 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
     layout = trainer["channels_last"]
     processes = len(devices) if isinstance(devices, list) else devices
+    graph = trainer.get("cuda_graph", False)
+    if graph and (accelerator != "gpu" or processes > 1):
+        have = f"{processes} processes" if accelerator == "gpu" else accelerator
+        raise UserError(f"trainer.cuda_graph=true: needs one CUDA device, and this is {have}; use false")
     threads = free_threads(processes) if trainer["threads"] == "auto" else trainer["threads"]
     if workers == "auto":
         workers = min(8, max(own_cores() // processes, 1)) if accelerator == "gpu" else 0
@@ -76,6 +82,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         accelerator != "mps" if layout == "auto" else layout,
         threads,
         int(workers),
+        graph,
     )
 
 

@@ -173,7 +173,7 @@ def step_seconds(config: Mapping[str, Any], nc: int, patience: float = 2.0) -> f
         began = time.monotonic()
         while len(times) < 2 or (time.monotonic() - began < patience and len(times) < 20):
             start = time.monotonic()
-            loss, _ = module.losses(model, module.to_input(batch))
+            loss, _ = module.losses(module.to_input(batch))
             loss.backward()
             module.optimizer.step()
             module.optimizer.zero_grad()

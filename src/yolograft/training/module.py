@@ -17,6 +17,7 @@ from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
+from yolograft.training.replayed import Replayed
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
@@ -51,6 +52,7 @@ class DetectionTraining(pl.LightningModule):
         if compute.processes == 1:  # the optimizer chooses its kernels by where the weights are
             model = model.to(compute.device)
         self.model = model.to(memory_format=torch.channels_last) if compute.channels_last else model
+        self.replayed = Replayed(self.model, compute.autocast) if compute.cuda_graph else None
         self.recipe = recipe
         self.compute = compute
         self.evaluator = evaluator
@@ -147,7 +149,7 @@ class DetectionTraining(pl.LightningModule):
         self.recipe.apply(self.optimizer, self.iteration, self.epoch, self.optim)
         seed(self.schedule.seed + self.iteration, self.device)  # a dropout's draws too depend on where the training is
         size = self.schedule.image_size(self.iteration, self.epoch)
-        loss, items = self.losses(self.model, self.to_input(batch, size))
+        loss, items = self.losses(self.to_input(batch, size))
         self.manual_backward(self.scaler.scale(loss))
         if self.schedule.backbone_is_frozen(
             self.epoch
@@ -185,16 +187,16 @@ class DetectionTraining(pl.LightningModule):
             images = images.contiguous(memory_format=torch.channels_last)
         return {**batch, "img": images}
 
-    def losses(self, model: Detector, batch: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def losses(self, batch: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the loss of a batch (scalar, times the batch size as ultralytics counts it) and its detached parts."""
         with self.autocast():
-            predictions = model(batch["img"])
+            predictions = (self.replayed or self.model)(batch["img"])
         # ultralytics computes the loss under fp16 autocast. bfloat16 has 8 bits: the expectation over the 16 bins of a
         # box side would be rounded to a sixteenth of a stride, so there the loss is computed in fp32.
         with self.autocast(self.compute.autocast == torch.float16):
             if self.compute.autocast == torch.bfloat16:
                 predictions = _float(predictions)
-            loss, items = model.loss(batch, predictions)
+            loss, items = self.model.loss(batch, predictions)
         return loss.sum(), items
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
