@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import throughput
 from environment import environment
 
 HERE = Path(__file__).parent
@@ -36,11 +37,13 @@ def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
     data = ["dataset=yolo", f"dataset.path={options.data}"] if options.data else ["dataset=shapes"]
     if options.tiny:
         data += ["dataset.train=16", "dataset.val=4"] * (not options.data)
+    best = ["--stock", *throughput.BEST]
     side_by_side = ["--ours", "hydra/launcher=joblib"] if cpu else []  # as a sweep on a CPU advises
     small = ["--device", options.device]
     return {
-        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1"],
-        "fp32": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--ours", "trainer.precision=fp32"],
+        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", *([] if cpu else best)],
+        **({"cached": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", *best]} if cpu else {}),
+        "fp32": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", "--ours", "trainer.precision=fp32"],
         "beside_one": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "1"],
         "beside_two": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "2"],
         "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side],
@@ -58,7 +61,12 @@ def table(results: dict[str, Any]) -> str:
         f"{name} {machine['versions'][name]}" for name in ("torch", "ultralytics", "pytorch-lightning")
     )
     lines = [f"{told}; {versions}; Python {machine['python']}; commit {machine['commit']}", "", "| | |", "|---|---|"]
-    settings = {"fp32": ", in fp32", "beside_one": ", beside one busy process", "beside_two": ", beside two"}
+    settings = {
+        "cached": f" with {' '.join(throughput.BEST)}",
+        "fp32": ", in fp32",
+        "beside_one": ", beside one busy process",
+        "beside_two": ", beside two",
+    }
     for name in ("throughput", *settings):
         for scale, found in results.get(name, {}).get("scales", {}).items():
             ratios = ", ".join(f"{pair['epochs']} (whole {pair['whole']})" for pair in found["ratios"])

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--workers", type=int, help="loading processes of both; default: what each chooses")
-    parser.add_argument("--stock", nargs="*", default=[throughput.STOCK_EXTRA], metavar="KEY=VALUE")
+    parser.add_argument("--stock", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--ours", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="a JSON file, renewed after every sweep")
     options = parser.parse_args()

@@ -5,8 +5,8 @@
     python benchmarks/throughput.py --device 0 --scales n s m --pairs 1 --out throughput.json
     python benchmarks/throughput.py --device cpu --imgsz 320 --batch 16 --beside 1   # a busy process beside each
 
-Each training is a process of its own (`yolograft train …`, and ultralytics' DetectionTrainer with images cached in
-memory). Its epochs are timed from outside, by the rows that appear in metrics.csv and results.csv: loading,
+Each training is a process of its own: `yolograft train …` and `yolo train …`, both as they come; `--stock cache=ram`
+is what ultralytics is fastest with, where memory allows it. Epochs are timed from outside, by the rows that appear in metrics.csv and results.csv: loading,
 augmentation and validation are in them. The first epoch is counted apart, with the start. Images are decoded anew by
 every process. The order is stock, ours, stock, ours; a ratio above 1 says that ours is faster.
 """
@@ -30,16 +30,22 @@ import cv2
 import numpy as np
 import yaml
 
-STOCK_EXTRA = "cache=ram"
+BEST = ["cache=ram"]
 """What makes ultralytics fastest where memory allows it: images are decoded once."""
 
 _STOCK = """
-import json, sys
+import sys
 import ultralytics.engine.trainer as engine
-engine.check_amp = lambda model: True  # it downloads weights, and is no part of the training
-from ultralytics.models.yolo.detect import DetectionTrainer
-DetectionTrainer(overrides=json.loads(sys.argv[1])).train()
+from ultralytics.cfg import entrypoint
+from ultralytics.utils import SETTINGS
+# Loggers that happen to be installed beside yolograft.
+SETTINGS.update({key: False for key, value in SETTINGS.items() if value is True})
+if "device=cpu" not in sys.argv:
+    # On CUDA it downloads weights, and is no part of the training. On a CPU it is what says that precision is fp32.
+    engine.check_amp = lambda model: True
+entrypoint()
 """
+"""The console command `yolo`."""
 
 
 def draw_pictures(folder: Path, train: int, val: int, size: int) -> Path:
@@ -97,25 +103,12 @@ def repeat_images(source: Path, folder: Path, times: int) -> Path:
 
 def stock_command(options: argparse.Namespace, scale: str, data: Path, folder: Path) -> list[str]:
     """Return the command of one of ultralytics' trainings."""
-    settings: dict[str, Any] = {
-        "model": f"yolo11{scale}.yaml",
-        "data": str(data),
-        "epochs": options.epochs,
-        "imgsz": options.imgsz,
-        "batch": options.batch,
-        "device": options.device,
-        "workers": 8 if options.workers is None else options.workers,
-        "close_mosaic": 0,  # else so short a training has no mosaic at all
-        "plots": False,
-        "pretrained": False,
-        "verbose": False,
-        "project": str(folder),
-        "name": "stock",
-    }
-    for word in options.stock:
-        key, _, value = word.partition("=")
-        settings[key] = yaml.safe_load(value)
-    return [sys.executable, "-c", _STOCK, json.dumps(settings)]
+    words = [f"model=yolo11{scale}.yaml", f"data={data}", f"epochs={options.epochs}", f"imgsz={options.imgsz}"]
+    words += [f"batch={options.batch}", f"device={options.device}", f"project={folder}", "name=stock"]
+    words += ["close_mosaic=0", "plots=False", "verbose=False"]  # else so short a training has no mosaic at all
+    if options.workers is not None:
+        words.append(f"workers={options.workers}")
+    return [sys.executable, "-c", _STOCK, "train", *words, *options.stock]
 
 
 def our_command(options: argparse.Namespace, scale: str, data: Path, folder: Path) -> list[str]:
@@ -253,7 +246,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--workers", type=int, help="loading processes of both; default: what each chooses")
     parser.add_argument("--beside", type=int, default=0, help="busy processes beside each training")
-    parser.add_argument("--stock", nargs="*", default=[STOCK_EXTRA], metavar="KEY=VALUE", help="more for ultralytics")
+    parser.add_argument("--stock", nargs="*", default=[], metavar="KEY=VALUE", help=f"more for it; {BEST[0]} is best")
     parser.add_argument("--ours", nargs="*", default=[], metavar="KEY=VALUE", help="more for yolograft")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds after which no training is started")
     parser.add_argument("--out", type=Path, help="a JSON file, renewed after every training")
