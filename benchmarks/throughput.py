@@ -6,9 +6,10 @@
     python benchmarks/throughput.py --device cpu --imgsz 320 --batch 16 --beside 1   # a busy process beside each
 
 Each training is a process of its own: `yolograft train …` and `yolo train …`, both as they come; `--stock cache=ram`
-is what ultralytics is fastest with, where memory allows it. Epochs are timed from outside, by the rows that appear in metrics.csv and results.csv: loading,
-augmentation and validation are in them. The first epoch is counted apart, with the start. Images are decoded anew by
-every process. The order is stock, ours, stock, ours; a ratio above 1 says that ours is faster.
+is what ultralytics is fastest with, where memory allows it. Epochs are timed from outside, by the rows that appear in
+metrics.csv and results.csv: loading, augmentation and validation are in them. The first epoch is counted apart, with
+the start. Images are decoded anew by every process. The order is stock, ours, stock, ours; a ratio above 1 says that
+ours is faster.
 """
 
 import argparse

@@ -116,7 +116,7 @@ def test_a_batch_too_large_for_the_memory_is_halved(
 
 
 def test_a_batch_of_one_that_is_too_large_says_so(run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(self, model, batch):
+    def never(self, batch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(DetectionTraining, "losses", never)

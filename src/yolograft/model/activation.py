@@ -7,9 +7,9 @@ it is. Each place gets a layer of its own, since PReLU learns.
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from timm.layers import activations as timms
 from torch import nn
 
+from yolograft.common.imports import if_loaded
 from yolograft.upstream.model import Conv
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
@@ -34,11 +34,9 @@ _EXCHANGED = (
     nn.ReLU6,
     nn.SELU,
     nn.SiLU,
-    timms.GELU,
-    timms.GELUTanh,
-    timms.QuickGELU,
 )
 """What stands between layers. What ends in a share of something (sigmoid, softmax) is a gate, and stays."""
+_EXCHANGED_OF_TIMM = ("GELU", "GELUTanh", "QuickGELU")
 
 
 def set_activation(part: nn.Module, name: str) -> int:
@@ -55,7 +53,8 @@ def set_activation(part: nn.Module, name: str) -> int:
         raise ValueError(f"no activation '{name}'; there are {', '.join(ACTIVATIONS)}")
     # Collected first, and by place: a layer may stand in several.
     places = [(parent, child) for parent in part.modules() for child in parent._modules]
-    found = [(parent, child) for parent, child in places if isinstance(parent._modules[child], _EXCHANGED)]
+    kinds = (*_EXCHANGED, *if_loaded("timm.layers.activations", *_EXCHANGED_OF_TIMM))
+    found = [(parent, child) for parent, child in places if isinstance(parent._modules[child], kinds)]
     for parent, child in found:
         setattr(parent, child, ACTIVATIONS[name]())
     return len(found)

@@ -12,13 +12,13 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 import torch
-from timm.layers import BatchNormAct2d, SyncBatchNormAct
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from yolograft.common.imports import if_loaded
 from yolograft.upstream.model import DetectionModel
 
 __all__ = ["fold", "fold_branches", "fold_norms", "norms_left"]
@@ -26,7 +26,6 @@ __all__ = ["fold", "fold_branches", "fold_norms", "norms_left"]
 Model = TypeVar("Model", bound=DetectionModel)
 
 _PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-_WITH_ACTIVATION = (BatchNormAct2d, SyncBatchNormAct)
 
 # Pixels of the square image that is run. Some parts need more room than the first leaves at stride 32.
 _SIZES = (64, 320)
@@ -180,7 +179,7 @@ def _hooks(model: nn.Module, outputs: dict[Any, list[Tensor]], inputs: dict[Any,
     for module in model.modules():
         if isinstance(module, _ConvNd | nn.Linear):
             yield module.register_forward_hook(gave)
-        elif type(module) in (*_PLAIN, *_WITH_ACTIVATION) and getattr(module, "running_var", None) is not None:
+        elif type(module) in (*_PLAIN, *_with_activation()) and getattr(module, "running_var", None) is not None:
             yield module.register_forward_pre_hook(takes)
 
 
@@ -209,6 +208,12 @@ def _absorb(layer: _ConvNd | nn.Linear, norm: _BatchNorm) -> None:
 
 def _rest(norm: _BatchNorm) -> nn.Module:
     """Return what is left of a norm whose scale and shift are gone."""
-    if isinstance(norm, _WITH_ACTIVATION):
-        return nn.Sequential(OrderedDict(drop=norm.drop, act=norm.act)).eval()
+    if isinstance(norm, _with_activation()):
+        rest: Any = norm
+        return nn.Sequential(OrderedDict(drop=rest.drop, act=rest.act)).eval()
     return nn.Identity()
+
+
+def _with_activation() -> tuple[type, ...]:
+    """Return timm's norms that end in an activation."""
+    return if_loaded("timm.layers", "BatchNormAct2d", "SyncBatchNormAct")
