@@ -105,6 +105,9 @@ def test_names_say_what_differs() -> None:
     config = {"backbone": {"variant": "b0"}, "seed": 2}
     assert variant_name(choices, config, ["backbone=effv1", "epochs=3", "seed=2"]) == "effv1-b0_gsconv_n_seed2"
     assert variant_name(choices, config, ["optim.lr0=0.02"]) == "effv1-b0_gsconv_n_lr0=0.02_seed2"
+    for spelling in ("true", "True", "TRUE"):
+        name = variant_name(choices, config, [f"backbone.last_conv={spelling}"])
+        assert name == "effv1-b0_gsconv_n_last_conv=true_seed2"
     timm = {"backbone": {"model": "hf_hub:timm/resnet18.a1_in1k"}, "seed": 0}
     assert variant_name({**choices, "backbone": "timm"}, timm, []) == "timm-resnet18.a1_in1k_gsconv_n_seed0"
 

@@ -107,6 +107,7 @@ def variant_name(choices: Mapping[str, str], config: Mapping[str, Any], override
         shown = key in ("backbone.variant", "backbone.model") or key in choices or group in _SETTINGS
         if not shown and value:
             value = value.strip("[]") if key == "levels" else value  # levels=P2-P3-P4-P5
+            value = value.lower() if value.lower() in ("true", "false") else value  # Hydra takes both spellings
             words.append(f"{key.rsplit('.', 1)[-1]}={value}")
     if (fold := config.get("dataset", {}).get("fold")) is not None:
         words.append(f"fold{fold}")
