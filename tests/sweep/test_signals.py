@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a terminal or a scheduler sends them: to every process of a sweep, while it is starting."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -69,9 +70,10 @@ def the_fork_server_imports(process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for child in psutil.Process(process.pid).children():
-            if any("forkserver" in word for word in child.cmdline()):
-                time.sleep(0.3)
-                return
+            with contextlib.suppress(psutil.Error):  # some children end at once
+                if any("forkserver" in word for word in child.cmdline()):
+                    time.sleep(0.3)
+                    return
         time.sleep(0.02)
     raise AssertionError("no fork server")
 
