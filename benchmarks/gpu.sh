@@ -113,7 +113,7 @@ throughput n 150 2 || failed=1
 [ "$device" = cpu ] || step cuda_graph 50 throughput.txt "$python" benchmarks/throughput.py --device "$accelerator" \
 	"${pictures[@]}" "${shape[@]}" --pairs 1 --budget 40 --stock cache=ram --ours trainer.cuda_graph=true || failed=1
 sweep() {
-	local more=(epochs=8 hydra.launcher.jobs_per_gpu=4)
+	local more=(epochs=8 trainer.precision=auto hydra.launcher.jobs_per_gpu=4)
 	[ "$device" != cpu ] || more=(hydra.launcher.n_jobs=2)
 	[ -z "$tiny" ] || more+=(epochs=1 dataset.train=16 dataset.val=4 imgsz=64)
 	cd "$work" || return 1
