@@ -16,9 +16,10 @@ from yolograft.training.replayed import STEADY, Replayed
 
 
 def static_passes(module: nn.Module, sample: tuple[Tensor, ...]) -> Callable[[Tensor], Any]:
-    """Record as `torch.cuda.make_graphed_callables`: warm up, then use the same memory for every batch's gradients."""
+    """Record as `torch.cuda.make_graphed_callables`: warm up, one memory for all gradients, `forward` replaced."""
+    usual = module.forward
     for _ in range(3):
-        module(*sample)
+        usual(*sample)
     weights = tuple(weight for weight in module.parameters() if weight.requires_grad)
     gradients = [torch.empty_like(weight) for weight in weights]
     spec: Any = None
@@ -29,7 +30,7 @@ def static_passes(module: nn.Module, sample: tuple[Tensor, ...]) -> Callable[[Te
             nonlocal spec
             assert images.shape == sample[0].shape
             with torch.enable_grad():
-                outputs, spec = tree.tree_flatten(module(images))
+                outputs, spec = tree.tree_flatten(usual(images))
             ctx.outputs = outputs
             return tuple(output.detach() for output in outputs)
 
@@ -43,7 +44,11 @@ def static_passes(module: nn.Module, sample: tuple[Tensor, ...]) -> Callable[[Te
                 place.copy_(gradient)
             return None, *(place.detach() for place in gradients)
 
-    return lambda images: tree.tree_unflatten(list(Static.apply(images, *weights)), spec)
+    def replay(images: Tensor) -> Any:
+        return tree.tree_unflatten(list(Static.apply(images, *weights)), spec)
+
+    module.forward = replay
+    return module
 
 
 class Net(nn.Module):
