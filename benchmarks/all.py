@@ -38,15 +38,16 @@ def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
     if options.tiny:
         data += ["dataset.train=16", "dataset.val=4"] * (not options.data)
     best = ["--stock", *throughput.BEST]
+    at_its_best = [] if cpu else best
     side_by_side = ["--ours", "hydra/launcher=joblib"] if cpu else []  # as a sweep on a CPU advises
     small = ["--device", options.device]
     return {
-        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", *([] if cpu else best)],
+        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", *at_its_best],
         **({"cached": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", *best]} if cpu else {}),
         "fp32": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", "--ours", "trainer.precision=fp32"],
         "beside_one": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "1"],
         "beside_two": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "2"],
-        "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side],
+        "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side, *at_its_best],
         "step_limit": ["step_limit.py", f"imgsz={imgsz}", f"batch={batch}", f"device={options.device}", *data],
         "memory": ["memory.py", *small, *(("--epochs", "6", "--images", "16") if options.tiny else ())],
         "scaling": ["scaling.py", *small, *(["--tiny"] if options.tiny else [])],

@@ -102,6 +102,11 @@ def test_what_hydra_alone_answers_loads_no_schema(arguments: list[str], tmp_path
     assert not loaded(code, tmp_path) & {"pydantic", "pydantic_core", "rich", "filelock", "psutil"}
 
 
+def test_a_training_without_timms_parts_loads_no_timm(tmp_path: Path) -> None:
+    """A second of importing, W&B's package with it."""
+    assert not loaded("import yolograft.training.train", tmp_path) & {"timm", "wandb"}
+
+
 def test_importing_the_package_loads_nothing_else(tmp_path: Path) -> None:
     code = "import yolograft\nyolograft.__version__\ndir(yolograft)"
     third_party = loaded(code, tmp_path) - set(sys.stdlib_module_names) - {"yolograft"}
