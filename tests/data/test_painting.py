@@ -1,6 +1,7 @@
 """Pictures painted from descriptions are those of ultralytics' own augmentation; boxes are the same to the bit."""
 
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,8 @@ from yolograft.data.dataset import DetectionDataset, build_dataset
 from yolograft.data.hsv import to_bgr, to_hsv
 from yolograft.data.module import DetectionData, Draw, DrawnDataset, EpochBatches, closed
 from yolograft.data.on_device import drawn
-from yolograft.data.painting import Painter, Pictures
+from yolograft.data.painting import Painter
+from yolograft.data.pictures import Pictures
 from yolograft.data.sources.shapes import shapes
 from yolograft.upstream.picture_plan import planning, planning_transforms
 
@@ -50,7 +52,9 @@ def dataset() -> DetectionDataset:
 
 def both(dataset: DetectionDataset, values: dict[str, Any]) -> tuple[DrawnDataset, DrawnDataset, Painter]:
     loaded = [dataset.load_image(index) for index in range(len(dataset))]
-    images = [torch.from_numpy(pixels).permute(2, 0, 1).contiguous() for pixels, _, _ in loaded]
+    images = torch.full((len(loaded), 3, 96, 96), 114, dtype=torch.uint8)
+    for image, (pixels, _, (height, width)) in zip(images, loaded, strict=True):
+        image[:, :height, :width] = torch.from_numpy(pixels).permute(2, 0, 1)
     planned = planning(dataset, [(original, resized) for _, original, resized in loaded])
     return DrawnDataset(dataset, [values]), DrawnDataset(planned, [values]), Painter(images, torch.device("cpu"))
 
@@ -65,7 +69,7 @@ def test_a_batch_is_what_ultralytics_makes_of_the_same_draws(dataset: DetectionD
         assert set(a) == set(b)
         for key in set(a) - {"img"}:
             assert torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key], key
-    painted = painter([sample["img"] for sample in ours]).int()
+    painted = painter(Pictures.of([sample["img"] for sample in ours])).int()
     expected = torch.stack([sample["img"] for sample in theirs]).int()
     off = (painted - expected).abs()
     assert off.float().mean() < 0.6
@@ -78,7 +82,7 @@ def test_without_interpolation_and_colours_pictures_are_equal(dataset: Detection
     stock, planned, painter = both(dataset, still)
     for index in range(24):
         draw = Draw(index, seed=index, mode=0)
-        assert torch.equal(painter([planned[draw]["img"]])[0], stock[draw]["img"])
+        assert torch.equal(painter(Pictures.of([planned[draw]["img"]]))[0], stock[draw]["img"])
 
 
 def test_colours_are_opencvs() -> None:
@@ -126,12 +130,19 @@ def test_what_cannot_be_done_on_the_device_is_done_by_the_loader_and_said(
         monkeypatch.setattr("yolograft.upstream.picture_plan._PLANNING", {})
         reason = "the transform Mosaic"
     else:
-        monkeypatch.setattr(Painter, "__call__", lambda self, pictures: torch.zeros(1, *pictures[0].shape[2::-1]))
+        monkeypatch.setattr(Painter, "__call__", lambda _, batch: torch.zeros(1, 3, batch.height, batch.width))
         reason = "its pictures differ from ultralytics' by "
     train, painter = drawn(dataset, [DEFAULT], "gpu", CPU)
     assert painter is None
     assert isinstance(train[Draw(0, 0, 0)]["img"], torch.Tensor)
     assert reason in caplog.text
+
+
+def test_images_in_pinned_memory_are_taken_one_by_one(dataset: DetectionDataset) -> None:
+    _, planned, painter = both(dataset, DEFAULT)
+    pictures = Pictures.of([planned[Draw(index, seed=index, mode=0)]["img"] for index in range(4)])
+    elsewhere = replace(pictures, indices=pictures.indices.to("meta"))
+    assert torch.equal(painter._taken(elsewhere, slice(1, 3)), painter._taken(pictures, slice(1, 3)))
 
 
 def test_a_mosaic_of_nine_is_refused(dataset: DetectionDataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,12 @@
 """A torn checkpoint costs an epoch, not the run."""
 
+import errno
 import os
 import random
+import threading
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -55,6 +57,49 @@ def test_all_that_was_saved_comes_back(tmp_path: Path) -> None:
     assert found is not None
     weight = found["training"]["model"]["0.weight"]
     assert weight.stride() == trained(1)["training"]["model"]["0.weight"].stride()
+
+
+def test_what_is_written_meanwhile_is_the_state_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, may_write = torch.save, threading.Event()
+
+    def slow(state: object, stream: BinaryIO) -> None:
+        assert may_write.wait(30)
+        save(state, stream)
+
+    monkeypatch.setattr(torch, "save", slow)
+    checkpoints, later = Checkpoints(tmp_path), trained(1)
+    checkpoints.begin_save(later)
+    for weight in later["training"]["model"].values():
+        weight.zero_()
+    later["epoch"] = 2
+    assert not checkpoints.last.exists()
+    may_write.set()
+    checkpoints.wait()
+    found, _ = checkpoints.load()
+    assert equal(found, trained(1))
+    assert found is not None
+    weight = found["training"]["model"]["0.weight"]
+    assert weight.stride() == trained(1)["training"]["model"]["0.weight"].stride()
+
+
+def test_what_could_not_be_written_is_said_at_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state(1))
+
+    def full(state: object, stream: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for call in (lambda: checkpoints.begin_save(state(3)), lambda: checkpoints.save(state(3)), checkpoints.wait):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "save", full)
+            checkpoints.begin_save(state(2))
+            assert checkpoints._writing is not None
+            checkpoints._writing.join()
+        with pytest.raises(OSError, match="No space left"):
+            call()
+        assert checkpoints.epoch == 1
+        checkpoints.wait()  # said once
+    assert equal(checkpoints.load()[0], state(1))
 
 
 def test_a_flipped_bit_is_seen_or_does_no_harm(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
+from yolograft.compute.devices import Compute
 from yolograft.training import module
-from yolograft.training.replayed import STEADY, Replayed
+from yolograft.training.replayed import STEADY, Replayed, replayed
 
 
 def static_passes(module: nn.Module, sample: tuple[Tensor, ...]) -> Callable[[Tensor], Any]:
@@ -98,12 +100,12 @@ def test_a_training_ends_in_the_same_weights_and_statistics(accumulate: int) -> 
     other = deepcopy(net)
     images = batches(4, 4, 4, 4, 4, 2, 4, 4, 4, 2)  # an epoch's last batch is smaller
     recorder = Recorder()
-    replayed = trained(Replayed(net, None, recorder), net, images, accumulate)
+    recorded = trained(Replayed(net, None, recorder), net, images, accumulate)
     usual = trained(other, other, images, accumulate)
     assert recorder.shapes == [(4, 3, 8, 8)], "once, and not for the odd one"
     assert usual["norm.num_batches_tracked"] == len(images)
     for name, value in usual.items():
-        assert torch.equal(value, replayed[name]), name
+        assert torch.equal(value, recorded[name]), name
 
 
 @pytest.mark.parametrize("head", ["detect", "end2end"])
@@ -119,9 +121,9 @@ def test_a_detector_is_trained_as_without(head: str, run: Any, monkeypatch: pyte
             made.append(recorder)
 
     monkeypatch.setattr("yolograft.training.build.DetectionTraining", OnCPU)
-    _, replayed = run(*choices, folder="replayed")
+    _, recorded = run(*choices, folder="replayed")
     assert made[0].shapes == [(4, 3, 64, 64)]
-    for before, after in zip(*(_rows(folder / "metrics.csv") for folder in (usual, replayed)), strict=True):
+    for before, after in zip(*(_rows(folder / "metrics.csv") for folder in (usual, recorded)), strict=True):
         assert after == pytest.approx(before, rel=1e-4)  # gradients of three branches are added in another order
 
 
@@ -169,11 +171,11 @@ def test_what_cannot_be_recorded_is_trained_without(caplog: pytest.LogCaptureFix
     net = Net()
     other = deepcopy(net)
     images = batches(*[4] * 8)
-    replayed, usual = trained(Replayed(net, None, impossible), net, images, 1), trained(other, other, images, 1)
+    recorded, usual = trained(Replayed(net, None, impossible), net, images, 1), trained(other, other, images, 1)
     assert len(tries) == 1
     (said,) = [message for message in caplog.messages if "cuda_graph" in message]
     assert said.endswith("it is trained without: operation not permitted when stream is capturing")
-    assert all(torch.equal(value, replayed[name]) for name, value in usual.items())
+    assert all(torch.equal(value, recorded[name]) for name, value in usual.items())
 
 
 def test_the_model_keeps_its_own_forward() -> None:
@@ -184,3 +186,27 @@ def test_the_model_keeps_its_own_forward() -> None:
         passes(images)
     assert "forward" not in vars(net)
     assert deepcopy(net).state_dict().keys() == Net().state_dict().keys()
+
+
+def test_auto_leaves_out_what_a_persons_own_module_may_decide_anew() -> None:
+    compute = Compute("gpu", 1, None, True, 1, 0, cuda_graph="auto")
+    assert replayed(nn.Sequential(nn.Conv2d(3, 4, 3)), compute) is not None
+    assert replayed(nn.Sequential(Net()), compute) is None
+    assert replayed(nn.Sequential(Net()), replace(compute, cuda_graph=True)) is not None
+    assert replayed(nn.Sequential(nn.Conv2d(3, 4, 3)), replace(compute, cuda_graph=False)) is None
+
+
+def test_without_memory_nothing_is_recorded(caplog: pytest.LogCaptureFixture) -> None:
+    asked = []
+
+    def full(device: torch.device) -> bool:
+        asked.append(device)
+        return False
+
+    net, recorder = Net(), Recorder()
+    passes = Replayed(net, None, recorder, full)
+    with caplog.at_level("INFO"):
+        for images in batches(*[4] * 8):
+            passes(images)
+    assert (recorder.shapes, len(asked)) == ([], 1)
+    assert "cpu has no memory for that" in caplog.text

@@ -1,7 +1,7 @@
 """Device, precision, threads and data-loading workers of a run: what `auto` means on this machine."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -24,7 +24,7 @@ class Compute:
         channels_last: Whether images and weights are laid out channels last.
         threads: CPU threads for the computation.
         workers: Processes that load data.
-        cuda_graph: Whether the passes of a training are recorded as CUDA graphs.
+        cuda_graph: Whether the passes of a training are recorded as CUDA graphs; auto: where that is safe.
     """
 
     accelerator: str
@@ -33,7 +33,7 @@ class Compute:
     channels_last: bool
     threads: int
     workers: int
-    cuda_graph: bool = False
+    cuda_graph: bool | Literal["auto"] = False
 
     @property
     def processes(self) -> int:
@@ -69,7 +69,8 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     layout = trainer["channels_last"]
     processes = len(devices) if isinstance(devices, list) else devices
     graph = trainer.get("cuda_graph", False)
-    if graph and (accelerator != "gpu" or processes > 1):
+    possible = accelerator == "gpu" and processes == 1
+    if graph is True and not possible:
         have = f"{processes} processes" if accelerator == "gpu" else accelerator
         raise UserError(f"trainer.cuda_graph=true: needs one CUDA device, and this is {have}; use false")
     threads = free_threads(processes) if trainer["threads"] == "auto" else trainer["threads"]
@@ -82,7 +83,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         accelerator != "mps" if layout == "auto" else layout,
         threads,
         int(workers),
-        graph,
+        graph if possible else False,
     )
 
 

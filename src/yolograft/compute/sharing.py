@@ -33,11 +33,15 @@ def _processors() -> Sequence[int]:
 
 def own_cores() -> int:
     """Return how many processors this run may use: its share where several run at a time."""
+    return max(cores() // jobs_here(), 1)
+
+
+def jobs_here() -> int:
+    """Return how many runs are started at a time on this machine."""
     try:
-        jobs = int(os.environ.get(JOBS_PER_MACHINE, "1"))
+        return max(int(os.environ.get(JOBS_PER_MACHINE, "1")), 1)
     except ValueError:
-        jobs = 1
-    return max(cores() // max(jobs, 1), 1)
+        return 1
 
 
 def free_threads(processes: int = 1) -> int:

@@ -101,7 +101,7 @@ class Trainer(Strict):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     channels_last: bool | Literal["auto"]
     deterministic: bool
-    cuda_graph: bool = False
+    cuda_graph: bool | Literal["auto"] = False
     threads: PositiveInt | Literal["auto"]
     plots: bool
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from yolograft.data.continuous import Continuous
 from yolograft.data.dataset import DetectionDataset
-from yolograft.data.painting import Painter, Pictures
+from yolograft.data.painting import Painter
+from yolograft.data.pictures import Pictures
 from yolograft.upstream.data import full_hyp
 from yolograft.upstream.picture_plan import Picture, PlanningDataset, planning_transforms
 
@@ -47,6 +50,7 @@ class EpochBatches(Sampler[list[Draw]]):
         batch: Images in a batch, over all processes.
         seed: The run's seed.
         mode: The list of augmentations of an epoch.
+        more: Whether an epoch will come; where it is not known, it may.
         start_epoch: Epochs finished by an earlier start of the run.
         start_batch: Batches finished in the epoch after them; they come out empty.
         attempt: Counts repetitions after a loss that was not finite: each draws anew.
@@ -62,6 +66,7 @@ class EpochBatches(Sampler[list[Draw]]):
         seed: int,
         *,
         mode: Callable[[int], int] = lambda epoch: 0,
+        more: Callable[[int], bool] = lambda epoch: True,
         start_epoch: int = 0,
         start_batch: int = 0,
         attempt: int = 0,
@@ -69,7 +74,7 @@ class EpochBatches(Sampler[list[Draw]]):
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.images, self.batch, self.seed, self.mode = images, batch, seed, mode
+        self.images, self.batch, self.seed, self.mode, self.more = images, batch, seed, mode, more
         self.start_epoch, self.start_batch, self.attempt = start_epoch, start_batch, attempt
         self.shuffle, self.rank, self.world = shuffle, rank, world
         self.epoch = start_epoch
@@ -90,11 +95,15 @@ class EpochBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         """Yield the batches of the current epoch."""
-        generator = np.random.default_rng([self.seed, self.epoch] + [self.attempt] * (self.attempt > 0))
+        return self.draws(self.epoch)
+
+    def draws(self, epoch: int) -> Iterator[list[Draw]]:
+        """Yield the batches of an epoch."""
+        generator = np.random.default_rng([self.seed, epoch] + [self.attempt] * (self.attempt > 0))
         order = generator.permutation(self.images) if self.shuffle else np.arange(self.images)
         seeds = generator.integers(0, 2**32, self.images, dtype=np.uint64)
-        mode = self.mode(self.epoch)
-        skipped = self.start_batch if self.epoch == self.start_epoch else 0
+        mode = self.mode(epoch)
+        skipped = self.start_batch if epoch == self.start_epoch else 0
         for number in range(len(self)):
             places = range(number * self.batch, min((number + 1) * self.batch, self.images))
             share = np.array_split(np.array(places), self.world)[self.rank]
@@ -175,9 +184,13 @@ class DetectionData(pl.LightningDataModule):
         self.train, self.val, self.batches, self.val_batch = train, val, batches, val_batch
         self.workers, self.pin, self.painter = workers, pin, painter
 
-    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def train_dataloader(self) -> DataLoader[dict[str, Any]] | Continuous:
         """Return the batches of an epoch."""
-        return _loader(self.train, self.workers, self.pin, self.batches)
+        return self._continuous(self.train, self.batches)
+
+    def first_batch(self) -> dict[str, Any]:
+        """Return the first batch of an epoch, made here and now."""
+        return self.painted(_collate([self.train[draw] for draw in next(iter(self.batches))]))
 
     def painted(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return a batch with its images, uint8 [B, channels, H, W]."""
@@ -189,18 +202,62 @@ class DetectionData(pl.LightningDataModule):
         """Paint the pictures of a batch whose boxes have come to the training's device; called by Lightning."""
         return self.painted(batch)
 
-    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def val_dataloader(self) -> DataLoader[dict[str, Any]] | Continuous:
         """Return the validation batches; of several processes each goes through its share of them."""
-        return val_loader(self.val, self.val_batch, self.workers, self.pin, self.batches.rank, self.batches.world)
+        shares = _in_order(len(self.val), self.val_batch, self.batches.rank, self.batches.world)
+        return self._continuous(self.val, ValidationBatches(shares, self.batches))
+
+    def _continuous(self, dataset: Dataset[Any], batches: Any) -> DataLoader[dict[str, Any]] | Continuous:
+        if not self.workers:
+            return _loader(dataset, 0, self.pin, batches)
+        return Continuous(batches, partial(_loader, dataset, self.workers, self.pin), dataset)
+
+
+class ValidationBatches(Sampler[list[int]]):
+    """The batches of a validation set, the same after every epoch of a training.
+
+    Args:
+        batches: Images of each batch.
+        training: The batches of the training, which knows the epoch.
+    """
+
+    def __init__(self, batches: Sequence[list[int]], training: EpochBatches) -> None:
+        self.batches, self.training = batches, training
+        self.more = training.more
+
+    @property
+    def epoch(self) -> int:
+        """The training's epoch."""
+        return self.training.epoch
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the batches."""
+        return iter(self.batches)
+
+    def draws(self, epoch: int) -> Iterator[list[int]]:
+        """Yield the batches after an epoch."""
+        return iter(self.batches)
+
+    def mode(self, epoch: int) -> int:
+        """Return the mode of an epoch; there is only one."""
+        return 0
 
 
 def val_loader(
     dataset: DetectionDataset, batch: int, workers: int, pin: bool = False, rank: int = 0, world: int = 1
 ) -> DataLoader[dict[str, Any]]:
     """Return the batches of a validation set in its own order; process `rank` gets every `world`-th of them."""
-    starts = range(rank * batch, len(dataset), batch * world)
-    batches = [list(range(start, min(start + batch, len(dataset)))) for start in starts]
-    return _loader(dataset, workers, pin, batches)
+    return _loader(dataset, workers, pin, _in_order(len(dataset), batch, rank, world))
+
+
+def _in_order(images: int, batch: int, rank: int, world: int) -> list[list[int]]:
+    """Return the batches of process `rank`: every `world`-th of those in the data set's own order."""
+    starts = range(rank * batch, images, batch * world)
+    return [list(range(start, min(start + batch, images))) for start in starts]
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -210,7 +267,7 @@ def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     if not isinstance(samples[0]["img"], Picture):
         return DetectionDataset.collate_fn(samples)
     rest = [{key: value for key, value in sample.items() if key != "img"} for sample in samples]
-    return {**DetectionDataset.collate_fn(rest), "img": Pictures(sample["img"] for sample in samples)}
+    return {**DetectionDataset.collate_fn(rest), "img": Pictures.of([sample["img"] for sample in samples])}
 
 
 def _loader(dataset: Dataset[Any], workers: int, pin: bool, batches: Any) -> DataLoader[dict[str, Any]]:
@@ -220,5 +277,4 @@ def _loader(dataset: Dataset[Any], workers: int, pin: bool, batches: Any) -> Dat
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin,
-        persistent_workers=workers > 0,
     )

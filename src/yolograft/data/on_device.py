@@ -13,7 +13,8 @@ from yolograft.compute.devices import Compute
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.module import Draw, DrawnDataset
 from yolograft.data.painting import Painter
-from yolograft.upstream.picture_plan import planning
+from yolograft.data.pictures import Pictures
+from yolograft.upstream.picture_plan import GREY, planning
 
 log = logging.getLogger(__name__)
 
@@ -53,29 +54,34 @@ def drawn(
     return planned, painter
 
 
-def _decoded(dataset: DetectionDataset, device: torch.device) -> tuple[list[Tensor], list[Any]]:
-    """Return all images, uint8 [channels, h, w], on the device or in pinned memory, and their sizes.
+def _decoded(dataset: DetectionDataset, device: torch.device) -> tuple[Tensor, list[Any]]:
+    """Return all images on the device or in pinned memory, as the painter takes them, and their sizes.
 
     Raises:
         ValueError: They fit into neither.
     """
-    need = sum(_values(label["shape"], dataset.imgsz, dataset.channels) for label in dataset.labels)
+    height, width = map(max, zip(*(_resized(label["shape"], dataset.imgsz) for label in dataset.labels), strict=True))
+    size = (len(dataset), dataset.channels, height, width)
+    need = math.prod(size)
     on_device = need <= _SHARE * _free(device)
     if not on_device and need > _SHARE * psutil.virtual_memory().available:
         raise ValueError(f"{len(dataset)} images take {need / 1e9:.1f} GB")
-    images, sizes = [], []
+    where: dict[str, Any] = {"device": device} if on_device else {"pin_memory": True}
+    images = torch.full(size, GREY, dtype=torch.uint8, **where)
+    sizes = []
     for index in range(len(dataset)):
         pixels, original, resized = dataset.load_image(index)
-        image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-        images.append(image.to(device) if on_device else image.pin_memory())
+        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        images[index, :, : image.shape[1], : image.shape[2]] = image.to(images.device)
         sizes.append((original, resized))
     return images, sizes
 
 
-def _values(shape: Sequence[int], imgsz: int, channels: int) -> int:
-    """Return how many values an image of (height, width) has, once it is resized."""
+def _resized(shape: Sequence[int], imgsz: int) -> tuple[int, int]:
+    """Return the height and width of an image once it is resized, as `UpstreamDataset.load_image` does it."""
     ratio = imgsz / max(shape)
-    return math.prod(min(math.ceil(side * ratio), imgsz) for side in shape) * channels
+    height, width = (min(math.ceil(side * ratio), imgsz) for side in shape)
+    return height, width
 
 
 def _free(device: torch.device) -> int:
@@ -84,8 +90,8 @@ def _free(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _place(images: Sequence[Tensor]) -> str:
-    return "in pinned memory" if images[0].is_pinned() else f"on {images[0].device}"
+def _place(images: Tensor) -> str:
+    return "in pinned memory" if images.is_pinned() else f"on {images.device}"
 
 
 def _refuse_unlike(stock: DrawnDataset, planned: DrawnDataset, painter: Painter) -> None:
@@ -99,6 +105,6 @@ def _refuse_unlike(stock: DrawnDataset, planned: DrawnDataset, painter: Painter)
         ours, theirs = planned[draw], stock[draw]
         if not (torch.equal(ours["bboxes"], theirs["bboxes"]) and torch.equal(ours["cls"], theirs["cls"])):
             raise ValueError("its boxes are not those of ultralytics' augmentation")
-        difference = (painter([ours["img"]])[0].cpu().float() - theirs["img"].float()).abs().mean()
+        difference = (painter(Pictures.of([ours["img"]]))[0].cpu().float() - theirs["img"].float()).abs().mean()
         if not difference <= _TOLERATED:
             raise ValueError(f"its pictures differ from ultralytics' by {difference:.1f} of 255 levels")

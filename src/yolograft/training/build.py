@@ -85,6 +85,7 @@ def _batches(session: Session, prepared: Prepared, start: StartingPoint, schedul
         prepared.batch,
         config["seed"],
         mode=schedule.mode,
+        more=schedule.goes_on,
         start_epoch=start.epoch,
         start_batch=start.batches_done,
         attempt=start.attempt,
@@ -118,4 +119,4 @@ def _draw_data(session: Session, prepared: Prepared, data: DetectionData) -> Non
     session.plots.mkdir(exist_ok=True)
     names = prepared.train_set.spec.names
     draw_labels(prepared.train_set.labels, names, session.plots)
-    draw_batch(data.painted(next(iter(data.train_dataloader()))), session.plots / "train_batch.jpg", names)
+    draw_batch(data.first_batch(), session.plots / "train_batch.jpg", names)

@@ -17,7 +17,7 @@ from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
 from yolograft.training.recipe import Recipe, scale_backbone
-from yolograft.training.replayed import Replayed
+from yolograft.training.replayed import replayed
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import Evaluator, ModelEMA, build_optimizer
 
@@ -52,7 +52,7 @@ class DetectionTraining(pl.LightningModule):
         if compute.processes == 1:  # the optimizer chooses its kernels by where the weights are
             model = model.to(compute.device)
         self.model = model.to(memory_format=torch.channels_last) if compute.channels_last else model
-        self.replayed = Replayed(self.model, compute.autocast) if compute.cuda_graph else None
+        self.replayed = replayed(self.model, compute)
         self.recipe = recipe
         self.compute = compute
         self.evaluator = evaluator

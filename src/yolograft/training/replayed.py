@@ -7,12 +7,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from yolograft.compute.devices import Compute
+from yolograft.compute.sharing import jobs_here
+
 log = logging.getLogger(__name__)
 
 STEADY = 3
 """Batches of one kind in a row before it is recorded: a memory of its own is not worth while for the odd one."""
 
+_ROOM = 2.2
+"""Free memory, as a multiple of what a batch takes, for a recording of its own and the odd batch beside it."""
+_KNOWN = ("yolograft", "ultralytics", "timm", "torch", "torchvision")
+"""Packages whose modules do the same in every step; what a person's own module decides in Python, a replay repeats."""
+
 Record = Callable[[nn.Module, tuple[Tensor, ...]], Callable[[Tensor], Any]]
+
+
+def replayed(model: nn.Module, compute: Compute) -> "Replayed | None":
+    """Return what trains a model through recorded passes; None where that is not wanted.
+
+    `auto` wants it where every module is of a known package, and records where there is memory for it.
+    """
+    if compute.cuda_graph == "auto":
+        known = all(type(module).__module__.partition(".")[0] in _KNOWN for module in model.modules())
+        return Replayed(model, compute.autocast, has_room=_has_room) if known else None
+    return Replayed(model, compute.autocast) if compute.cuda_graph else None
+
+
+def _has_room(device: torch.device) -> bool:
+    """Return whether a device has memory for a recording, after a few batches that were not recorded."""
+    torch.cuda.empty_cache()
+    batch = torch.cuda.max_memory_allocated(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] >= _ROOM * batch * jobs_here()
 
 
 class Replayed:
@@ -25,6 +51,7 @@ class Replayed:
         model: The model, on its device.
         dtype: Of mixed precision; None is fp32.
         record: Records a module for batches like a sample; `torch.cuda.make_graphed_callables`.
+        has_room: Says of a device whether a recording fits into its memory; where not, none is tried.
     """
 
     def __init__(
@@ -32,8 +59,9 @@ class Replayed:
         model: nn.Module,
         dtype: torch.dtype | None,
         record: Record = torch.cuda.make_graphed_callables,
+        has_room: Callable[[torch.device], bool] = lambda device: True,
     ) -> None:
-        self.model, self.dtype, self.record = model, dtype, record
+        self.model, self.dtype, self.record, self.has_room = model, dtype, record, has_room
         self._recorded: tuple[Any, Callable[[Tensor], Any]] | None = None
         self._last: Any = None
         self._in_a_row = 0
@@ -59,6 +87,12 @@ class Replayed:
 
     def _record(self, images: Tensor) -> Callable[[Tensor], Any] | None:
         """Return the replay, or None where the model cannot be recorded; state and random numbers stay as they are."""
+        if not self.has_room(images.device):
+            self._possible = False
+            log.info("Passes are not recorded as CUDA graphs: %s has no memory for that.", images.device)
+            return None
+        # Said of the stream that a recording is made on; torch waits for it, and the results are the same.
+        getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", bool)(False)
         buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
         generator = torch.cuda.get_rng_state(images.device) if images.is_cuda else None
         try:

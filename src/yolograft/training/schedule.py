@@ -77,6 +77,10 @@ class Schedule:
         """Image size of the smallest stage, pixels."""
         return min(stage.imgsz for stage in self.stages)
 
+    def goes_on(self, epoch: int) -> bool:
+        """Return whether an epoch will come, as far as is known."""
+        return epoch < self.epochs
+
     def stage(self, epoch: int) -> int:
         """Return the number of the stage that an epoch belongs to."""
         return max(number for number, stage in enumerate(self.stages) if stage.first <= epoch)

@@ -19,6 +19,8 @@ _HEARTBEAT = 30.0
 """Seconds without output after which the progress is logged, where there is no terminal for a bar."""
 _FIRST_BEAT = 5.0
 """The same at the start of a training, where nobody knows yet how long it will take."""
+_SHOWN_EVERY = 0.2
+"""Seconds between two readings of the losses for the bar."""
 _WIDTH = 7
 """Characters of a column, where its heading needs no more."""
 
@@ -42,7 +44,7 @@ class Console(pl.Callback):
         self._began = 0.0
         self._speed: float | None = None  # None: an earlier start has trained all of this epoch
         self._epoch_began = 0.0
-        self._said = 0.0
+        self._said = self._shown = 0.0
         self._patience = _FIRST_BEAT
         self._seen = 0  # images of this epoch, those of an earlier start left out
         self._seen_here = 0  # images of all epochs of this start
@@ -81,8 +83,11 @@ class Console(pl.Callback):
         if not self.bar:
             self._beat(pl_module, batch_idx + 1, pl_module.recipe.batches)
         if self.bar:
-            losses = "  ".join(f"{k.removesuffix('_loss')} {float(v):.3f}" for k, v in pl_module.train_losses.items())
-            self.bar.update(self._bar_task, advance=1, losses=losses)
+            self.bar.advance(self._bar_task)
+            if time.monotonic() - self._shown > _SHOWN_EVERY:  # to read a loss waits for the device
+                self._shown = time.monotonic()
+                losses = (f"{k.removesuffix('_loss')} {float(v):.3f}" for k, v in pl_module.train_losses.items())
+                self.bar.update(self._bar_task, losses="  ".join(losses))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note the training's speed; validation is not part of it."""

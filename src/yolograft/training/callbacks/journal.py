@@ -1,11 +1,13 @@
 """Write an epoch's results as soon as it is over: metrics.csv, run.json, checkpoints, loggers."""
 
+import contextlib
 import csv
 import io
 import logging
 import math
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
@@ -106,7 +108,7 @@ class Journal(pl.Callback):
         self.training_seconds += time.monotonic() - self._epoch_began
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the epoch; the checkpoint comes last, so what it promises is on disk."""
+        """Write the epoch; the checkpoint comes last, while the next one trains, so what it promises is on disk."""
         assert isinstance(pl_module, DetectionTraining)
         row, epoch = pl_module.row(), pl_module.epoch + 1
         if not trainer.strategy.reduce_boolean_decision(pl_module.is_finite, all=True):
@@ -118,15 +120,40 @@ class Journal(pl.Callback):
         if not trainer.is_global_zero:
             return
         self._check_folder()
-        try:
+        with self._said_where_it_fails():
             self._write_epoch(trainer, pl_module, row, fitness)
-        except (OSError, SafetensorError) as error:
-            raise UserError(
-                f"{self.folder}: cannot be written ({error}); what was finished before epoch {epoch} is intact: "
-                "make room and start the same command again"
-            ) from error
         for logger in trainer.loggers:
             logger.log_metrics(row, step=epoch)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Wait until the last checkpoint is on disk."""
+        with self._said_where_it_fails():
+            self.checkpoints.wait()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Wait here too; what ends the training matters more than a checkpoint that cannot be written."""
+        with contextlib.suppress(OSError):
+            self.checkpoints.wait()
+
+    @contextlib.contextmanager
+    def _said_where_it_fails(self) -> Iterator[None]:
+        """Turn what hinders the writing of an epoch into words.
+
+        Raises:
+            UserError: Something did.
+        """
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            with contextlib.suppress(OSError):
+                self.checkpoints.wait()
+            done = self.checkpoints.epoch
+            with contextlib.suppress(OSError):
+                self.record.update(epochs_done=done)
+            raise UserError(
+                f"{self.folder}: cannot be written ({error}); what was finished before epoch {done + 1} is intact: "
+                "make room and start the same command again"
+            ) from error
 
     def _write_epoch(
         self, trainer: pl.Trainer, module: DetectionTraining, row: dict[str, float], fitness: float
@@ -138,7 +165,8 @@ class Journal(pl.Callback):
             assert module.ema is not None
             save_detector(module.ema.ema, self.checkpoints.best, {**self.extra, "epoch": epoch})
         self._write_csv()
-        self._save(module, epoch, 0, stopped_early=trainer.should_stop)
+        self._check_folder()
+        self.checkpoints.begin_save(self._state(module, epoch, 0, stopped_early=trainer.should_stop))
         self.record.update(
             epochs_done=epoch,
             best_epoch=self.best_epoch,
@@ -161,26 +189,28 @@ class Journal(pl.Callback):
         self.stop.check_lock()
         self.record.check_there()
 
-    def _save(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> None:
+    def _save(self, module: DetectionTraining, epoch: int, batch: int) -> None:
         self._check_folder()
-        self.checkpoints.save(
-            {
-                "epoch": epoch,
-                "batch": batch,
-                "epochs": module.recipe.epochs,
-                "stopped_early": stopped_early,
-                **self.resume,
-                "training": module.progress(within_epoch=batch > 0),
-                "journal": {
-                    "rows": self.rows,
-                    "best": self.best,
-                    "best_epoch": self.best_epoch,
-                    "training_seconds": self.training_seconds,
-                    "trained_images": self.trained_images,
-                    "stopper": (self.stopper.best_fitness, self.stopper.best_epoch),
-                },
-            }
-        )
+        self.checkpoints.save(self._state(module, epoch, batch))
+
+    def _state(self, module: DetectionTraining, epoch: int, batch: int, stopped_early: bool = False) -> dict[str, Any]:
+        """Return what `last.ckpt` holds after so many epochs, and batches of the next one."""
+        return {
+            "epoch": epoch,
+            "batch": batch,
+            "epochs": module.recipe.epochs,
+            "stopped_early": stopped_early,
+            **self.resume,
+            "training": module.progress(within_epoch=batch > 0),
+            "journal": {
+                "rows": self.rows,
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "training_seconds": self.training_seconds,
+                "trained_images": self.trained_images,
+                "stopper": (self.stopper.best_fitness, self.stopper.best_epoch),
+            },
+        }
 
     def _write_csv(self) -> None:
         text = io.StringIO()
