@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from yolograft.analysis.comparison import Comparison
     from yolograft.evaluation.yolo import TrainedYOLO
-    from yolograft.sweep.command import Result
+    from yolograft.sweep.result import Result
 
 __all__ = ["Compared", "RunRecord", "UserError", "compare", "info", "load", "train"]
 

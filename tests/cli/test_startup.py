@@ -48,6 +48,7 @@ def loaded(code: str, folder: Path) -> set[str]:
         ["train", "backbone=efv1"],
         ["train", "backbone=effv1", "backbone.variant=b9"],
         ["train", "weights=no/such/file.pt"],
+        ["train", "weights=mine.pt"],
         ["train", "weights=empty"],
         ["train", "dataset=auto", "dataset.path=no/such/folder"],
         ["train", "-m", "seed=0,1", "dataset=coco_json", "dataset.path=no/such/folder"],

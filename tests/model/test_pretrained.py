@@ -218,6 +218,8 @@ def test_detectors_that_are_looked_for_early_are_published():
     assert early == {f"{base}{s}.pt" for base in ("yolo11", "yolo12", "yolo26", "yolov8") for s in "nsmlx"} | {
         f"yolov10{s}.pt" for s in "nsmblx"
     }
+    assert all(downloads.may_be_published(name) for name in GITHUB_ASSETS_NAMES if name.endswith(".pt"))
+    assert not downloads.may_be_published("mine.pt")
 
 
 def test_ultralytics_weights_are_downloaded_once(tmp_path, monkeypatch):

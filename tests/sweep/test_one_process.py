@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from helpers.tiny import TINY
 from yolograft.cli.command_line import check_command_line
 from yolograft.common.errors import UserError
-from yolograft.sweep.command import Result, run_command
+from yolograft.sweep.command import run_command
+from yolograft.sweep.result import Result
 from yolograft.training.stopping import asked
 
 COMMANDS = (

@@ -9,7 +9,7 @@ from yolograft.data.places import refuse_absent_path
 from yolograft.runs.spec import RunSpec
 from yolograft.runs.states import state_of
 from yolograft.runs.weights_file import best_weights
-from yolograft.upstream.downloads import refuse_unreachable
+from yolograft.upstream.downloads import may_be_published, refuse_unreachable
 
 
 def refuse_absent(jobs: Iterable[RunSpec]) -> None:
@@ -32,7 +32,7 @@ def refuse_absent(jobs: Iterable[RunSpec]) -> None:
 
 def _refuse_absent_weights(weights: str) -> None:
     path = user_path(weights)
-    if path.name == weights and not path.exists():  # may be a name under which ultralytics publishes weights
+    if path.name == weights and not path.exists() and may_be_published(weights):
         refuse_unreachable(weights)
         return
     file = best_weights(path) if path.is_dir() else path

@@ -1,53 +1,12 @@
 """`yolograft train` as a function: one run, or a sweep of them. Nothing is printed or exited here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from yolograft.common.errors import UserError
 from yolograft.common.imports import uncollected
-from yolograft.common.processes import own_names, remove_leftovers
-from yolograft.runs.record import RunRecord
-from yolograft.runs.spec import RunSpec
 from yolograft.sweep.absent import refuse_absent
-from yolograft.sweep.constraint import Dropped, select
 from yolograft.sweep.executors.settings import EXECUTORS
-from yolograft.sweep.job import train_job
-from yolograft.sweep.reporter import Reporter, Silent
+from yolograft.sweep.reporter import Reporter
 from yolograft.sweep.request import Request
-from yolograft.sweep.sweep import Sweep
-from yolograft.sweep.tracking import say_what_waits
-from yolograft.sweep.why import Failure
-from yolograft.training.stopping import StopRequest, stoppable
-
-if TYPE_CHECKING:
-    from yolograft.sweep.plan import Plan
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a command.
-
-    Attributes:
-        specs: Its runs; of a search those that it has tried.
-        folder: The sweep's folder; None for a single run.
-        failures: The runs that have not ended well.
-        exit_code: 0: all is well, 1: a run has failed, 2: a single run was refused.
-        plan: With `plan=true`: what would be done.
-    """
-
-    specs: Sequence[RunSpec] = ()
-    folder: Path | None = None
-    failures: Sequence[Failure] = ()
-    exit_code: int = 0
-    plan: "Plan | None" = field(default=None, repr=False)
-
-    @property
-    def records(self) -> list[RunRecord]:
-        """The records of the runs; of one that was not begun, or was refused, there is none."""
-        found = (RunRecord.read(spec.folder) for spec in self.specs)
-        return [record for record in found if record is not None]
+from yolograft.sweep.result import Result
+from yolograft.training.stopping import stoppable
 
 
 def run_command(request: Request, reporter: Reporter | None = None) -> Result:
@@ -68,51 +27,7 @@ def run_command(request: Request, reporter: Reporter | None = None) -> Result:
         elsewhere = request.sweep is not None and EXECUTORS[request.sweep.executor].elsewhere
         if not elsewhere:
             refuse_absent(request.specs or request.probes)
-        own_names()
-        remove_leftovers()
-        specs, dropped = select(list({spec.folder: spec for spec in request.specs}.values()))
-        stop.check()
-        planned = bool(request.specs) and bool(request.specs[0].config["plan"])
-        if request.sweep is not None or planned:
-            _check_shared(request, specs, stop, elsewhere=elsewhere)
-        if planned:
-            return _plan(request, specs, dropped)
-        if dropped and not specs:
-            spec, reason = dropped[0]
-            which = f"no run meets it; {spec.name}" if request.sweep else "this variant"
-            raise UserError(f"constraint={spec.config['constraint']}: {which} has {reason}")
-        if request.sweep is None:
-            return _train_one(specs[0])
-        sweep = Sweep(request.sweep, request.command, specs, dropped, reporter or Silent())
-        failed = sweep.run()
-        return Result(sweep.all_specs, sweep.folder, failed, int(bool(failed)))
+        with uncollected():  # only now: a refusal needs none of it
+            from yolograft.sweep.execute import execute
 
-
-def _check_shared(request: Request, specs: Sequence[RunSpec], stop: StopRequest, *, elsewhere: bool) -> None:
-    with uncollected():
-        from yolograft.sweep.shared import check_shared
-
-    stop.check()
-    check_shared(specs or request.probes, elsewhere=elsewhere)
-    stop.check()
-
-
-def _plan(request: Request, specs: Sequence[RunSpec], dropped: Sequence[Dropped]) -> Result:
-    """Say what the command would do."""
-    from yolograft.sweep.plan import make_plan
-    from yolograft.upstream.training import quiet
-
-    quiet()
-    plan = make_plan(specs, dropped)
-    if request.sweep is not None:
-        plan.save(request.sweep.folder / "plan.json")
-    return Result(specs, request.sweep.folder if request.sweep else None, plan=plan)
-
-
-def _train_one(spec: RunSpec) -> Result:
-    try:
-        ended = train_job(spec, sweep=False, made=not spec.folder.exists())
-    finally:
-        say_what_waits(spec.folder)
-    failed = [Failure(spec, "failed", ended.reason)] if ended.code else []
-    return Result([spec], None, failed, ended.code)
+        return execute(request, reporter, stop, elsewhere=elsewhere)

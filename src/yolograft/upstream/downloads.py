@@ -21,6 +21,13 @@ RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 """Where the names of `GITHUB_ASSETS_NAMES` are published, as `attempt_download_asset` of ultralytics 8.4 has it."""
 _DETECTORS = re.compile(r"yolo(11[nsmlx]|12[nsmlx]|26[nsmlx]|v8[nsmlx]|v10[nsmblx])\.pt")
 """Names of those that a detector of ours may start from."""
+_PUBLISHED = re.compile(r"(yolo|sam|fastsam|mobile|rtdetr).*\.pt", re.IGNORECASE)
+"""What all names of `GITHUB_ASSETS_NAMES` that end in .pt are like."""
+
+
+def may_be_published(name: str) -> bool:
+    """Return whether ultralytics may publish weights under a name; for certain, only it can say."""
+    return _PUBLISHED.fullmatch(name) is not None
 
 
 def refuse_unreachable(name: str) -> None:
