@@ -70,6 +70,16 @@ def test_no_batches_are_made_for_an_epoch_that_does_not_come(loaders: Loaders) -
     assert asked == [0, 1]
 
 
+def test_a_training_may_be_stretched_at_its_end(loaders: Loaders) -> None:
+    epochs = [1]
+    batches = EpochBatches(10, 4, seed=0, more=lambda epoch: epoch < epochs[0])
+    loader = Continuous(batches, loaders, Asked())
+    gone_through(loader)
+    epochs[0] = 2
+    batches.set_epoch(1)
+    assert gone_through(loader) == list(batches)
+
+
 @pytest.mark.parametrize("what", ["cut short", "another epoch", "another mode"])
 def test_what_was_begun_for_nothing_is_thrown_away(loaders: Loaders, what: str) -> None:
     modes = dict.fromkeys(range(9), 0)

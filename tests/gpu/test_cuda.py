@@ -35,6 +35,8 @@ SMALL = (
     f"trainer.precision={'auto' if ON_CUDA else 'fp32'}",
 )
 PRECISIONS = ("fp32", "bf16", "fp16") if ON_CUDA else ("fp32", "bf16")
+HOW = [(precision, "false") for precision in PRECISIONS] + [("fp16", "true")] * ON_CUDA
+"""Precision, and whether passes are recorded."""
 
 LIMITED = """
 import runpy, sys, torch
@@ -104,10 +106,11 @@ def seen_device(told: str) -> bool:
     return told == ("cuda:0" if ON_CUDA else "cpu")
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_killed_it_goes_on_to_the_same_numbers(tmp_path: Path, precision: str) -> None:
+@pytest.mark.parametrize(("precision", "graph"), HOW)
+def test_killed_it_goes_on_to_the_same_numbers(tmp_path: Path, precision: str, graph: str) -> None:
     """Three trainings side by side: one that is left alone, the same again, and one that is killed and goes on."""
-    arguments = ("train", *SMALL, "epochs=6", f"device={DEVICE}", f"trainer.precision={precision}")
+    how = (f"trainer.precision={precision}", f"trainer.cuda_graph={graph}")
+    arguments = ("train", *SMALL, "epochs=6", f"device={DEVICE}", *how)
     places = {name: tmp_path / name for name in ("whole", "again", "cut")}
     for place in places.values():
         place.mkdir()

@@ -67,7 +67,8 @@ class Continuous:
         for number in range(length):
             batch = next(self._iterator)
             if number == length - 1:  # whoever knows the length asks no further
-                self._next = (epoch + 1, self._begun.get(epoch + 1, self.batches.mode(epoch + 1)))
+                begun = self._begun.get(epoch + 1)  # a loader's processes are always a few batches ahead
+                self._next = None if begun is None else (epoch + 1, begun)
             yield batch
 
     def _draws(self, epoch: int) -> Iterator[Any]:
