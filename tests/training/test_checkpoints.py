@@ -67,14 +67,16 @@ def test_what_is_written_meanwhile_is_the_state_as_it_was(tmp_path: Path, monkey
         save(state, stream)
 
     monkeypatch.setattr(torch, "save", slow)
-    checkpoints, later = Checkpoints(tmp_path), trained(1)
-    checkpoints.begin_save(later)
+    checkpoints, later, told = Checkpoints(tmp_path), trained(1), []
+    checkpoints.begin_save(later, then=lambda: told.append(checkpoints.last.exists()))
     for weight in later["training"]["model"].values():
         weight.zero_()
     later["epoch"] = 2
     assert not checkpoints.last.exists()
+    assert not told
     may_write.set()
     checkpoints.wait()
+    assert told == [True]
     found, _ = checkpoints.load()
     assert equal(found, trained(1))
     assert found is not None

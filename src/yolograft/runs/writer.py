@@ -5,6 +5,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from datetime import datetime, timezone
@@ -60,6 +61,7 @@ class RecordWriter:
             )
         self.previous = previous
         self.began = False
+        self._updating = threading.Lock()
         self._began = time.monotonic()
         self.now = _begun(spec).changed(
             metrics=previous.metrics,
@@ -115,10 +117,11 @@ class RecordWriter:
             )
 
     def update(self, **fields: Any) -> None:
-        """Replace fields of the record (see `RunRecord.changed`) and write the file."""
-        self.now = self.now.changed(**fields, seconds=round(self.seconds, 3))
-        if self.writes:
-            atomic_write(self.file, json_document(self.now.to_json()))
+        """Replace fields of the record (see `RunRecord.changed`) and write the file; threads may call this."""
+        with self._updating:
+            self.now = self.now.changed(**fields, seconds=round(self.seconds, 3))
+            if self.writes:
+                atomic_write(self.file, json_document(self.now.to_json()))
 
     def reload(self) -> None:
         """Take up what another process of this run has written."""

@@ -1,6 +1,7 @@
 """A run's checkpoints: written atomically, so that a kill loses nothing; read with their checksums verified."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,19 @@ class Checkpoints:
         self.wait()
         self._write(state)
 
-    def begin_save(self, state: dict[str, Any]) -> None:
+    def begin_save(self, state: dict[str, Any], then: Callable[[], object] = lambda: None) -> None:
         """Copy a state, and write it while the training goes on.
+
+        Args:
+            state: Of a finished epoch.
+            then: Called when it is on disk, in a thread of its own.
 
         Raises:
             OSError: The state before this one could not be written.
         """
         copied = _copied(state)
         self.wait()
-        self._writing = threading.Thread(target=self._try_to_write, args=(copied,), name="checkpoint")
+        self._writing = threading.Thread(target=self._try_to_write, args=(copied, then), name="checkpoint")
         self._writing.start()
 
     def wait(self) -> None:
@@ -74,9 +79,10 @@ class Checkpoints:
         if failed is not None:
             raise failed
 
-    def _try_to_write(self, state: dict[str, Any]) -> None:
+    def _try_to_write(self, state: dict[str, Any], then: Callable[[], object]) -> None:
         try:
             self._write(state)
+            then()
         except OSError as error:
             self._failed = error
 

@@ -148,8 +148,6 @@ class Journal(pl.Callback):
             with contextlib.suppress(OSError):
                 self.checkpoints.wait()
             done = self.checkpoints.epoch
-            with contextlib.suppress(OSError):
-                self.record.update(epochs_done=done)
             raise UserError(
                 f"{self.folder}: cannot be written ({error}); what was finished before epoch {done + 1} is intact: "
                 "make room and start the same command again"
@@ -166,13 +164,12 @@ class Journal(pl.Callback):
             save_detector(module.ema.ema, self.checkpoints.best, {**self.extra, "epoch": epoch})
         self._write_csv()
         self._check_folder()
-        self.checkpoints.begin_save(self._state(module, epoch, 0, stopped_early=trainer.should_stop))
-        self.record.update(
-            epochs_done=epoch,
-            best_epoch=self.best_epoch,
-            metrics=Metrics.of(module.metrics) if self.best_epoch == epoch else self.record.now.metrics,
-            images_per_second=round(self.images_per_second, 2),
-        )
+        told: dict[str, Any] = {"epochs_done": epoch, "images_per_second": round(self.images_per_second, 2)}
+        if self.best_epoch == epoch:
+            told |= {"best_epoch": epoch, "metrics": Metrics.of(module.metrics)}
+        state = self._state(module, epoch, 0, stopped_early=trainer.should_stop)
+        # An epoch that run.json calls done is one that a later start goes on after.
+        self.checkpoints.begin_save(state, then=lambda: self.record.update(**told))
 
     @property
     def images_per_second(self) -> float:
