@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 
 import yolograft
 from yolograft.cli.command_line import check_command_line
+from yolograft.compute.allocation import freed_memory_kept
 from yolograft.compute.devices import Compute, resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
@@ -42,7 +44,8 @@ EPOCHS = 4
 
 def limit(config: dict[str, Any], compute: Compute) -> float:
     """Return images per second of steps on the first batch, over whole trainings of steps."""
-    with reproducible(config["seed"], compute.threads, deterministic=config["trainer"]["deterministic"]):
+    memory = freed_memory_kept() if compute.accelerator == "cpu" else nullcontext()  # as a training does
+    with reproducible(config["seed"], compute.threads, deterministic=config["trainer"]["deterministic"]), memory:
         train_set, val_set = data_sets(config, data_spec(config), config["batch"])
         schedule = Schedule.of(config, EPOCHS)
         batches = EpochBatches(len(train_set), config["batch"], config["seed"], mode=schedule.mode)
