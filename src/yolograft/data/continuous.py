@@ -11,13 +11,12 @@ from torch.utils.data import DataLoader
 
 
 class Batches(Protocol):
-    """The batches of every epoch.
+    """The batches of every epoch."""
 
-    Attributes:
-        epoch: The epoch that is asked for next.
-    """
-
-    epoch: int
+    @property
+    def epoch(self) -> int:
+        """The epoch that is asked for next."""
+        ...
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
