@@ -45,7 +45,7 @@ class Continuous:
     """
 
     def __init__(self, batches: Batches, loader: Callable[[Iterable[Any]], DataLoader[Any]], dataset: Any) -> None:
-        self.batches, self.dataset = batches, dataset
+        self.dataset = dataset
         self.batch_sampler = batches  # under this name Lightning looks for who is to be told of the epoch
         self._loader = loader
         self._iterator: Any = None  # under this name Lightning looks for processes that it has to end
@@ -54,12 +54,12 @@ class Continuous:
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
-        return len(self.batches)
+        return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of the epoch that `batches` is at."""
-        epoch, length = self.batches.epoch, len(self.batches)
-        if self._iterator is None or self._next != (epoch, self.batches.mode(epoch)):
+        epoch, length = self.batch_sampler.epoch, len(self.batch_sampler)
+        if self._iterator is None or self._next != (epoch, self.batch_sampler.mode(epoch)):
             self._iterator, self._begun = None, {}  # ends the processes before others start
             self._iterator = iter(self._loader(_Stream(self._draws(epoch))))
         self._next = None
@@ -73,10 +73,10 @@ class Continuous:
     def _draws(self, epoch: int) -> Iterator[Any]:
         """Yield what the batches of an epoch and of those after it are made of."""
         while True:
-            self._begun[epoch] = self.batches.mode(epoch)
-            yield from self.batches.draws(epoch)
+            self._begun[epoch] = self.batch_sampler.mode(epoch)
+            yield from self.batch_sampler.draws(epoch)
             epoch += 1
-            if not self.batches.more(epoch):
+            if not self.batch_sampler.more(epoch):
                 return
 
 

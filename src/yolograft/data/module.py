@@ -247,14 +247,12 @@ class ValidationBatches(Sampler[list[int]]):
         return 0
 
 
-def val_loader(
-    dataset: DetectionDataset, batch: int, workers: int, pin: bool = False, rank: int = 0, world: int = 1
-) -> DataLoader[dict[str, Any]]:
-    """Return the batches of a validation set in its own order; process `rank` gets every `world`-th of them."""
-    return _loader(dataset, workers, pin, _in_order(len(dataset), batch, rank, world))
+def val_loader(dataset: DetectionDataset, batch: int, workers: int) -> DataLoader[dict[str, Any]]:
+    """Return the batches of a validation set in its own order."""
+    return _loader(dataset, workers, False, _in_order(len(dataset), batch))
 
 
-def _in_order(images: int, batch: int, rank: int, world: int) -> list[list[int]]:
+def _in_order(images: int, batch: int, rank: int = 0, world: int = 1) -> list[list[int]]:
     """Return the batches of process `rank`: every `world`-th of those in the data set's own order."""
     starts = range(rank * batch, images, batch * world)
     return [list(range(start, min(start + batch, images))) for start in starts]

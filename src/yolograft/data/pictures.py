@@ -40,7 +40,6 @@ class Pictures:
         upside_down: Which are flipped top to bottom.
         mirrored: Which are flipped left to right.
         to_rgb: Which have their channels reversed.
-        count: B.
     """
 
     images: Tensor
@@ -55,7 +54,6 @@ class Pictures:
     upside_down: Chosen
     mirrored: Chosen
     to_rgb: Chosen
-    count: int
 
     @classmethod
     def of(cls, pictures: Sequence[Picture]) -> "Pictures":
@@ -89,12 +87,11 @@ class Pictures:
             upside_down=_chosen(picture.upside_down for picture in pictures),
             mirrored=_chosen(picture.mirrored for picture in pictures),
             to_rgb=_chosen(picture.to_rgb for picture in pictures),
-            count=len(pictures),
         )
 
     def __len__(self) -> int:
         """Return how many pictures there are."""
-        return self.count
+        return len(self.images if self.mixes is None else self.mixes)
 
     def pin_memory(self) -> "Pictures":
         """Return the same in pinned memory; torch's loader calls this."""
