@@ -92,7 +92,8 @@ class Replayed:
             log.info("Passes are not recorded as CUDA graphs: %s has no memory for that.", images.device)
             return None
         # Said of the stream that a recording is made on; torch waits for it, and the results are the same.
-        getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", bool)(False)
+        if hasattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch"):
+            torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
         buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
         generator = torch.cuda.get_rng_state(images.device) if images.is_cuda else None
         try:
