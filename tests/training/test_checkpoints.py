@@ -49,14 +49,19 @@ def trained(epoch: int) -> dict:
     return {**state(epoch), "training": training}
 
 
+def assert_holds(checkpoints: Checkpoints, expected: dict) -> None:
+    """What is on disk is this state, its weights laid out as they were."""
+    found, _ = checkpoints.load()
+    assert equal(found, expected)
+    assert found is not None
+    name = "0.weight"
+    assert found["training"]["model"][name].stride() == expected["training"]["model"][name].stride()
+
+
 def test_all_that_was_saved_comes_back(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(trained(1))
-    found, _ = checkpoints.load()
-    assert equal(found, trained(1))
-    assert found is not None
-    weight = found["training"]["model"]["0.weight"]
-    assert weight.stride() == trained(1)["training"]["model"]["0.weight"].stride()
+    assert_holds(checkpoints, trained(1))
 
 
 def test_what_is_written_meanwhile_is_the_state_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,27 +82,26 @@ def test_what_is_written_meanwhile_is_the_state_as_it_was(tmp_path: Path, monkey
     may_write.set()
     checkpoints.wait()
     assert told == [True]
-    found, _ = checkpoints.load()
-    assert equal(found, trained(1))
-    assert found is not None
-    weight = found["training"]["model"]["0.weight"]
-    assert weight.stride() == trained(1)["training"]["model"]["0.weight"].stride()
+    assert_holds(checkpoints, trained(1))
 
 
-def test_what_could_not_be_written_is_said_at_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reason", [OSError(errno.ENOSPC, "No space left on device"), MemoryError("no memory left")])
+def test_what_could_not_be_written_is_said_at_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: Exception
+) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(1))
 
-    def full(state: object, stream: BinaryIO) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fails(state: object, stream: BinaryIO) -> None:
+        raise reason
 
     for call in (lambda: checkpoints.begin_save(state(3)), lambda: checkpoints.save(state(3)), checkpoints.wait):
         with monkeypatch.context() as patch:
-            patch.setattr(torch, "save", full)
+            patch.setattr(torch, "save", fails)
             checkpoints.begin_save(state(2))
             assert checkpoints._writing is not None
             checkpoints._writing.join()
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(type(reason), match=r"(?i)no .* left"):
             call()
         assert checkpoints.epoch == 1
         checkpoints.wait()  # said once

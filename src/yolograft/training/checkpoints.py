@@ -40,7 +40,7 @@ class Checkpoints:
         self.best = folder / "best.safetensors"
         self.epoch = 0
         self._writing: threading.Thread | None = None
-        self._failed: OSError | None = None
+        self._failed: Exception | None = None
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state of a finished epoch; the one before is kept until the next.
@@ -83,7 +83,7 @@ class Checkpoints:
         try:
             self._write(state)
             then()
-        except OSError as error:
+        except Exception as error:  # whatever it is, `wait` raises it where the training can be ended  # noqa: BLE001
             self._failed = error
 
     def _write(self, state: dict[str, Any]) -> None:
