@@ -15,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,7 @@ import torch
 
 import yolograft
 from yolograft.cli.command_line import check_command_line
-from yolograft.compute.allocation import freed_memory_kept
 from yolograft.compute.devices import Compute, resolve
-from yolograft.compute.reproducible import reproducible
 from yolograft.data.from_config import data_spec
 from yolograft.data.module import DetectionData, EpochBatches
 from yolograft.data.on_device import drawn
@@ -34,6 +31,7 @@ from yolograft.model.detector import build_detector
 from yolograft.model.from_config import model_spec
 from yolograft.training.module import DetectionTraining
 from yolograft.training.recipe import Recipe
+from yolograft.training.run import conditions
 from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import ModelEMA
 
@@ -44,8 +42,7 @@ EPOCHS = 4
 
 def limit(config: dict[str, Any], compute: Compute) -> float:
     """Return images per second of steps on the first batch, over whole trainings of steps."""
-    memory = freed_memory_kept() if compute.accelerator == "cpu" else nullcontext()  # as a training does
-    with reproducible(config["seed"], compute.threads, deterministic=config["trainer"]["deterministic"]), memory:
+    with conditions(config, compute):
         train_set, val_set = data_sets(config, data_spec(config), config["batch"])
         schedule = Schedule.of(config, EPOCHS)
         batches = EpochBatches(len(train_set), config["batch"], config["seed"], mode=schedule.mode)
@@ -59,6 +56,7 @@ def limit(config: dict[str, Any], compute: Compute) -> float:
         module.ema = ModelEMA(model)
         for _ in range(3):
             _step(module, given, 0)
+        _finish(compute)
         count, began = 0, time.monotonic()
         while count == 0 or time.monotonic() - began < SECONDS:
             module.last_step = -1

@@ -1,13 +1,15 @@
 """One start of a run: prepare, build, fit, measure; repeated where that can recover from a failure."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 
 from yolograft.common.errors import UserError
 from yolograft.compute.allocation import freed_memory_kept
+from yolograft.compute.devices import Compute
 from yolograft.compute.reproducible import reproducible
 from yolograft.runs.record import RunError
 from yolograft.tracking.base import Memory, TrackedRun
@@ -80,7 +82,7 @@ def _train_until_done(session: Session) -> None:
         start = StartingPoint(state, batch, attempt)
         try:
             # Seeded anew each time: a repeated start begins from the same weights.
-            with _conditions(session):
+            with conditions(session.config, session.compute):
                 _train(session, start)
             return
         except NotFiniteError as error:
@@ -104,9 +106,8 @@ def _train_until_done(session: Session) -> None:
 
 
 @contextmanager
-def _conditions(session: Session) -> Iterator[None]:
+def conditions(config: Mapping[str, Any], compute: Compute) -> Iterator[None]:
     """Hold the process to what a training computes under; restored afterwards."""
-    config, compute = session.config, session.compute
     memory = freed_memory_kept() if compute.accelerator == "cpu" else nullcontext()
     with reproducible(config["seed"], compute.threads, config["trainer"]["deterministic"]), memory:
         yield
