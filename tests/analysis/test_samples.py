@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,21 @@ def test_the_picture_has_a_row_for_each_image_and_a_column_for_each_variant(fold
     picture = Image.open(io.BytesIO(content))
     assert picture.width == 5 * (SIDE + 10) + 10
     assert picture.height > 4 * SIDE * 3 / 4
+
+
+def test_small_images_stand_side_by_side_and_all_classes_below_them(folder: Path, tmp_path: Path) -> None:
+    samples = compare_images(saved(compare(collect([folder]))))
+    assert samples is not None
+    Image.new("RGB", (100, 50)).save(tmp_path / "small.png")
+    labelled = tuple(box(label, 0.1, 0.9) for label in range(9))
+    small = replace(samples.images[0], file=tmp_path / "small.png", labelled=labelled)
+    widths = []
+    for letters in (1, 40):
+        content = photographs_png(replace(samples, images=(small,), names=("n" * letters,) * 9))
+        assert content is not None
+        widths.append(Image.open(io.BytesIO(content)).width)
+    assert 5 * 110 + 10 <= widths[0] < 5 * 200, "no wider than images and titles"
+    assert widths[1] > 9 * 40 * 8, "as wide as the names of all classes"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "I;16", "1"])
