@@ -28,7 +28,7 @@ def told_by_info(choices: dict[str, str], imgsz: int) -> dict:
 @pytest.mark.slow
 def test_the_grid_of_forty_is_planned_in_seconds_with_infos_numbers(tmp_path: Path, yolograft: Program) -> None:
     before = os.times()
-    done = yolograft("train", "experiments=grid", "plan=true")
+    done = yolograft("train", "experiments=grid", "imgsz=640", "plan=true")
     assert done.returncode == 0, done.stderr
     after = os.times()  # the processor's time: other tests run beside this one
     assert after.children_user + after.children_system - before.children_user - before.children_system < 60

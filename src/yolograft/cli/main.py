@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"yolograft {__version__}")
         return 0
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # else it looks for them in every installed package
     interrupts = _note_interrupts()
     try:
         return _run(args[0], args[1:])
