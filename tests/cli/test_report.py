@@ -80,6 +80,18 @@ def test_all_forms_go_where_they_are_wanted(sweep: Path, tmp_path: Path) -> None
     assert not (sweep / "comparison.md").exists()
 
 
+def test_a_persons_own_files_are_not_replaced_but_a_reports_are(sweep: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "runs.csv").write_text("precious", encoding="utf-8")
+    done = report(f"runs={sweep}", "out=mine", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "yolograft: out=mine: holds a runs.csv that no report has written; name another folder\n"
+    assert [(file.name, file.read_text(encoding="utf-8")) for file in mine.iterdir()] == [("runs.csv", "precious")]
+    for _ in range(2):
+        assert report(f"runs={sweep}", "out=new", cwd=tmp_path).returncode == 0
+
+
 def test_a_sweeps_own_files_show_all_of_it_whatever_is_asked(sweep: Path) -> None:
     done = report("runs=.", "filter=neck == 'gsconv'", 'baseline="neck=gsconv"', "columns=[variant,params]", cwd=sweep)
     assert "3 of 8 variants shown" in done.stdout
@@ -115,7 +127,7 @@ def test_several_sweeps_are_compared_and_their_folders_left_alone(tmp_path: Path
         ("format=latx", "format=latx: must be one of table, markdown, csv, json, latex; did you mean latex?"),
         ("metric=map", "metric=map: must be one of mAP50-95, mAP50, precision, recall"),
         ("runs=nowhere", "nowhere: no such folder"),
-        ("out=comparison.md/x", "out=comparison.md/x: cannot be made a folder"),
+        ("out=comparison.md/x", "out=comparison.md/x: comparison.md is a file; name a folder"),
         ("colums=params", "colums: there is no such key; did you mean columns?"),
     ],
 )

@@ -12,11 +12,11 @@ from pydantic import Field, PositiveInt, field_validator
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import named_weights
 from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder, user_path
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.common.text import plain
 from yolograft.compute.presence import refuse_impossible
-from yolograft.config.schema import Parts, Text
+from yolograft.config.schema import Device, Parts, Place, Text
 from yolograft.runs.bench_file import BENCH_FILE, MAX_ROUNDS
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ _CHOOSING = (*MODEL_GROUPS, "scale", "nc")
 class BenchConfig(Parts):
     """The config of `yolograft bench`."""
 
-    run: str | list[str] | None
+    run: Place | Annotated[list[Place], Field(min_length=1)] | None
     sweep: Text | None
     nc: PositiveInt
     imgsz: Side | Annotated[list[Side], Field(min_length=1)]
     batch: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
-    device: int | str | Annotated[list[int | str], Field(min_length=1)]
+    device: Device | Annotated[list[Device], Field(min_length=1)]
     formats: Format | Annotated[list[Format], Field(min_length=1)]
     rounds: Annotated[int, Field(ge=6, le=MAX_ROUNDS)]
     warmup: Annotated[int, Field(ge=1)]
@@ -128,7 +128,7 @@ def _folder(line: CommandLine, found: dict[str, Path]) -> Path:
     """Return where bench.json goes."""
     config = line.config
     if config["out"]:
-        return user_path(config["out"])
+        return user_folder("out", config["out"])
     if config["sweep"]:
         return user_path(config["sweep"])
     if len(found) == 1 and (weights := next(iter(found.values()))).parent.name == "checkpoints":

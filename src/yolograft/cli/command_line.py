@@ -153,13 +153,17 @@ def _shown(composed: DictConfig, flags: Flags) -> str:
 
 
 def _refuse_several(command: str, overrides: Sequence[Override]) -> None:
+    fields = COMMANDS[command].load_schema().model_fields
     for override in overrides:
         if override.is_sweep_override():
-            if override.key_or_group == "device":
-                raise UserError(f"{override.input_line}: several devices are written device=[0,1]")
+            line = override.input_line or ""
+            key, _, values = line.partition("=")
+            kind = str(fields[key].annotation) if key in fields else "str"
             sweep = f"{command} takes one"
             if command == "train" or COMMANDS[command].variants:
                 sweep = f"add -m to {'train one run' if command == 'train' else 'look at one'} for each"
-            line = override.input_line or ""
-            right = quoted(line)
-            raise UserError(f"{line}: several values; {sweep}, or quote a single value: {right}")
+            if "list[" in kind:
+                sweep = f"write {key}=[{values}]" + (f", or {sweep}" if sweep.startswith("add") else "")
+            elif "str" in kind:
+                sweep += f", or quote a single value: {quoted(line)}"
+            raise UserError(f"{line}: several values; {sweep}")

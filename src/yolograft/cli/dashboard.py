@@ -7,16 +7,16 @@ from yolograft.common.errors import UserError
 from yolograft.common.files import atomic_write, user_path
 from yolograft.common.metrics import Metric
 from yolograft.common.parsing import json_document
-from yolograft.config.schema import Strict, Text
+from yolograft.config.schema import Place, Strict, Text
 
 
 class DashboardConfig(Strict):
     """The config of `yolograft dashboard`."""
 
-    runs: str | list[str] | None
+    runs: Place | list[Place] | None
     metric: Metric
     project: Text
-    entity: str | None
+    entity: Place | None
     name: Text | None
     file: Text | None
 

@@ -12,11 +12,11 @@ from yolograft.cli.bench import Format
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder, user_path
 from yolograft.common.metrics import METRIC
 from yolograft.common.text import markup, plain
 from yolograft.compute.presence import refuse_impossible, refuse_without_cuda
-from yolograft.config.schema import Imgsz, Text
+from yolograft.config.schema import Device, Imgsz, Text, Workers
 from yolograft.data.places import refuse_absent_path
 from yolograft.evaluation.export.formats import FORMATS, PRECISIONS, refuse_missing, refuse_options
 from yolograft.evaluation.export.request import Request
@@ -46,8 +46,8 @@ class ExportConfig(Imgsz):
     images: PositiveInt | None
     max_loss: NonNegativeFloat | None
     output: Text | None
-    device: int | str
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    device: Device
+    workers: Workers
     trust: list[str]
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ def _request(config: Mapping[str, Any]) -> Request:
     return Request(
         **{key: config[key] for key in same},
         options=_given(config),
-        output=user_path(config["output"]) if config["output"] else None,
+        output=user_folder("output", config["output"]) if config["output"] else None,
         dataset=config["dataset"],
         trust=tuple(config["trust"]),
     )

@@ -14,7 +14,7 @@ from yolograft.common.files import user_path
 from yolograft.common.text import markup, plain
 from yolograft.common.times import duration
 from yolograft.compute.presence import refuse_impossible
-from yolograft.config.schema import Fraction, Imgsz
+from yolograft.config.schema import Device, Fraction, Imgsz, Place
 
 if TYPE_CHECKING:
     from yolograft.evaluation.predict.predict import Summary
@@ -27,13 +27,13 @@ class PredictConfig(Imgsz):
     """The config of `yolograft predict`."""
 
     imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
-    run: str | Annotated[list[str], Field(min_length=1)]
-    source: str | int | Annotated[list[str | int], Field(min_length=1)]
+    run: Place | Annotated[list[Place], Field(min_length=1)]
+    source: Place | int | Annotated[list[Place | int], Field(min_length=1)]
     conf: Fraction | None
     iou: Fraction
     max_det: PositiveInt
     classes: Annotated[list[str | int], Field(min_length=1)] | None
-    device: int | str
+    device: Device
     track: bool
     tracker: Literal["botsort", "bytetrack"]
     vid_stride: PositiveInt
@@ -42,7 +42,7 @@ class PredictConfig(Imgsz):
     save: bool
     save_txt: bool
     save_conf: bool
-    out: str | None
+    out: Place | None
     overwrite: bool
     trust: list[str]
     format: Literal["table", "json"]

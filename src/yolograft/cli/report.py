@@ -3,21 +3,23 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from yolograft.cli.command_line import CommandLine
 from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder, user_path
 from yolograft.common.metrics import METRIC, Metric
 from yolograft.common.text import plain
-from yolograft.config.schema import Strict, Text
-from yolograft.render.forms import PRINTED
+from yolograft.config.schema import Place, Strict, Text
+from yolograft.render.forms import FORMS, PAGE, PRINTED
 
 
 class ReportConfig(Strict):
     """The config of `yolograft report`."""
 
-    runs: str | list[str]
+    runs: Place | Annotated[list[Place], Field(min_length=1)]
     metric: Metric
     baseline: Text | None
     columns: str | list[str] | None
@@ -89,7 +91,11 @@ def _settings(text: str | None) -> dict[str, str] | None:
 def _folder(name: str | None) -> Path | None:
     if name is None:
         return None
-    folder = user_path(name)
+    folder = user_folder("out", name)
+    if not (folder / "comparison.json").exists():
+        for file in (PAGE, *(form.file for form in FORMS.values() if form.file)):
+            if (folder / file).exists():
+                raise UserError(f"out={name}: holds a {file} that no report has written; name another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

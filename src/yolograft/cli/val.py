@@ -12,7 +12,7 @@ from yolograft.cli.weights import find_weights
 from yolograft.common.metrics import EPOCH_METRICS
 from yolograft.common.text import markup
 from yolograft.compute.presence import refuse_impossible
-from yolograft.config.schema import Imgsz
+from yolograft.config.schema import Device, Imgsz, Place, Workers
 from yolograft.data.places import refuse_absent_path
 
 
@@ -21,11 +21,11 @@ class ValConfig(Imgsz):
 
     imgsz: Annotated[int, Field(ge=32, le=65_536)] | None  # type: ignore[assignment]
     dataset: dict[str, Any]
-    run: str
+    run: Place
     split: Literal["train", "val", "test"]
     batch: PositiveInt
-    device: int | str
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    device: Device
+    workers: Workers
     plots: bool
     trust: list[str]
     format: Literal["table", "json"]

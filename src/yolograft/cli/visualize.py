@@ -9,23 +9,22 @@ from pydantic import Field
 
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import named_weights
-from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder
 from yolograft.common.text import plain
 from yolograft.compute.presence import refuse_impossible
-from yolograft.config.schema import Fraction, Imgsz, Text
+from yolograft.config.schema import Device, Fraction, Imgsz, Place, Text
 
 
 class VisualizeConfig(Imgsz):
     """The config of `yolograft visualize`."""
 
     imgsz: Annotated[int, Field(ge=32, le=4096)] | None  # type: ignore[assignment]
-    run: str | list[str]
-    source: str | list[str] | None
+    run: Place | Annotated[list[Place], Field(min_length=1)]
+    source: Place | Annotated[list[Place], Field(min_length=1)] | None
     split: Literal["train", "val", "test"]
     images: Annotated[int, Field(ge=1, le=100)]
     conf: Fraction
-    device: int | str
+    device: Device
     trust: list[str]
     out: Text | None
 
@@ -34,8 +33,6 @@ def main(line: CommandLine) -> int:
     """Look into the detectors and write the pictures and the page."""
     config = line.config
     runs = [config["run"]] if isinstance(config["run"], str) else config["run"]
-    if not runs:
-        raise UserError("run=[]: name at least one run's folder")
     weights = named_weights(runs)
     refuse_impossible(config["device"])
     out = _folder(config["out"], next(iter(weights.values())))
@@ -50,5 +47,5 @@ def main(line: CommandLine) -> int:
 
 def _folder(out: Any, first: Path) -> Path:
     if out is not None:
-        return user_path(out)
+        return user_folder("out", out)
     return (first.parent.parent if first.parent.name == "checkpoints" else first.parent) / "visualize"

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from yolograft.common.errors import UserError
+
 MAX_DOCUMENT = 256 * 2**20
 """Bytes of the largest label, list, JSON, YAML or XML file that is read whole."""
 
@@ -21,6 +23,23 @@ def user_path(path: str | Path) -> Path:
     Where there is no such home it stays as it is, and is then said not to exist; `Path.expanduser` raises.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises, see above
+
+
+def user_folder(key: str, path: str) -> Path:
+    """Return a folder that a person named and that is to be written into; it need not exist.
+
+    Args:
+        key: What it was given as, `out`.
+        path: As it was written.
+
+    Raises:
+        UserError: It is a file, or lies below one.
+    """
+    folder = user_path(path)
+    nearest = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    if nearest.exists() and not nearest.is_dir():
+        raise UserError(f"{key}={path}: {'' if nearest == folder else f'{nearest} '}is a file; name a folder")
+    return folder
 
 
 @contextlib.contextmanager

@@ -125,8 +125,13 @@ def _one_line(refused: ValidationError, values: Mapping[str, Any], prefix: str, 
             node = error["ctx"]["tag"]
             reason = _one_of(node, error["ctx"]["expected_tags"])
         case _:
-            reasons = [e["msg"] for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
-            reason = " or ".join(dict.fromkeys(r[0].lower() + r[1:] for r in reasons))
+            alike = [e for e in refused.errors() if e["loc"][: len(path)] == error["loc"][: len(path)]]
+            reason = " or ".join(dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in alike))
+            for each in alike:  # what is said of the branch of a union that comes nearest
+                if each["type"] == "too_short":
+                    reason = "name at least one"
+                elif each["type"] == "value_error":
+                    reason = str(each["ctx"]["error"])
     return f"{key}={node}: {reason}"
 
 

@@ -1,5 +1,6 @@
 """Compose configs with Hydra; what Hydra refuses becomes one line that names the override at fault."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -18,8 +19,10 @@ from yolograft.config.former import PROGRESSIVE
 from yolograft.config.habits import advice, quoting
 from yolograft.config.help import groups, without_hydra
 
-_EXAMPLES = {"runs": "multirun/NAME", "run": "runs/NAME", "dataset.path": "FOLDER"}
+_EXAMPLES = {"runs": "multirun/NAME", "run": "runs/NAME", "dataset.path": "FOLDER", "format": "onnx"}
 """What a key that must be given may look like."""
+MOST_VALUES = 100_000
+"""Of one range: as many runs take minutes to list, and years to train."""
 
 
 def parse(texts: Sequence[str]) -> list[Override]:
@@ -36,9 +39,27 @@ def parse(texts: Sequence[str]) -> list[Override]:
         except (HydraException, ValueError) as error:  # ValueError: a lone "=3" has no key to ask a group for
             before = parsed[-1].input_line if parsed else None
             raise UserError(quoting(text, before, lambda line: bool(parser.parse_override(line)))) from error
+        except RecursionError:
+            raise UserError(f"{text[:60]}…: its brackets are nested too deep") from None
         if not parsed[-1].key_or_group:
             raise UserError(quoting(text, None, lambda _: False))
+        _check_range(parsed[-1])
     return parsed
+
+
+def _check_range(override: Override) -> None:
+    """Refuse a range without a value, or with more than a sweep can have."""
+    if not override.is_range_sweep():
+        return
+    swept = override.value()
+    assert isinstance(swept, RangeSweep)
+    start, stop, step = swept.start or 0, swept.stop, swept.step
+    if stop is None or step == 0 or not math.isfinite(count := (stop - start) / step):
+        raise UserError(f"{override.input_line}: this range has no end")
+    if count <= 0:
+        raise UserError(f"{override.input_line}: this range holds no value")
+    if count > MOST_VALUES:
+        raise UserError(f"{override.input_line}: this range holds {count:,.0f} values; a sweep takes {MOST_VALUES:,}")
 
 
 def unswept(overrides: Sequence[Override]) -> list[Override]:
@@ -65,8 +86,9 @@ def _check_choices(overrides: Sequence[Override]) -> None:
         group, value = override.key_or_group, override.value()
         if override.is_delete() and not isinstance(value, str | None):
             raise UserError(f"{override.input_line}: write ~{group}, or leave it out")
-        optional = value is None and group == "experiments"
-        known = [] if override.is_delete() or optional else loader.get_group_options(group)
+        if value is None and group == "experiments" and not override.is_delete():
+            raise UserError(f"{override.input_line}: leave it out")
+        known = [] if override.is_delete() else loader.get_group_options(group)
         if known and value not in known:
             said = (override.input_line or "").partition("=")[2]
             near = advice(group, said, known) or did_you_mean(said, known)

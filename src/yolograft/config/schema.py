@@ -26,7 +26,39 @@ from yolograft.config.places import places
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
-Text = Annotated[str, BeforeValidator(str)]  # name=2 is a name too
+
+
+def _as_text(value: object) -> str:
+    if value is None or isinstance(value, list | dict):
+        raise ValueError("must be one text" if value is None else "must be one text, not several")
+    return _not_empty(str(value))
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():  # as in weights=$UNSET
+        raise ValueError("is empty; give a value, or leave it out")
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]  # name=2 is a name too
+Place = Annotated[str, AfterValidator(_not_empty)]
+"""A file, a folder or an address."""
+Workers = Annotated[int, Field(ge=0, le=512)] | Literal["auto"]
+"""Processes that load data."""
+
+
+def _known_device(value: int | str | list[int | str]) -> int | str | list[int | str]:
+    words = [str(w) for w in value] if isinstance(value, list) else str(value).removeprefix("cuda:").split(",")
+    numbers = all(word.strip().isdigit() for word in words)
+    processors = isinstance(value, list) and all(word == "cpu" for word in words)
+    if not words or not (value in ("auto", "cpu", "cuda", "mps") or numbers or processors):
+        raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ([0,1])")
+    return value
+
+
+Device = Annotated[int | str, AfterValidator(_known_device)]
+Devices = Annotated[int | str | list[int | str], AfterValidator(_known_device)]
+"""One device, or one for each process."""
 
 
 def _without_folder(name: str) -> str:

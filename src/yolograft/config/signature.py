@@ -81,12 +81,14 @@ def _inherited(node: ast.ClassDef, tree: ast.Module, module: str) -> Mapping[str
 
 
 def source_file(module: str) -> Path | None:
-    """Return the file of a module without importing it (its parent packages are), or None where there is none."""
+    """Return the source of a module without importing it (its parent packages are), or None where there is none."""
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError, SyntaxError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+    # Modules that are compiled, or frozen into the interpreter, have no source.
+    written = spec is not None and spec.has_location and str(spec.origin).endswith(".py")
+    return Path(str(spec.origin)) if spec is not None and written else None
 
 
 def _beside(module: str) -> list[str]:
@@ -103,7 +105,9 @@ def _parse(module: str, target: str) -> ast.Module:
     file = source_file(module)
     if file is None:
         near = did_you_mean(module, _beside(module)).removesuffix(".")
-        raise UserError(f"_target_={target}: there is no module {module or target!r} to take it from{near}")
+        raise UserError(
+            f"_target_={target}: there is no module {module or target!r} written in Python to take it from{near}"
+        )
     try:
         return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     except SyntaxError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yolograft.analysis.samples import compare_images, saved
 from yolograft.common.files import atomic_write
+from yolograft.render.forms import PAGE
 from yolograft.render.forms.html import to_html
 from yolograft.render.pictures.draw import pictures
 from yolograft.render.pictures.files import to_png, to_svg
@@ -16,7 +17,6 @@ from yolograft.render.table import Table
 
 log = logging.getLogger(__name__)
 
-PAGE = "report.html"
 FIGURES = "figures"
 
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from yolograft.config.schema import (
     Augment,
     Callbacks,
+    Devices,
     Fraction,
     Imgsz,
     NonNegative,
@@ -15,6 +16,7 @@ from yolograft.config.schema import (
     Progressive,
     Text,
     Trainer,
+    Workers,
 )
 from yolograft.tracking.loggers import LoggerSettings
 
@@ -29,7 +31,7 @@ class TrainConfig(Parts, Imgsz):
     logger: LoggerSettings
     progressive: Progressive | None
     callbacks: Callbacks
-    epochs: PositiveInt
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)]
     time: PositiveFloat | None
     batch: int | float
     weights: Text | None
@@ -42,9 +44,9 @@ class TrainConfig(Parts, Imgsz):
     freeze: Annotated[int, Field(ge=0)] | str | list[int | str] | None
     patience: Annotated[int, Field(ge=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    device: int | str | list[int | str]
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
-    seeds: PositiveInt | None
+    device: Devices
+    workers: Workers
+    seeds: Annotated[int, Field(gt=0, le=10_000)] | None
     attempts: Annotated[int, Field(ge=0)]
     isolate: bool
     constraint: Text | None
@@ -63,16 +65,6 @@ class TrainConfig(Parts, Imgsz):
     def _batch(cls, value: float) -> float:
         if value != -1 and not 0 < value < 1 and not (value >= 1 and value == int(value)):
             raise ValueError("must be a whole number from 1 on, or on CUDA -1 or a share of the memory such as 0.7")
-        return value
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, value: int | str | list[int | str]) -> int | str | list[int | str]:
-        words = [str(w) for w in value] if isinstance(value, list) else str(value).removeprefix("cuda:").split(",")
-        numbers = all(word.strip().isdigit() for word in words)
-        processors = isinstance(value, list) and all(word == "cpu" for word in words)
-        if not words or not (value in ("auto", "cpu", "cuda", "mps") or numbers or processors):
-            raise ValueError("must be auto, cpu, cuda, mps, a GPU's number (0) or several ([0,1])")
         return value
 
     @field_validator("name")

@@ -42,5 +42,8 @@ FORMS = {
     "latex": Form("yolograft.render.forms.latex.to_latex", "comparison.tex"),
 }
 
+PAGE = "report.html"
+"""All of it with its pictures, beside the forms' files; see `render.page`."""
+
 PRINTED = ("table", *(name for name, form in FORMS.items() if form.printed))
 """Values of `format=`; `table` is printed for a terminal of any width, see `terminal`."""
