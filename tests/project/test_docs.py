@@ -72,8 +72,8 @@ def test_every_option_and_key_is_in_the_reference(hook: ModuleType) -> None:
 
 
 def test_a_key_has_its_type_default_and_comment(hook: ModuleType) -> None:
-    assert "| `epochs` | integer > 0 | `100` |" in hook.commands_page()
-    assert "| `seeds` | integer > 0 or null | `null` | seeds=3: every variant with seed=0,1,2 |" in hook.commands_page()
+    assert "| `epochs` | integer > 0, ≤ 1000000 | `100` |" in hook.commands_page()
+    assert "| `seeds` | integer > 0, ≤ 10000 or null | `null` | seeds=3: every variant" in hook.commands_page()
     assert "| `runs` | text or list of text | required |" in hook.commands_page()
     assert re.search(r"\| `variant` \| `b0`, `b1`.* \| `b0` \| b0 \.\.\. b8, l2 \|", hook.groups_page())
 
