@@ -180,7 +180,9 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "epochs=999999999"), "epochs=999999999: input should be less than or equal to 1000000"),
         (("train", "levels=P3,P4"), "write levels=[P3,P4], or add -m to train one run for each"),
         (("train", "imgsz=64,64"), "imgsz=64,64: several values; add -m to train one run for each"),
-        (("train", "name=" + 600 * "["), "name=[[["),
+        (("train", "name=" + 600 * "["), "cannot be read; write KEY=VALUE"),
+        (("train", "name=" + 300 * "[" + 300 * "]"), "[[…: its brackets are nested too deep"),  # OmegaConf's limit
+        (("train", "name=" + 1000 * "[" + 1000 * "]"), "[[…: its brackets are nested too deep"),  # the grammar's
         (("val", "run=a", "device=cpu:0"), "device=cpu:0: must be auto, cpu, cuda, mps"),
         (("val", "run=a", "workers=9999"), "workers=9999: input should be less than or equal to 512"),
         (("predict", "run=a", "source="), "source=: is empty"),

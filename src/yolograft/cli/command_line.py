@@ -67,6 +67,9 @@ def check_command_line(command: str, arguments: Sequence[str]) -> CommandLine:
             return _checked(command, parse_flags(arguments), typed)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(first_line(error)) from None
+    except RecursionError:  # of Hydra's grammar, or of OmegaConf
+        longest = max(arguments, key=len)
+        raise UserError(f"{longest[:60]}…: its brackets are nested too deep") from None
 
 
 def _checked(command: str, flags: Flags, typed: str) -> CommandLine:

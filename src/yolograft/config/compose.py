@@ -39,8 +39,6 @@ def parse(texts: Sequence[str]) -> list[Override]:
         except (HydraException, ValueError) as error:  # ValueError: a lone "=3" has no key to ask a group for
             before = parsed[-1].input_line if parsed else None
             raise UserError(quoting(text, before, lambda line: bool(parser.parse_override(line)))) from error
-        except RecursionError:
-            raise UserError(f"{text[:60]}…: its brackets are nested too deep") from None
         if not parsed[-1].key_or_group:
             raise UserError(quoting(text, None, lambda _: False))
         _check_range(parsed[-1])
