@@ -180,7 +180,7 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "epochs=999999999"), "epochs=999999999: input should be less than or equal to 1000000"),
         (("train", "levels=P3,P4"), "write levels=[P3,P4], or add -m to train one run for each"),
         (("train", "imgsz=64,64"), "imgsz=64,64: several values; add -m to train one run for each"),
-        (("train", "name=" + 600 * "["), "cannot be read; write KEY=VALUE"),
+        (("train", "name=" + 600 * "["), "write quotes within quotes"),
         (("train", "name=" + 300 * "[" + 300 * "]"), "[[…: its brackets are nested too deep"),  # OmegaConf's limit
         (("train", "name=" + 1000 * "[" + 1000 * "]"), "[[…: its brackets are nested too deep"),  # the grammar's
         (("val", "run=a", "device=cpu:0"), "device=cpu:0: must be auto, cpu, cuda, mps"),
@@ -189,6 +189,7 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("predict", "run=A,B", "source=x"), "run=A,B: several values; write run=[A,B]"),
         (("predict", "run=a", "source=x", "device=banana"), "device=banana: must be auto, cpu, cuda, mps"),
         (("export", "run=[a]", "format=onnx"), "run=['a']: must be one text, not several"),
+        (("export", "run=a", "format=onnx,torchscript"), "format=onnx,torchscript: several values; export takes one"),
         (("export", "run=a"), "format: must be given, as format=onnx"),
         (("bench", "device=[cpu,banana]"), "device=['cpu', 'banana']: must be auto, cpu, cuda, mps"),
         (("bench", "-m", "scale=range(1,0)"), "scale=range(1,0): this range holds no value"),
@@ -205,6 +206,21 @@ def test_a_slip_is_answered_with_what_to_write(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert expected in refusal(arguments, capsys)
+
+
+@pytest.mark.parametrize("out", ["mine.txt", "mine.txt/below"])
+@pytest.mark.parametrize("command", [("data", "."), ("predict", "run=best.safetensors", "source=a.png")])
+def test_a_file_is_no_folder_to_write_into(
+    command: tuple[str, ...],
+    out: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best.safetensors").touch()
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    assert "is a file; name a folder" in refusal((*command, f"out={out}"), capsys)
 
 
 def test_a_key_that_the_swept_options_have_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -161,12 +162,24 @@ def _refuse_several(command: str, overrides: Sequence[Override]) -> None:
         if override.is_sweep_override():
             line = override.input_line or ""
             key, _, values = line.partition("=")
-            kind = str(fields[key].annotation) if key in fields else "str"
-            sweep = f"{command} takes one"
+            kinds = _kinds(fields[key].annotation) if key in fields else {str}
+            right = []
+            if list in kinds:
+                right.append(f"write {key}=[{values}]")
             if command == "train" or COMMANDS[command].variants:
-                sweep = f"add -m to {'train one run' if command == 'train' else 'look at one'} for each"
-            if "list[" in kind:
-                sweep = f"write {key}=[{values}]" + (f", or {sweep}" if sweep.startswith("add") else "")
-            elif "str" in kind:
-                sweep += f", or quote a single value: {quoted(line)}"
-            raise UserError(f"{line}: several values; {sweep}")
+                right.append(f"add -m to {'train one run' if command == 'train' else 'look at one'} for each")
+            elif list not in kinds:
+                right.append(f"{command} takes one")
+            if str in kinds and list not in kinds:
+                right.append(f"quote a single value: {quoted(line)}")
+            raise UserError(f"{line}: several values; {', or '.join(right)}")
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the classes of a field: str and list of `str | list[int] | None`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return set().union(*map(_kinds, get_args(annotation)))
+    return {origin or annotation}

@@ -4,7 +4,7 @@ import sys
 from typing import Any, Literal
 
 from yolograft.cli.command_line import CommandLine
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder
 from yolograft.common.text import plain
 from yolograft.config.schema import Imgsz, Text
 from yolograft.data.places import refuse_absent_path
@@ -25,6 +25,7 @@ def main(line: CommandLine) -> int:
         1 where `dataset.check` is strict and a fault is an error; else 0.
     """
     config = line.config
+    out = user_folder("out", config["out"])
     refuse_absent_path(config["dataset"])
     from yolograft.data.from_config import data_spec
 
@@ -40,7 +41,7 @@ def main(line: CommandLine) -> int:
     quiet()
     reading = read(spec, say=lambda line: print(plain(line), file=sys.stderr))
     numbers = describe(reading, config["imgsz"])
-    page, missing = write(reading, numbers, user_path(config["out"]))
+    page, missing = write(reading, numbers, out)
     if missing:
         names = plain(", ".join(missing[:3]))
         print(f"samples.png shows numbers for {names}: no installed font has these letters", file=sys.stderr)

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 from yolograft.cli.command_line import CommandLine
 from yolograft.cli.weights import find_weights
 from yolograft.common.errors import UserError
-from yolograft.common.files import user_path
+from yolograft.common.files import user_folder
 from yolograft.common.text import markup, plain
 from yolograft.common.times import duration
 from yolograft.compute.presence import refuse_impossible
@@ -65,7 +65,7 @@ def main(line: CommandLine) -> int:
     if config["out"]:
         from yolograft.evaluation.predict.places import refuse_used
 
-        refuse_used(user_path(config["out"]), overwrite=config["overwrite"])
+        refuse_used(user_folder("out", config["out"]), overwrite=config["overwrite"])
     from yolograft.evaluation.predict.sources import expand
 
     words = config["source"] if isinstance(config["source"], list) else [config["source"]]

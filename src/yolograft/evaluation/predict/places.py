@@ -13,7 +13,7 @@ def new_folder(wanted: Path | None, *, overwrite: bool) -> Path:
         overwrite: It may hold something; files of the same names are replaced.
 
     Raises:
-        UserError: It holds something already, or is no folder.
+        UserError: It holds something already.
     """
     if wanted is not None:
         refuse_used(wanted, overwrite=overwrite)
@@ -34,10 +34,8 @@ def refuse_used(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that holds something, unless it may be overwritten.
 
     Raises:
-        UserError: It is so, or it is no folder.
+        UserError: It is so.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"out={folder}: is a file; name a folder")
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"out={folder}: is not empty; name another folder, or say overwrite=true")
 
