@@ -26,8 +26,9 @@ def seconds(work: Callable[[], Any]) -> float:
 def measure(options: Any) -> None:
     """Print the table."""
     from yolograft.data.dataset import DetectionDataset, build_dataset
+    from yolograft.data.draws import DrawnDataset, EpochBatches, closed
     from yolograft.data.image_cache import image_cache
-    from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches, closed
+    from yolograft.data.module import DetectionData
     from yolograft.data.sources.yolo import yolo
     from yolograft.upstream.data import full_hyp
 

@@ -30,7 +30,8 @@ from yolograft.compute.devices import resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.config.search_path import initialized
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import DetectionData, DrawnDataset, EpochBatches
+from yolograft.data.draws import DrawnDataset, EpochBatches
+from yolograft.data.module import DetectionData
 from yolograft.data.sources.shapes import shapes
 from yolograft.data.sources.yolo import yolo
 from yolograft.data.spec import DataSpec

@@ -2,10 +2,10 @@
 
     python benchmarks/step_limit.py imgsz=320 batch=16 device=cpu dataset=yolo dataset.path=data.yaml …
 
-The limit is the speed of forward, loss, backward and, as often as in the training, optimizer and EMA on the training's
-first batch, which lies on the device already: nothing is loaded, augmented or validated. Beside it stands the speed of
-the training's epochs (their training part, `images_per_second` of run.json), with the same threads and precision.
-Limit, training, limit: the limits on both sides say how steady the machine was.
+The limit is the speed of forward, loss, backward, optimizer and EMA on the batches of an epoch that lie on the device
+already: nothing is loaded, augmented or validated. It is measured within the training, after the training part of every
+epoch, on its batches (the first 32) and with a copy of the model: a machine that others use too is as busy for the one
+as for the other. The share is the median over the epochs after the first, which starts what the others have.
 """
 
 import argparse
@@ -15,93 +15,105 @@ import statistics
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 import yolograft
-from yolograft.cli.command_line import check_command_line
-from yolograft.compute.devices import Compute, resolve
-from yolograft.data.from_config import data_spec
-from yolograft.data.module import DetectionData, EpochBatches
-from yolograft.data.on_device import drawn
-from yolograft.data.run_data import data_sets
-from yolograft.model.detector import build_detector
-from yolograft.model.from_config import model_spec
 from yolograft.training.module import DetectionTraining
-from yolograft.training.recipe import Recipe
-from yolograft.training.run import conditions
-from yolograft.training.schedule import Schedule
 from yolograft.upstream.training import ModelEMA
 
-SECONDS = 20.0
-"""How long a limit is measured."""
-EPOCHS = 4
+EPOCHS = 7
+BATCHES = 32
+"""The most that are kept."""
 
 
-def limit(config: dict[str, Any], compute: Compute) -> float:
-    """Return images per second of steps on the first batch, over whole trainings of steps."""
-    with conditions(config, compute):
-        train_set, val_set = data_sets(config, data_spec(config), config["batch"])
-        schedule = Schedule.of(config, EPOCHS)
-        batches = EpochBatches(len(train_set), config["batch"], config["seed"], mode=schedule.mode)
-        modes, where = schedule.augmentations(config["augment"]), config["augment"]["device"]
-        train, painter = drawn(train_set, modes, where, compute)
-        batch = DetectionData(train, val_set, batches, val_batch=1, workers=0, painter=painter).first_batch()
-        given = {k: v.to(compute.device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
-        model = build_detector(model_spec(config, train_set.spec.names)).to(compute.device)
-        recipe = Recipe(EPOCHS, len(batches), config["batch"], len(train_set), config["optim"])
-        module = DetectionTraining(model, recipe, schedule, compute, None)  # type: ignore[arg-type]  # no validation
-        module.ema = ModelEMA(model)
-        for _ in range(3):
-            _step(module, given, 0)
-        _finish(compute)
-        count, began = 0, time.monotonic()
-        while count == 0 or time.monotonic() - began < SECONDS:
-            module.last_step = -1
-            for iteration in range(recipe.batches * EPOCHS):
-                _step(module, given, iteration)
-                count += 1
-        _finish(compute)
-        return len(given["img"]) * count / (time.monotonic() - began)
+class EpochLimit(pl.Callback):
+    """Measures the training part of every epoch, and the limit after it.
+
+    Args:
+        out: A JSON file: of every epoch `training` and `limit`, images per second.
+    """
+
+    def __init__(self, out: str) -> None:
+        self.out = Path(out)
+        self.epochs: list[dict[str, float]] = []
+        self._batches: list[dict[str, Any]] = []
+        self._module: DetectionTraining | None = None
+        self._images = 0
+        self._began = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; the first batch is waited for from here on."""
+        _finish(pl_module.device)
+        self._batches, self._images, self._began = [], 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count, and keep the batch."""
+        self._images += len(batch["img"])
+        if len(self._batches) < BATCHES:
+            self._batches.append(batch)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock, and measure the limit."""
+        assert isinstance(pl_module, DetectionTraining)
+        _finish(pl_module.device)
+        training = self._images / (time.perf_counter() - self._began)
+        if self._module is None:
+            self._module = _copy(pl_module)
+        self.epochs.append({"training": training, "limit": self._limit(self._module, pl_module.epoch)})
+        self.out.write_text(json.dumps(self.epochs), encoding="utf-8")
+
+    @torch.enable_grad()
+    def _limit(self, module: DetectionTraining, epoch: int) -> float:
+        """Return images per second of steps on the batches that were kept."""
+        _finish(module.device)
+        began = time.perf_counter()
+        for iteration, batch in enumerate(self._batches, module.recipe.batches * epoch):
+            loss, _ = module.losses(module.to_input(batch))
+            module.scaler.scale(loss).backward()
+            if iteration - module.last_step >= module.recipe.accumulate(iteration):
+                module.step()
+                module.last_step = iteration
+        _finish(module.device)
+        return sum(len(batch["img"]) for batch in self._batches) / (time.perf_counter() - began)
 
 
-def _step(module: DetectionTraining, batch: dict[str, Any], iteration: int) -> None:
-    loss, _ = module.losses(module.to_input(batch))
-    module.scaler.scale(loss).backward()
-    if iteration - module.last_step >= module.recipe.accumulate(iteration):
-        module.step()
-        module.last_step = iteration
+def _copy(module: DetectionTraining) -> DetectionTraining:
+    """Return a training of a copy of the model, under the same conditions."""
+    model = deepcopy(module.model).train()
+    model.criterion = model.init_criterion()
+    copied = DetectionTraining(model, module.recipe, module.schedule, module.compute, module.evaluator)
+    copied.ema = ModelEMA(model)
+    return copied.to(module.device)
 
 
-def _finish(compute: Compute) -> None:
-    if compute.device.type == "cuda":
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def main() -> int:
-    """Measure and print."""
+    """Train with the callback and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     options = parser.parse_args()
-    overrides = [f"epochs={EPOCHS}", "trainer.plots=false", *options.overrides]
+    sys.path.insert(0, str(Path(__file__).parent))  # the callback is looked for by its name
     with tempfile.TemporaryDirectory(prefix="step-limit-", ignore_cleanup_errors=True) as folder:
-        (spec,) = check_command_line("train", [*overrides, f"project={folder}"]).jobs
-        config = spec.config
-        compute = resolve(config["device"], config["workers"], config["trainer"])
-        overrides += [f"trainer.threads={compute.threads}", f"project={folder}"]
-        before = limit(config, compute)
-        trained = yolograft.train(overrides)
-        after = limit(config, compute)
-    speed = float(trained.costs["images_per_second"])
+        measured = Path(folder) / "epochs.json"
+        callback = f"+callbacks.limit={{_target_: step_limit.EpochLimit, out: '{measured}'}}"
+        overrides = [f"epochs={EPOCHS}", "trainer.plots=false", callback, *options.overrides]
+        yolograft.train([*overrides, f"project={folder}/runs"])
+        epochs = json.loads(measured.read_text(encoding="utf-8"))
     result = {
-        "limit_before": round(before, 2),
-        "training": round(speed, 2),
-        "limit_after": round(after, 2),
-        "share": round(speed / statistics.mean((before, after)), 3),
-        "threads": compute.threads,
+        "share": round(statistics.median(epoch["training"] / epoch["limit"] for epoch in epochs[1:]), 3),
+        "epochs": [{key: round(value, 2) for key, value in epoch.items()} for epoch in epochs],
         "load": os.getloadavg()[0],
         "overrides": options.overrides,
     }

@@ -117,12 +117,12 @@ def test_val_repeats_the_runs_metrics(trained: Path, yolograft: Program) -> None
 
 def test_workers_do_not_change_the_result_and_seeds_do(tmp_path: Path, yolograft: Program) -> None:
     texts = {}
-    for key, extra in {"0": (), "2": ("workers=2",), "seed": ("seed=1",)}.items():
+    for key, extra in {"auto": (), "0": ("workers=0",), "2": ("workers=2",), "seed": ("seed=1",)}.items():
         done = yolograft("train", *QUICK, "epochs=2", f"project={key}", *extra)
         assert done.returncode == 0, done.stderr
         texts[key] = (only_run(tmp_path / key) / "metrics.csv").read_text()
-    assert texts["0"] == texts["2"]
-    assert texts["0"] != texts["seed"]
+    assert texts["auto"] == texts["0"] == texts["2"]
+    assert texts["auto"] != texts["seed"]
 
 
 def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path: Path, yolograft: Program) -> None:

@@ -7,7 +7,8 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from yolograft.data.continuous import Continuous
-from yolograft.data.module import Draw, EpochBatches, ValidationBatches, _in_order
+from yolograft.data.draws import Draw, EpochBatches
+from yolograft.data.module import ValidationBatches, _in_order
 
 
 class Asked(Dataset[Any]):

@@ -15,8 +15,9 @@ from yolograft.compute.devices import Compute
 from yolograft.config.locations import conf_dir
 from yolograft.data import on_device
 from yolograft.data.dataset import DetectionDataset, build_dataset
+from yolograft.data.draws import Draw, DrawnDataset, EpochBatches, closed
 from yolograft.data.hsv import to_bgr, to_hsv
-from yolograft.data.module import DetectionData, Draw, DrawnDataset, EpochBatches, closed
+from yolograft.data.module import DetectionData
 from yolograft.data.on_device import drawn
 from yolograft.data.painting import Painter
 from yolograft.data.pictures import Pictures

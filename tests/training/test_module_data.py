@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from yolograft.compute.reproducible import seed
 from yolograft.config.locations import conf_dir
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import DrawnDataset, EpochBatches, closed
+from yolograft.data.draws import DrawnDataset, EpochBatches, closed
 from yolograft.data.sources.shapes import shapes
 
 HYP = dict(OmegaConf.load(conf_dir() / "augment" / "default.yaml"))

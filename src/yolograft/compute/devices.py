@@ -8,7 +8,7 @@ import torch
 from yolograft.common.errors import UserError
 from yolograft.compute.bf16 import bf16_pays
 from yolograft.compute.presence import no_gpu, no_mps
-from yolograft.compute.sharing import free_gpu, free_threads, own_cores
+from yolograft.compute.sharing import cores, free_gpu, free_threads, has_idle_time, own_cores
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -24,6 +24,7 @@ class Compute:
         channels_last: Whether images and weights are laid out channels last.
         threads: CPU threads for the computation.
         workers: Processes that load data.
+        helper: Whether a training that loads its images itself is helped in the idle time of the processors.
         cuda_graph: Whether the passes of a training are recorded as CUDA graphs; auto: where that is safe.
     """
 
@@ -33,6 +34,7 @@ class Compute:
     channels_last: bool
     threads: int
     workers: int
+    helper: bool = False
     cuda_graph: bool | Literal["auto"] = False
 
     @property
@@ -74,6 +76,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         have = f"{processes} processes" if accelerator == "gpu" else accelerator
         raise UserError(f"trainer.cuda_graph=true: needs one CUDA device, and this is {have}; use false")
     threads = free_threads(processes) if trainer["threads"] == "auto" else trainer["threads"]
+    helper = workers == "auto" and accelerator == "cpu" and cores() > 1 and has_idle_time()
     if workers == "auto":
         workers = min(8, max(own_cores() // processes, 1)) if accelerator == "gpu" else 0
     return Compute(
@@ -83,6 +86,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         accelerator != "mps" if layout == "auto" else layout,
         threads,
         int(workers),
+        helper,
         graph if possible else False,
     )
 

@@ -36,6 +36,11 @@ def own_cores() -> int:
     return max(cores() // jobs_here(), 1)
 
 
+def has_idle_time() -> bool:
+    """Return whether this system can let a process run only where nothing else wants to (Linux's SCHED_IDLE)."""
+    return hasattr(os, "fork") and hasattr(os, "SCHED_IDLE")
+
+
 def jobs_here() -> int:
     """Return how many runs are started at a time on this machine."""
     try:

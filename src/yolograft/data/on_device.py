@@ -11,7 +11,7 @@ from torch import Tensor
 
 from yolograft.compute.devices import Compute
 from yolograft.data.dataset import DetectionDataset
-from yolograft.data.module import Draw, DrawnDataset
+from yolograft.data.draws import Draw, DrawnDataset
 from yolograft.data.painting import Painter
 from yolograft.data.pictures import Pictures
 from yolograft.upstream.picture_plan import GREY, planning

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from yolograft.data.module import DetectionData, EpochBatches
+from yolograft.data.draws import EpochBatches
+from yolograft.data.module import DetectionData
 from yolograft.data.on_device import drawn
 from yolograft.training.callbacks.journal import Journal
 from yolograft.training.freezing import frozen_modules
@@ -101,6 +102,7 @@ def _batches(session: Session, prepared: Prepared, start: StartingPoint, schedul
         batches,
         val_batch=min(prepared.batch * 2, -(-len(prepared.val_set) // compute.processes)),
         workers=compute.workers,
+        helper=compute.helper,
         pin=compute.accelerator == "gpu",
         painter=painter,
     )

@@ -1,6 +1,6 @@
 """Training in several processes: the same losses and weights as one process with the same batch.
 
-Three things make it so. Every process takes its share of each batch (`data.module.EpochBatches`). Batch norms see the
+Three things make it so. Every process takes its share of each batch (`data.draws.EpochBatches`). Batch norms see the
 whole batch (`sync_norms`; torch's own SyncBatchNorm exists for GPUs only and would drop timm's fused activations). And
 the loss is divided by the targets of the whole batch (`share_loss`); ultralytics divides by each process's own.
 """

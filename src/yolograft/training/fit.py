@@ -52,7 +52,10 @@ def fit(session: Session, built: Built) -> None:
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        trainer.fit(module, datamodule=built.data)
+        try:
+            trainer.fit(module, datamodule=built.data)
+        finally:
+            built.data.close()
 
 
 def _callbacks(session: Session, built: Built) -> list[pl.Callback]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from yolograft.common.levels import coarsest_stride
-from yolograft.data.module import closed
+from yolograft.data.draws import closed
 from yolograft.training.progressive import Stage, plan
 
 
