@@ -197,9 +197,11 @@ def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", refused)
+    files = psutil.Process().num_fds()
     loader = helped_batches(Made(), EpochBatches(IMAGES, BATCH, seed=0))
     for samples, draws in batches_of(loader, epochs=2):
         assert_right(samples, draws)
+    assert psutil.Process().num_fds() == files
     loader.close()
 
 

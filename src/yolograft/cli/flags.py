@@ -14,7 +14,6 @@ _HYDRAS = (
     "--hydra-help",
     "--info",
     "--package",
-    "--run",
     "--shell-completion",
     "-cd",
     "-cn",

@@ -86,6 +86,9 @@ def _check_choices(overrides: Sequence[Override]) -> None:
             raise UserError(f"{override.input_line}: write ~{group}, or leave it out")
         if value is None and group == "experiments" and not override.is_delete():
             raise UserError(f"{override.input_line}: leave it out")
+        if override.package is not None and not group.startswith("hydra"):
+            said = (override.input_line or "").partition("=")[2]
+            raise UserError(f"{override.input_line}: every group has its place; write {group}={said}")
         known = [] if override.is_delete() else loader.get_group_options(group)
         if known and value not in known:
             said = (override.input_line or "").partition("=")[2]
@@ -146,8 +149,12 @@ def _diagnose(command: str, overrides: Sequence[Override], error: Exception) -> 
     for override in overrides:
         key = override.key_or_group
         if key not in keys and not key.startswith("hydra") and key not in known_groups:
-            near = advice(key) or did_you_mean(key, [*keys, *known_groups])
+            model = key in ("weights", "model") and "run" in keys  # of a command that looks at a trained one
+            near = "; did you mean run?" if model else advice(key) or did_you_mean(key, [*keys, *known_groups])
             return f"{key}: there is no such key{near} All keys: yolograft {command} --help"
+        said = (override.input_line or "").lstrip("+")
+        if override.is_add() and not override.is_force_add() and key in keys:
+            return f"{override.input_line}: there is {key} already; write {said}"
         if key.startswith("hydra.") and f"'{key}'" in str(error):
             return f"{key}: Hydra has no such key; see yolograft {command} --cfg hydra"
     return first_line(error)

@@ -25,6 +25,7 @@ _KEYS = {
     "dataset.path": "; it belongs to dataset=auto, which takes a data set of any form, and to dataset=yolo and others.",
     "backbone.variant": "; it belongs to backbone=effv1, effv2 and mbv3.",
     "optimizer": "; say optim=sgd, optim=adamw and so on.",
+    "classes": "; every class of the data set is trained; single_cls=true takes all for one.",
     "nc": "; the data set says how many classes there are.",
     "val": "; every epoch is validated; to measure again: yolograft val run=FOLDER.",
     "exist_ok": "; a folder is never overwritten: the same settings go on, others get a folder of their own.",

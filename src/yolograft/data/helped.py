@@ -105,7 +105,13 @@ class Helper:
         self.stale = False
         done, say_done = os.pipe()
         wait, wake = os.pipe()
-        parent, process = os.getpid(), os.fork()
+        parent = os.getpid()
+        try:
+            process = os.fork()
+        except OSError:
+            for end in (done, say_done, wait, wake):
+                os.close(end)
+            raise
         if not process:
             try:
                 self._help(say_done, wait, parent, _step_back(say_done, wait))
