@@ -27,7 +27,7 @@ def write_weights(file: Path, names: dict[int, str] | None = None, dataset: obje
         model.train()(torch.rand(4, 3, 64, 64))  # else every feature map is nearly constant
     head: Any = model.model[-1]
     for branch in head.cv3:
-        torch.nn.init.normal_(branch[-1].weight, std=0.2)
+        torch.nn.init.normal_(branch[-1].weight, std=0.1)
         torch.nn.init.constant_(branch[-1].bias, -1.0)
     save_detector(model, file, {"config": {"dataset": dataset}, "imgsz": 64})
     return file

@@ -109,7 +109,8 @@ def test_a_neck(kind: Any, options: dict[str, Any], tmp_path: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(expected, other.eval()(maps(1)), strict=True))
     # Exported with one image, run with two.
     for one, two in zip(expected, in_onnx_runtime(neck, maps(1), tmp_path), strict=True):
-        np.testing.assert_allclose(two, torch.cat((one, one)).numpy(), rtol=1e-3, atol=1e-4)
+        rounding = 1e-4 + 1e-6 * float(one.abs().max())  # a small value may be the difference of two large ones
+        np.testing.assert_allclose(two, torch.cat((one, one)).numpy(), rtol=1e-3, atol=rounding)
 
 
 def detector(neck: str, **options: Any) -> Any:
