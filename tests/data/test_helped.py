@@ -29,15 +29,17 @@ log = logging.getLogger(__name__)
 class Made:
     """Makes samples that say who made them."""
 
-    def __init__(self, size: int = 8, fault: int | None = None) -> None:
-        self.dataset = SimpleNamespace(imgsz=size, channels=3)
-        self.fault = fault
+    def __init__(self, fault: int | None = None, large: int | None = None) -> None:
+        self.dataset = SimpleNamespace(imgsz=8, channels=3)
+        self.fault, self.large = fault, large
 
     def __getitem__(self, draw: Draw) -> dict[str, Any]:
         if draw.index == self.fault:
             raise ValueError("cannot be read")
         log.warning("made %s", draw.index)
-        return {"draw": draw, "pixels": torch.full((3, 8, 8), draw.index, dtype=torch.uint8), "by": os.getpid()}
+        pixels = torch.full((3, 8, 8), draw.index, dtype=torch.uint8)
+        beside = bytes(2 * helped._BESIDE_PIXELS) if draw.index == self.large else b""
+        return {"draw": draw, "pixels": pixels, "by": os.getpid(), "beside": beside}
 
 
 @pytest.fixture(autouse=True)
@@ -165,13 +167,16 @@ def test_an_epoch_that_has_another_mode_since_the_fork_is_not_made_of_what_the_h
     loader.close()
 
 
-def test_a_sample_that_has_no_room_is_made_by_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helped, "_BESIDE_PIXELS", 0)
-    loader = helped_batches(Made(size=2), EpochBatches(IMAGES, BATCH, seed=0))
+def test_a_sample_that_has_no_room_is_made_by_the_training() -> None:
+    loader = helped_batches(Made(large=3), EpochBatches(IMAGES, BATCH, seed=0))
+    makers: dict[bool, set[int]] = {True: set(), False: set()}
     for samples, draws in batches_of(loader, epochs=2):
         assert_right(samples, draws)
-        assert {sample["by"] for sample in samples} == {os.getpid()}
-        time.sleep(0.2)  # the helper makes the next ones, and may not hand them over
+        for sample in samples:
+            makers[sample["draw"].index == 3].add(sample["by"])
+        time.sleep(0.5)  # the helper makes the next ones
+    assert makers[True] == {os.getpid()}
+    assert makers[False] > {os.getpid()}
     loader.close()
 
 
