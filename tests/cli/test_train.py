@@ -60,6 +60,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "leaked" not in done.stderr  # libraries that look at the end whether all of theirs was freed
     return folder
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from yolograft.cli.commands import COMMANDS
-from yolograft.common.imports import uncollected
+from yolograft.common.imports import own_process, uncollected
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
         sys.stdout.reconfigure(errors="backslashreplace")
+    if arguments is None:
+        own_process()
     args = list(sys.argv[1:] if arguments is None else arguments)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_usage())
