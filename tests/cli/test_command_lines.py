@@ -182,11 +182,12 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "-m", "epochs=range(1,0)"), "epochs=range(1,0): this range holds no value"),
         (("train", "-m", "epochs=range(1,10,0)"), "epochs=range(1,10,0): this range has no end"),
         (("train", "-m", "seed=range(0,1e9)"), "holds 1,000,000,000 values; a sweep takes 100,000"),
-        (("train", "seeds=1000000"), "seeds=1000000: input should be less than or equal to 10000"),
+        (("train", "seeds=1000000"), "seeds=1000000: must be a number from 1 to 10000"),
         (("train", "epochs=999999999"), "epochs=999999999: input should be less than or equal to 1000000"),
         (("train", "levels=P3,P4"), "write levels=[P3,P4], or add -m to train one run for each"),
         (("train", "imgsz=64,64"), "imgsz=64,64: several values; add -m to train one run for each"),
         (("train", "name=" + 600 * "["), "write quotes within quotes"),
+        (("train", "name=two\nlines"), "name=two\\nlines: holds a line break or another control character"),
         (("train", "name=" + 300 * "[" + 300 * "]"), "[[…: its brackets are nested too deep"),  # OmegaConf's limit
         (("train", "name=" + 1000 * "[" + 1000 * "]"), "[[…: its brackets are nested too deep"),  # the grammar's
         (("val", "run=a", "device=cpu:0"), "device=cpu:0: must be auto, cpu, cuda, mps"),

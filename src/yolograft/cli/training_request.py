@@ -26,7 +26,7 @@ from yolograft.sweep.search_space import (
     refuse_intervals,
     signature,
 )
-from yolograft.training.config import TrainConfig
+from yolograft.training.config import MOST_SEEDS, TrainConfig
 
 
 def single_request(composed: DictConfig, config: dict[str, Any], typed: str) -> Request:
@@ -170,8 +170,11 @@ def _refuse_swept_hydra(overrides: Iterable[Override]) -> None:
 
 def _seed_axis(seeds: Any, overrides: Sequence[Override]) -> str:
     """Return the override that `seeds=3` stands for."""
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise UserError(f"seeds={seeds}: must be a number from 1 on; seeds=3 trains each variant with seed=0,1,2")
+    # Before the axis is written out: the grammar takes a minute to read a million values.
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(
+            f"seeds={seeds}: must be a number from 1 to {MOST_SEEDS}; seeds=3 trains each variant with seed=0,1,2"
+        )
     for override in overrides:
         if override.key_or_group == "seed":
             raise UserError(f"seeds={seeds} {override.input_line}: say either how many seeds or which, as seed=0,1,2")

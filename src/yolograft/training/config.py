@@ -20,6 +20,8 @@ from yolograft.config.schema import (
 )
 from yolograft.tracking.loggers import LoggerSettings
 
+MOST_SEEDS = 10_000
+
 
 class TrainConfig(Parts, Imgsz):
     """`yolograft train`."""
@@ -46,7 +48,7 @@ class TrainConfig(Parts, Imgsz):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     device: Devices
     workers: Workers
-    seeds: Annotated[int, Field(gt=0, le=10_000)] | None
+    seeds: Annotated[int, Field(gt=0, le=MOST_SEEDS)] | None
     attempts: Annotated[int, Field(ge=0)]
     isolate: bool
     constraint: Text | None
