@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from helpers.program import imported
 from helpers.tiny import TINY
 
 # Lies in the folder that the command is started in, as a person's own callback does.
@@ -49,9 +50,7 @@ def command(folder: Path, name: str, *more: str, seeds: int = 8, faults: dict[st
 
 def run(folder: Path, arguments: list[str]) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end; it must never wait for an answer."""
-    return subprocess.run(
-        arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=500, check=False
-    )
+    return imported(*arguments[3:], cwd=folder, timeout=500)
 
 
 def start(folder: Path, arguments: list[str]) -> "subprocess.Popen[str]":
