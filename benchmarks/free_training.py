@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--scale", default="n")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="which trainings; default: all three")
     parser.add_argument("--out", default="free_training.json")
     parser.add_argument("--stock-run", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -90,7 +91,7 @@ def main() -> None:
     out = Path(options.out).resolve()
     done = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     for seed in options.seeds:
-        for kind in KINDS:
+        for kind in options.kinds:
             if (key := f"{kind}, seed {seed}") in done:
                 continue
             began = time.monotonic()
@@ -104,7 +105,7 @@ def main() -> None:
             print(key, done[key], flush=True)
     print(f"\n{options.epochs} epochs at {options.imgsz} px, batch {options.batch}, {options.device}")
     print("| training | mAP50 | mAP50-95 | seconds |\n|---|---|---|---|")
-    for kind in KINDS:
+    for kind in options.kinds:
         rows = [done[f"{kind}, seed {seed}"] for seed in options.seeds]
         cells = []
         for name in ("mAP50", "mAP50-95", "seconds"):
