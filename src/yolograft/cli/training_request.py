@@ -28,6 +28,8 @@ from yolograft.sweep.search_space import (
 )
 from yolograft.training.config import MOST_SEEDS, TrainConfig
 
+_MANY = 100  # runs
+
 
 def single_request(composed: DictConfig, config: dict[str, Any], typed: str) -> Request:
     """Return the request for one run.
@@ -132,13 +134,23 @@ class SweepLine:
         sweep = sweep_request(self.composed, self.overrides, folder, self.executor, search)
         return Request(self.typed, [], sweep, specs) if search else Request(self.typed, specs, sweep)
 
-    def _specs(self, lines: Iterable[Sequence[str]], folder: Path) -> Iterator[tuple[RunSpec, DictConfig]]:
+    def _specs(self, lines: Sequence[Sequence[str]], folder: Path) -> Iterator[tuple[RunSpec, DictConfig]]:
         """Compose and check runs, each once."""
-        for number, line in enumerate(lines):
+        for number, line in enumerate(_counted(lines)):
             composed = compose("train", parse(line))
             config = container_of(composed)
             validate(TrainConfig, config, choices_of(composed.hydra))
             yield run_spec(composed, config, folder, number, self.typed), composed
+
+
+def _counted(lines: Sequence[Sequence[str]]) -> Iterable[Sequence[str]]:
+    """Return the lines; where they are many, show how far they are: each takes some 50 ms."""
+    if len(lines) < _MANY:
+        return lines
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    counted: Iterable[Sequence[str]] = tqdm(lines, desc="checking runs", unit="run", delay=2, leave=False)
+    return counted
 
 
 def _choice(composed: DictConfig, group: str) -> str:
