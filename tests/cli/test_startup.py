@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from helpers.fitted import fitted_weights
 
 HEAVY = {
     "cv2",
@@ -106,6 +109,21 @@ def test_what_hydra_alone_answers_loads_no_schema(arguments: list[str], tmp_path
 def test_a_training_without_timms_parts_loads_no_timm(tmp_path: Path) -> None:
     """A second of importing, W&B's package with it."""
     assert not loaded("import yolograft.training.train", tmp_path) & {"timm", "wandb"}
+
+
+def test_what_does_not_train_loads_no_lightning(tmp_path: Path) -> None:
+    """Two seconds of importing; torchvision is loaded all the same, since ultralytics' NMS is another without it."""
+    weights = fitted_weights(tmp_path / "mine.safetensors", steps=0)
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    of_it = [f"run={weights}", "device=cpu"]
+    for command in (
+        ["predict", *of_it, f"source={tmp_path / 'a.png'}"],
+        ["val", *of_it, "workers=0"],
+    ):
+        code = f"from yolograft.cli.main import main\nassert main({command!r}) == 0"
+        found = loaded(code, tmp_path)
+        assert "torchvision" in found
+        assert not found & {"pytorch_lightning", "lightning_fabric", "torchmetrics", "timm", "wandb"}
 
 
 def test_importing_the_package_loads_nothing_else(tmp_path: Path) -> None:

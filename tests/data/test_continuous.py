@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from yolograft.data.continuous import Continuous
 from yolograft.data.draws import Draw, EpochBatches
-from yolograft.data.module import ValidationBatches, _in_order
+from yolograft.data.loaders import in_order
+from yolograft.data.module import ValidationBatches
 
 
 class Asked(Dataset[Any]):
@@ -105,7 +106,7 @@ def test_what_was_begun_for_nothing_is_thrown_away(loaders: Loaders, what: str) 
 
 def test_a_validation_has_the_same_batches_each_time(loaders: Loaders) -> None:
     training = EpochBatches(10, 4, seed=0, more=lambda epoch: epoch < 3)
-    loader = Continuous(ValidationBatches(_in_order(10, 4, 1, 2), training), loaders, Asked())
+    loader = Continuous(ValidationBatches(in_order(10, 4, 1, 2), training), loaders, Asked())
     for epoch in range(3):
         training.set_epoch(epoch)
         assert gone_through(loader) == [[4, 5, 6, 7]]

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.evaluation.validate import evaluate
 from yolograft.model.detector import Detector, ModelSpec, build_detector

@@ -8,7 +8,7 @@ import torch
 
 from helpers.models import make_spec
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.model.detector import build_detector
 from yolograft.model.weights import save_detector

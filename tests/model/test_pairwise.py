@@ -11,7 +11,7 @@ from helpers.covering import pairwise
 from helpers.models import build_variant, names
 from yolograft.common.parts import MODEL_GROUPS
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.data.sources.shapes import shapes
 from yolograft.model.activation import ACTIVATIONS
 

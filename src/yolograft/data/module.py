@@ -1,4 +1,4 @@
-"""Batches: the loaders of a training and of a validation."""
+"""What Lightning takes its batches from in a training."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,9 +11,9 @@ from yolograft.data.continuous import Continuous
 from yolograft.data.dataset import DetectionDataset
 from yolograft.data.draws import DrawnDataset, EpochBatches
 from yolograft.data.helped import Helped
+from yolograft.data.loaders import collate, in_order, loader
 from yolograft.data.painting import Painter
 from yolograft.data.pictures import Pictures
-from yolograft.upstream.picture_plan import Picture
 
 
 class DetectionData(pl.LightningDataModule):
@@ -45,7 +45,7 @@ class DetectionData(pl.LightningDataModule):
         super().__init__()
         self.train, self.val, self.batches, self.val_batch = train, val, batches, val_batch
         self.workers, self.pin, self.painter = workers, pin, painter
-        self._helped = Helped(train, batches, _collate) if helper and not workers else None
+        self._helped = Helped(train, batches, collate) if helper and not workers else None
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]] | Continuous | Helped:
         """Return the batches of an epoch."""
@@ -58,7 +58,7 @@ class DetectionData(pl.LightningDataModule):
 
     def first_batch(self) -> dict[str, Any]:
         """Return the first batch of an epoch, made here and now."""
-        return self.painted(_collate([self.train[draw] for draw in next(iter(self.batches))]))
+        return self.painted(collate([self.train[draw] for draw in next(iter(self.batches))]))
 
     def painted(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return a batch with its images, uint8 [B, channels, H, W]."""
@@ -72,13 +72,13 @@ class DetectionData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]] | Continuous:
         """Return the validation batches; of several processes each goes through its share of them."""
-        shares = _in_order(len(self.val), self.val_batch, self.batches.rank, self.batches.world)
+        shares = in_order(len(self.val), self.val_batch, self.batches.rank, self.batches.world)
         return self._continuous(self.val, ValidationBatches(shares, self.batches))
 
     def _continuous(self, dataset: Dataset[Any], batches: Any) -> DataLoader[dict[str, Any]] | Continuous:
         if not self.workers:
-            return _loader(dataset, 0, self.pin, batches)
-        return Continuous(batches, partial(_loader, dataset, self.workers, self.pin), dataset)
+            return loader(dataset, 0, self.pin, batches)
+        return Continuous(batches, partial(loader, dataset, self.workers, self.pin), dataset)
 
 
 class ValidationBatches(Sampler[list[int]]):
@@ -113,34 +113,3 @@ class ValidationBatches(Sampler[list[int]]):
     def mode(self, epoch: int) -> int:
         """Return the mode of an epoch; there is only one."""
         return 0
-
-
-def val_loader(dataset: DetectionDataset, batch: int, workers: int) -> DataLoader[dict[str, Any]]:
-    """Return the batches of a validation set in its own order."""
-    return _loader(dataset, workers, False, _in_order(len(dataset), batch))
-
-
-def _in_order(images: int, batch: int, rank: int = 0, world: int = 1) -> list[list[int]]:
-    """Return the batches of process `rank`: every `world`-th of those in the data set's own order."""
-    starts = range(rank * batch, images, batch * world)
-    return [list(range(start, min(start + batch, images))) for start in starts]
-
-
-def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Collate as ultralytics does; a batch that an earlier start of the run has finished is empty."""
-    if not samples:
-        return {}
-    if not isinstance(samples[0]["img"], Picture):
-        return DetectionDataset.collate_fn(samples)
-    rest = [{key: value for key, value in sample.items() if key != "img"} for sample in samples]
-    return {**DetectionDataset.collate_fn(rest), "img": Pictures.of([sample["img"] for sample in samples])}
-
-
-def _loader(dataset: Dataset[Any], workers: int, pin: bool, batches: Any) -> DataLoader[dict[str, Any]]:
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=_collate,
-        pin_memory=pin,
-    )

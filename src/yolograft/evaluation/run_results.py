@@ -6,7 +6,7 @@ from typing import Any
 
 from yolograft.compute.devices import Compute
 from yolograft.data.dataset import DetectionDataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.evaluation.pictures import Album, Picture
 from yolograft.evaluation.predictions import PredictionCollector
 from yolograft.evaluation.validate import evaluate

@@ -17,7 +17,7 @@ from yolograft.compute.reproducible import reproducible
 from yolograft.data.checks import Check, conversions, enforce, summary_lines
 from yolograft.data.dataset import DetectionDataset, Split, build_dataset
 from yolograft.data.listing import list_notes
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.evaluation.provenance import Provenance
 from yolograft.model.detector import Detector

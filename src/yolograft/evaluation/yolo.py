@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from yolograft.common.errors import UserError
 from yolograft.data.as_yolo import copy_as_yolo
 from yolograft.data.dataset import DetectionDataset, Split, build_dataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.evaluation.provenance import Provenance
 from yolograft.model.detector import Detector
 from yolograft.model.weights import load_detector

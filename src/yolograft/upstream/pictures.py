@@ -1,6 +1,7 @@
 """Single images to a detector's input, and its output to boxes, as ultralytics' predictor does both."""
 
 import numpy as np
+import torchvision  # noqa: F401 - once it is imported ultralytics' NMS is torchvision's, as in its own commands
 from torch import Tensor
 from ultralytics.data.augment import LetterBox
 from ultralytics.utils.nms import non_max_suppression

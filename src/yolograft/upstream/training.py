@@ -104,6 +104,8 @@ class Evaluator:
     """
 
     def __init__(self, loader: Any, folder: Path, *, plots: bool = False, single_cls: bool = False) -> None:
+        import torchvision  # noqa: F401 - once it is imported ultralytics' NMS is torchvision's, as in its own commands
+
         args = {"plots": plots, "single_cls": single_cls}
         self.validator = DetectionValidator(loader, save_dir=folder, args=args)
         self.validator._check_max_det(self.validator.args, {"val": loader.dataset})

@@ -19,7 +19,7 @@ from yolograft.common.text import plain
 from yolograft.compute.devices import Compute, resolve
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.dataset import build_dataset
-from yolograft.data.module import val_loader
+from yolograft.data.loaders import val_loader
 from yolograft.data.spec import DataSpec
 from yolograft.evaluation.captured import captured
 from yolograft.evaluation.export.calibration import calibration_images

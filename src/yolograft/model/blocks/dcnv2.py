@@ -7,7 +7,6 @@ torchvision's operator.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import DeformConv2d, deform_conv2d
 
 
 class DCNv2(nn.Module):
@@ -22,6 +21,8 @@ class DCNv2(nn.Module):
     """
 
     def __init__(self, c1: int, c2: int, kernel: int = 3) -> None:
+        from torchvision.ops import DeformConv2d  # only where there is one: it takes seconds to import
+
         super().__init__()
         self.kernel = kernel
         self.predict = nn.Conv2d(c1, 3 * kernel**2, 3, padding=1)
@@ -43,6 +44,8 @@ class DCNv2(nn.Module):
         return self.act(self.bn(convolve(x, offset, logits.sigmoid())))
 
     def _deformed(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        from torchvision.ops import deform_conv2d
+
         # In fp32, for the places' sake. The operator reads memory that is not its own where an offset is no number.
         weight, places = self.conv.weight.float(), offset.float().nan_to_num()
         out = deform_conv2d(x.float(), places, weight, padding=self.kernel // 2, mask=mask.float())
