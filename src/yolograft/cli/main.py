@@ -8,31 +8,34 @@ import sys
 from pathlib import Path
 
 from yolograft.cli.commands import COMMANDS
+from yolograft.cli.ending import Ending
 from yolograft.common.imports import own_process, uncollected
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 failed, 2 refused."""
+    """Run one command and return the exit code: 0 done, 1 failed, 2 refused.
+
+    Args:
+        arguments: Its words; None takes those that the process was started with, and the process is the program's own.
+    """
+    if arguments is not None:
+        return _answer(arguments)
+    own_process()
+    ending = Ending()
+    ending.code = _answer(sys.argv[1:])
+    return ending.code
+
+
+def _answer(args: list[str]) -> int:
     from yolograft.common.errors import UserError, machine_fault
     from yolograft.common.text import plain_lines
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
         sys.stdout.reconfigure(errors="backslashreplace")
-    if arguments is None:
-        own_process()
-    args = list(sys.argv[1:] if arguments is None else arguments)
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(_usage())
-        return 0
-    if args[0] == "--version":
-        from yolograft.common.version import __version__
-
-        print(f"yolograft {__version__}")
-        return 0
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # else it looks for them in every installed package
     interrupts = _note_interrupts()
     try:
-        return _run(args[0], args[1:])
+        return _run(args)
     except UserError as mistake:
         print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
@@ -49,9 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _run(command: str, rest: list[str]) -> int:
+def _run(args: list[str]) -> int:
     from yolograft.common.errors import UserError
 
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if args[0] == "--version":
+        from yolograft.common.version import __version__
+
+        print(f"yolograft {__version__}")
+        return 0
+    command, rest = args[0], args[1:]
     if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # a person's own parts are found in the folder they work in, as with `python -m`
     if command not in COMMANDS:

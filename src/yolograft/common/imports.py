@@ -1,6 +1,5 @@
 """What makes imports cheaper: no garbage collector during and after them, and none for the sake of an `isinstance`."""
 
-import atexit
 import gc
 import sys
 import threading
@@ -19,7 +18,6 @@ def own_process() -> None:
     memory that it looks at. In somebody else's process what is frozen could be theirs, and would stay in memory.
     """
     _own.set()
-    atexit.register(gc.unfreeze)  # what is not collected at the end, some libraries report as leaks
 
 
 @contextmanager
