@@ -134,3 +134,13 @@ def test_a_killed_sweep_leaves_nothing_after_the_next_start(
     again.send_signal(signal.SIGTERM)
     assert again.wait(60) == 143, logs(tmp_path)
     assert not list(scratch.glob("yolograft-*")), "and a sweep that was stopped leaves nothing at all"
+
+
+def test_the_fork_server_ends_without_a_word(tmp_path: Path) -> None:
+    """Some libraries look at the end whether all of theirs was freed, and what was imported is not."""
+    code = (
+        "from yolograft.sweep.isolation import _context\n"
+        "process = _context().Process(target=print, args=('run',))\nprocess.start()\nprocess.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("run\n", "")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from yolograft.cli.commands import COMMANDS
-from yolograft.cli.ending import Ending
+from yolograft.common.ending import Ending
 from yolograft.common.imports import own_process, uncollected
 
 

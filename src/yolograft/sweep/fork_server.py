@@ -8,6 +8,7 @@ back (`isolation`), from its first instruction on, and leaves them so; a run let
 import os
 import threading
 
+from yolograft.common.ending import Ending
 from yolograft.common.imports import own_process, uncollected
 
 _starter, _imported = os.getppid(), threading.Event()
@@ -23,6 +24,7 @@ def _leave_with_starter() -> None:
 _watch = threading.Thread(target=_leave_with_starter)
 _watch.start()
 own_process()
+Ending().code = 0  # it ends when nobody has a use for it
 try:
     with uncollected():
         import yolograft.training.train  # noqa: F401 - what is imported here, forked processes have

@@ -1,4 +1,4 @@
-"""How the program's process ends: without taking apart all that it has imported, which takes a second or more."""
+"""How a process of the program ends: without taking apart all that it has imported, which takes a second or more."""
 
 import atexit
 import gc
