@@ -190,6 +190,7 @@ def answer(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, st
         (("train", "name=two\nlines"), "name=two\\nlines: holds a line break or another control character"),
         (("train", "name=" + 300 * "[" + 300 * "]"), "[[…: its brackets are nested too deep"),  # OmegaConf's limit
         (("train", "name=" + 1000 * "[" + 1000 * "]"), "[[…: its brackets are nested too deep"),  # the grammar's
+        (("val", "run='two\nlines'"), "run=two\\nlines: there is no two\\nlines"),
         (("val", "run=a", "device=cpu:0"), "device=cpu:0: must be auto, cpu, cuda, mps"),
         (("val", "run=a", "workers=9999"), "workers=9999: input should be less than or equal to 512"),
         (("predict", "run=a", "source="), "source=: is empty"),

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _answer(args: list[str]) -> int:
     from yolograft.common.errors import UserError, machine_fault
-    from yolograft.common.text import plain_lines
+    from yolograft.common.text import plain
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # names in any script, also into a file on Windows
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -37,7 +37,7 @@ def _answer(args: list[str]) -> int:
     try:
         return _run(args)
     except UserError as mistake:
-        print(f"yolograft: {plain_lines(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
+        print(f"yolograft: {plain(str(mistake))}", file=sys.stderr)  # it may quote a stranger's file
         return 2
     except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
-from yolograft.common.text import plain
 from yolograft.config.former import PROGRESSIVE
 
 _WEIGHTS = "; say base=yolo11 scale=n (or base=yolo26 and so on), and weights=FILE to start from weights."
@@ -108,7 +107,7 @@ def quoting(argument: str, before: str | None, readable: Callable[[str], bool]) 
         readable: Whether Hydra reads a line; raises or returns False where it does not.
     """
     if not argument.isprintable():
-        return f"{plain(argument)}: holds a line break or another control character; write it without"
+        return f"{argument}: holds a line break or another control character; write it without"
     key, equals, value = argument.partition("=")
     if equals and not key:
         return f"{argument}: begins with =; write KEY=VALUE, as epochs=3"
