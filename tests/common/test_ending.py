@@ -41,6 +41,11 @@ threading.Thread(target=late).start()
         assert (tmp_path / name).read_text() == "written", name
 
 
+def test_a_standard_output_that_somebody_has_closed_is_no_failure(tmp_path: Path) -> None:
+    done = ended(tmp_path, after="sys.stdout.close()")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(("words", "code"), [("--help", 0), ("nonsense", 2)])
 def test_its_code_is_the_commands(words: str, code: int, tmp_path: Path) -> None:
     assert ended(tmp_path, words=words).returncode == code

@@ -27,13 +27,13 @@ class Ending:
         if os.getpid() != self._process:  # a copy, forked by a library
             return
         try:
-            if sys.stdout is not None:
+            if sys.stdout is not None and not sys.stdout.closed:
                 sys.stdout.flush()
         except BrokenPipeError:  # the reader has closed the pipe
             pass
-        except (OSError, ValueError) as error:
+        except OSError as error:
             self.code = self.code or 1
-            sys.stderr.write(f"yolograft: standard output: {getattr(error, 'strerror', None) or error}\n")
+            sys.stderr.write(f"yolograft: standard output: {error.strerror}\n")
         _write_out()
         os._exit(self.code)
 
