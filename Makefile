@@ -16,7 +16,7 @@ help: ## list the targets
 setup: $(STAMP) ## make .venv and install yolograft with the tools of development
 
 # The pins are a set for Python 3.11 and later; 3.10 gets what pip finds within pyproject's ranges.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard src/yolograft/compute/native/*.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "yolograft needs Python 3.10 or newer; name one: make setup PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -41,6 +41,12 @@ def test_the_wheel_carries_every_module(contents: set[str]) -> None:
     assert modules == {name for name in contents if name.endswith(".py")}
 
 
+def test_the_wheel_carries_what_is_written_in_c(contents: set[str]) -> None:
+    built = {name for name in sources("src") if name.endswith((".c", ".so"))}
+    assert "yolograft/compute/native/norm_act.c" in built
+    assert built == {name for name in contents if name.endswith((".c", ".so"))}
+
+
 def test_the_wheel_says_that_it_is_typed(contents: set[str]) -> None:
     assert "yolograft/py.typed" in contents
 

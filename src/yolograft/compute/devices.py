@@ -26,6 +26,7 @@ class Compute:
         workers: Processes that load data.
         helper: Whether a training that loads its images itself is helped in the idle time of the processors.
         cuda_graph: Whether the passes of a training are recorded as CUDA graphs; auto: where that is safe.
+        fused_norms: Whether batch norms may be computed together with the activation after them.
     """
 
     accelerator: str
@@ -36,6 +37,7 @@ class Compute:
     workers: int
     helper: bool = False
     cuda_graph: bool | Literal["auto"] = False
+    fused_norms: bool = False
 
     @property
     def processes(self) -> int:
@@ -88,6 +90,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         int(workers),
         helper,
         graph if possible else False,
+        accelerator == "cpu" and trainer.get("fused_norms", "auto") == "auto",
     )
 
 

@@ -16,6 +16,7 @@ from yolograft.model.detector import Detector
 from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
+from yolograft.training.fused_norms import fuse_norms
 from yolograft.training.recipe import Recipe, scale_backbone
 from yolograft.training.replayed import replayed
 from yolograft.training.schedule import Schedule
@@ -95,7 +96,9 @@ class DetectionTraining(pl.LightningModule):
         """Make EMA and loss once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
-        self.ema = ModelEMA(self.model)
+        self.ema = ModelEMA(self.model)  # a copy, which is saved; the model itself is not
+        if self.compute.fused_norms:
+            fuse_norms(self.model)
         # One for both: what a loss learns of the boxes in training holds for validation.
         self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:

@@ -1,0 +1,259 @@
+/* Batch normalization in training with the SiLU that follows it, forward and backward, in one go over the memory.
+
+   PyTorch reads and writes an activation fourteen times for the pair, and lets compilers of C do it eight or sixteen
+   numbers at a time only where rows are long enough. Tensors here are channels-last: N rows (images, lines, columns) of
+   C channels.
+
+   float32 repeats the arithmetic of PyTorch's CPU kernels to the last bit: the sums of each thread over its rows in
+   their order, then over the threads in double, fused multiply-add where its build has them, exp as SLEEF computes it.
+   bfloat16 computes in float32 in between, with a cheaper exp and reciprocal whose error is far below bfloat16's.
+
+   compute/norm_act.py builds the arguments, and checks the claim for float32 before it is relied on. */
+
+#include <immintrin.h>
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef __AVX512F__
+typedef __m512 V;
+typedef __mmask16 Lanes;
+#define W 16
+#define set _mm512_set1_ps
+#define fma _mm512_fmadd_ps
+#define fnma _mm512_fnmadd_ps
+INLINE Lanes lanes(long n) { return n >= W ? 0xffff : (1u << n) - 1; }
+INLINE V load(const float *p, Lanes l) { return _mm512_maskz_loadu_ps(l, p); }
+INLINE void store(float *p, Lanes l, V v) { _mm512_mask_storeu_ps(p, l, v); }
+INLINE V power_of_two(V n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtps_epi32(n + set(127)), 23)); }
+INLINE V half_down(V n) { return _mm512_roundscale_ps(n * set(.5f), _MM_FROUND_TO_NEG_INF); }
+INLINE V clamp(V v, float limit) { return _mm512_min_ps(set(limit), _mm512_max_ps(set(-limit), v)); }
+#else
+typedef __m256 V;
+typedef int Lanes; /* C is a multiple of 8 */
+#define W 8
+#define set _mm256_set1_ps
+#define fma _mm256_fmadd_ps
+#define fnma _mm256_fnmadd_ps
+INLINE Lanes lanes(long n) { return 0; }
+INLINE V load(const float *p, Lanes l) { return _mm256_loadu_ps(p); }
+INLINE void store(float *p, Lanes l, V v) { _mm256_storeu_ps(p, v); }
+INLINE V power_of_two(V n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtps_epi32(n + set(127)), 23)); }
+INLINE V half_down(V n) { return _mm256_floor_ps(n * set(.5f)); }
+INLINE V clamp(V v, float limit) { return _mm256_min_ps(set(limit), _mm256_max_ps(set(-limit), v)); }
+#endif
+
+#ifdef __AVX512BF16__
+INLINE V load16(const uint16_t *p, Lanes l) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(l, p)), 16));
+}
+INLINE void store16(uint16_t *p, Lanes l, V v) { _mm256_mask_storeu_epi16(p, l, (__m256i)_mm512_cvtneps_pbh(v)); }
+/* 2^t with t = -z log2(e): the fraction by a polynomial, error 4e-6; 1 / (1 + .) to 14 bits */
+INLINE V sigmoid16(V z) {
+    V t = z * set(-1.44269504f), n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT), f = t - n;
+    V p = fma(set(.0096181291f), f, set(.055504109f));
+    p = fma(fma(fma(p, f, set(.24022651f)), f, set(.69314718f)), f, set(1));
+    return _mm512_rcp14_ps(_mm512_scalef_ps(p, n) + set(1));
+}
+#else
+#define load16(p, l) set(0)
+#define store16(p, l, v)
+#define sigmoid16(z) set(0)
+#endif
+
+INLINE V get(const void *p, long i, Lanes l, const int half) {
+    return half ? load16((const uint16_t *)p + i, l) : load((const float *)p + i, l);
+}
+INLINE void put(void *p, long i, Lanes l, V v, const int half) {
+    if (half) store16((uint16_t *)p + i, l, v);
+    else store((float *)p + i, l, v);
+}
+
+struct Rows { /* what a thread has to do, and the arguments of both passes */
+    const void *x, *g; /* input; gradient of the output, whose rows lie `stride` elements apart */
+    void *y;           /* output; gradient of the input */
+    long n, c, stride, period, pair;
+    int silu;
+    float *mean, *invstd, *alpha, *beta, *buffer;
+};
+
+/* 1 + exp(-z): SLEEF's expf of 1.0 ULP. Beyond the limit the sum is 1 or infinite, as without one. */
+INLINE V one_plus_exp(V z) {
+    V d = clamp(-z, 104);
+    V q = (d * set(1.442695040888963407359924681001892137426645954152985935134449406931f) + set(12582912)) - set(12582912);
+    V s = fnma(q, set(1.428606765330187045e-06f), fnma(q, set(.693145751953125f), d));
+    V u = fma(set(.000198527617612853646278381f), s, set(.00139304355252534151077271f));
+    u = fma(fma(u, s, set(.00833336077630519866943359f)), s, set(.0416664853692054748535156f));
+    u = fma(fma(u, s, set(.166666671633720397949219f)), s, set(.5f));
+    u = set(1) + fma(s * s, u, s);
+    V h = half_down(q);
+    return set(1) + u * power_of_two(h) * power_of_two(q - h);
+}
+static __attribute__((noinline)) V one_plus_exp_libm(V z, V there, long i, const struct Rows *a) {
+    for (int l = 0; l < W; l++) {
+        long begin = (i + l) / a->period * a->period;
+        long length = a->n * a->c - begin < a->period ? a->n * a->c - begin : a->period;
+        if (i + l - begin >= length - length % a->pair) there[l] = 1 + expf(-z[l]);
+    }
+    return there;
+}
+
+struct Piece { /* rows that stay in the first cache while their channels are gone through, W at a time */
+    long from, to, last, rows;
+};
+INLINE struct Piece next(struct Piece p) {
+    p.from = p.to;
+    p.to = p.from + p.rows < p.last ? p.from + p.rows : p.last;
+    return p;
+}
+/* The first piece of a thread's rows, which are those that it has in PyTorch. */
+INLINE struct Piece first(const struct Rows *a, const int half) {
+    long each = (a->n + omp_get_num_threads() - 1) / omp_get_num_threads(), from = omp_get_thread_num() * each;
+    return next((struct Piece){0, from, from + each < a->n ? from + each : a->n, 16384 / (a->c * (half ? 2 : 4)) + 1});
+}
+#define PIECES for (struct Piece p = first(a, half); p.from < p.last; p = next(p))
+#define CHANNELS for (long c = 0; c < C; c += W)
+#define ROWS for (long row = p.from, i = row * C + c; row < p.to; row++, i += C)
+
+/* Whether any of the elements of rows `from` to `to` goes through libm in PyTorch's SiLU. */
+INLINE int some_libm(const struct Rows *a, long from, long to, const int half) {
+    long elements = a->n * a->c, begin = from * a->c, end = to * a->c;
+    if (half || !a->silu) return 0;
+    for (long p = begin / a->period * a->period; p < end; p += a->period) {
+        long length = elements - p < a->period ? elements - p : a->period;
+        if (length % a->pair && p + length > begin && p + length - length % a->pair < end) return 1;
+    }
+    return 0;
+}
+
+INLINE V denominator(V z, int libm, long i, const struct Rows *a) {
+    V d = one_plus_exp(z);
+    return libm ? one_plus_exp_libm(z, d, i, a) : d;
+}
+
+/* Sum of a column of the threads' buffers. */
+INLINE double total(const float *buffer, long c, long C) {
+    double sum = 0;
+    for (int t = 0; t < omp_get_num_threads(); t++) sum += buffer[t * C + c];
+    return sum;
+}
+
+INLINE void normalize(const struct Rows *a, const int half) {
+    const long C = a->c;
+    PIECES {
+        int libm = some_libm(a, p.from, p.to, half);
+        CHANNELS {
+            Lanes l = lanes(C - c);
+            V alpha = load(a->alpha + c, l), beta = load(a->beta + c, l);
+            if (a->silu) ROWS {
+                V z = fma(get(a->x, i, l, half), alpha, beta);
+                put(a->y, i, l, half ? (V)(z * sigmoid16(z)) : (V)(z / denominator(z, libm, i, a)), half);
+            }
+            else ROWS put(a->y, i, l, fma(get(a->x, i, l, half), alpha, beta), half);
+        }
+    }
+}
+
+INLINE void forward(struct Rows *a, const float *weight, const float *bias, float *running_mean, float *running_var,
+                    float momentum, double eps, const int half) {
+    const long C = a->c;
+    float *part = a->buffer + omp_get_thread_num() * C;
+    for (long c = 0; c < C; c++) part[c] = 0;
+    PIECES CHANNELS {
+        Lanes l = lanes(C - c);
+        V sum = load(part + c, l);
+        ROWS sum += get(a->x, i, l, half);
+        store(part + c, l, sum);
+    }
+#pragma omp barrier
+#pragma omp single
+    for (long c = 0; c < C; c++) a->mean[c] = total(a->buffer, c, C) / a->n;
+    for (long c = 0; c < C; c++) part[c] = 0;
+    PIECES CHANNELS {
+        Lanes l = lanes(C - c);
+        V sum = load(part + c, l), mean = load(a->mean + c, l);
+        ROWS {
+            V d = get(a->x, i, l, half) - mean;
+            sum = fma(d, d, sum);
+        }
+        store(part + c, l, sum);
+    }
+#pragma omp barrier
+#pragma omp single
+    for (long c = 0; c < C; c++) {
+        float squares = total(a->buffer, c, C);
+        double unbiased = squares / (float)(a->n - 1);
+        running_mean[c] = momentum * a->mean[c] + (1 - momentum) * running_mean[c];
+        running_var[c] = momentum * unbiased + (1 - momentum) * running_var[c];
+        a->invstd[c] = 1 / sqrt((double)(squares / (float)a->n) + eps);
+        a->alpha[c] = a->invstd[c] * weight[c];
+        a->beta[c] = __builtin_fmaf(-a->mean[c], a->alpha[c], bias[c]);
+    }
+    normalize(a, half);
+}
+
+/* The gradient of the norm's output is kept in y between the two passes. */
+INLINE void backward(struct Rows *a, const float *weight, float *grad_weight, float *grad_bias, const int half) {
+    const long C = a->c, all = omp_get_num_threads() * C;
+    float *sums = a->buffer, *dots = sums + all, *k = dots + all, *grad_mean = k + C;
+    float *sum_part = sums + omp_get_thread_num() * C, *dot_part = dots + omp_get_thread_num() * C;
+    for (long c = 0; c < C; c++) sum_part[c] = dot_part[c] = 0;
+    PIECES {
+        int libm = some_libm(a, p.from, p.to, half);
+        CHANNELS {
+            Lanes l = lanes(C - c);
+            V alpha = load(a->alpha + c, l), beta = load(a->beta + c, l), mean = load(a->mean + c, l);
+            V sum = load(sum_part + c, l), dot = load(dot_part + c, l);
+            ROWS {
+                V x = get(a->x, i, l, half), g = get(a->g, row * a->stride + c, l, half);
+                if (a->silu) {
+                    V z = fma(x, alpha, beta), s = half ? sigmoid16(z) : (V)(set(1) / denominator(z, libm, i, a));
+                    g = (g * s) * fma(z, set(1) - s, set(1));
+                    put(a->y, i, l, g, half);
+                }
+                sum += g;
+                dot = fma(x - mean, g, dot);
+            }
+            store(sum_part + c, l, sum);
+            store(dot_part + c, l, dot);
+        }
+    }
+#pragma omp barrier
+#pragma omp single
+    for (long c = 0; c < C; c++) {
+        float dot = total(dots, c, C);
+        grad_bias[c] = total(sums, c, C);
+        grad_weight[c] = dot * a->invstd[c];
+        k[c] = dot * a->invstd[c] * a->invstd[c] / (float)a->n;
+        grad_mean[c] = grad_bias[c] / (float)a->n;
+    }
+    PIECES CHANNELS {
+        Lanes l = lanes(C - c);
+        V mean = load(a->mean + c, l), invstd = load(a->invstd + c, l), w = load(weight + c, l);
+        V factor = load(k + c, l), shift = load(grad_mean + c, l);
+        ROWS {
+            V g = a->silu ? get(a->y, i, l, half) : get(a->g, row * a->stride + c, l, half);
+            V d = fnma(get(a->x, i, l, half) - mean, factor, g - shift);
+            put(a->y, i, l, d * invstd * w, half);
+        }
+    }
+}
+
+#define ENTRY(name, half) \
+    void normalize_##name(const struct Rows *a, int threads) { \
+        _Pragma("omp parallel num_threads(threads)") normalize(a, half); \
+    } \
+    void forward_##name(struct Rows *a, int threads, const float *weight, const float *bias, float *running_mean, \
+                        float *running_var, double momentum, double eps) { \
+        _Pragma("omp parallel num_threads(threads)") \
+            forward(a, weight, bias, running_mean, running_var, (float)momentum, eps, half); \
+    } \
+    void backward_##name(struct Rows *a, int threads, const float *weight, float *grad_weight, float *grad_bias) { \
+        _Pragma("omp parallel num_threads(threads)") backward(a, weight, grad_weight, grad_bias, half); \
+    }
+ENTRY(float32, 0)
+#ifdef __AVX512BF16__
+ENTRY(bfloat16, 1)
+#endif

@@ -1,0 +1,241 @@
+"""Batch normalization and the SiLU after it in one, for training on a processor; `native/norm_act.c` does it.
+
+In float32 the results are PyTorch's to the last bit, which is tried out before it is relied on. In bfloat16 they agree
+to that type's rounding: what PyTorch rounds between the two stays in float32.
+"""
+
+import ctypes
+import logging
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+_FOLDER = Path(__file__).parent / "native"
+_NEAR = 0.02  # bfloat16 has 8 bits
+_GRAIN = 32768  # elements that PyTorch gives to a thread at least
+_PERIODS = {"AVX512": 32, "AVX2": 16}  # elements of a step of PyTorch's element-wise loops: two vectors
+
+log = logging.getLogger(__name__)
+
+
+class _Rows(ctypes.Structure):
+    """`struct Rows` of the C source."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("x", "g", "y")),
+        *((name, ctypes.c_long) for name in ("n", "c", "stride", "period", "pair")),
+        ("silu", ctypes.c_int),
+        *((name, ctypes.c_void_p) for name in ("mean", "invstd", "alpha", "beta", "buffer")),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """Return the library for this processor; None where it was not built or does not load."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    bf16 = capability == "AVX512" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    file = _FOLDER / f"norm_act-{'avx512bf16' if bf16 else 'avx2'}.so"
+    if capability not in _PERIODS or not file.is_file():
+        return None
+    try:
+        return ctypes.CDLL(str(file))
+    except OSError as error:
+        log.debug("%s is not used: %s", file.name, error)
+        return None
+
+
+@cache
+def available(dtype: torch.dtype) -> bool:
+    """Return whether training in a data type is done here: the library has it, and it does what PyTorch does."""
+    library = _library()
+    if library is None or not hasattr(library, f"forward_{_name(dtype)}"):
+        return False
+    if same := _agrees(dtype):
+        return True
+    log.debug("norm_act.c differs from PyTorch %s in %s, and is not used", torch.__version__, _name(dtype))
+    return same
+
+
+def _agrees(dtype: torch.dtype) -> bool:
+    """Return whether results and gradients of a few tensors are PyTorch's: the same bits, or in bfloat16 near them."""
+    draws = torch.Generator().manual_seed(0)
+    return all(_agrees_on(shape, dtype, draws) for shape in ((2, 24, 9, 7), (5, 40, 17, 19)))
+
+
+def _agrees_on(shape: tuple[int, ...], dtype: torch.dtype, draws: torch.Generator) -> bool:
+    def features() -> Tensor:
+        values = torch.randn(shape, generator=draws) * 20
+        return values.to(dtype).contiguous(memory_format=torch.channels_last)
+
+    x, gradient = features(), features()
+    results = []
+    for ours in (True, False):
+        norm = nn.BatchNorm2d(shape[1], device="cpu")
+        x = x.detach().requires_grad_()
+        with torch.no_grad():
+            norm.weight.copy_(torch.linspace(-9, 9, shape[1]))
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            if ours:
+                parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+                y = _NormAct.apply(x, *parts, norm.momentum, norm.eps, True)
+            else:
+                y = nn.functional.silu(norm(x))
+            gradients = torch.autograd.grad(y, (x, norm.weight, norm.bias), gradient)
+        results.append((y.detach(), *gradients, norm.running_mean, norm.running_var))
+    if dtype == torch.float32:
+        return all(map(torch.equal, *results))
+    return all(
+        torch.allclose(a.float(), b.float(), rtol=0.03, atol=0.03 * float(b.std()))
+        for a, b in zip(*results, strict=True)
+    )
+
+
+def norm_act(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
+    """Return the batch norm of a tensor, and SiLU of that if wanted.
+
+    Args:
+        x: Features [B, C, H, W].
+        norm: The layer. In training its running statistics are updated.
+        silu: Whether SiLU follows.
+
+    Returns:
+        Features [B, C, H, W], for which gradients can be computed once.
+    """
+    if _suits(x, norm):
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked.add_(1)
+        parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        return _NormAct.apply(x, *parts, norm.momentum, norm.eps, silu)
+    y = nn.BatchNorm2d.forward(norm, x)
+    return nn.functional.silu(y) if silu else y
+
+
+def _suits(x: Tensor, norm: nn.BatchNorm2d) -> bool:
+    return (
+        norm.training
+        and norm.affine
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and norm.weight.dtype == torch.float32
+        and x.dim() == 4
+        and x.shape[1] % 8 == 0
+        and x.numel() // x.shape[1] > torch.get_num_threads()
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and x.device.type == "cpu"
+        and available(x.dtype)
+    )
+
+
+class _NormAct(torch.autograd.Function):
+    """Both in training mode, on channels-last tensors; keeps the input and C numbers, not the norm's output."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        running_mean: Tensor,
+        running_var: Tensor,
+        momentum: float,
+        eps: float,
+        silu: bool,
+    ) -> Tensor:
+        y = torch.empty_like(x)
+        statistics = torch.empty(4, x.shape[1])
+        rows, _buffer = _rows(x, None, y, statistics, silu)
+        _function("forward", x)(
+            ctypes.byref(rows),
+            torch.get_num_threads(),
+            *map(_pointer, (weight, bias, running_mean, running_var)),
+            ctypes.c_double(momentum),
+            ctypes.c_double(eps),
+        )
+        ctx.save_for_backward(x, weight, statistics)
+        ctx.silu, ctx.eps = silu, eps
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (g,) = gradients
+        x, weight, statistics = ctx.saved_tensors
+        if not _suits_backward(x, g, ctx.silu):
+            return *_by_torch(g, x, weight, statistics, ctx.eps, ctx.silu), *(None,) * 5
+        grad_x = torch.empty_like(x)
+        grad_weight, grad_bias = torch.empty_like(weight), torch.empty_like(weight)
+        rows, _buffer = _rows(x, g, grad_x, statistics, ctx.silu)
+        _function("backward", x)(
+            ctypes.byref(rows), torch.get_num_threads(), *map(_pointer, (weight, grad_weight, grad_bias))
+        )
+        return grad_x, grad_weight, grad_bias, *(None,) * 5
+
+
+def _suits_backward(x: Tensor, g: Tensor, silu: bool) -> bool:
+    """Return whether a gradient's layout is one that the library reads, and in float32 computes as PyTorch does."""
+    if g.is_contiguous(memory_format=torch.channels_last):
+        return True
+    _, channels, height, width = x.shape
+    row = g.stride(3)
+    if row < channels or g.stride() != (height * width * row, 1, width * row, row):
+        return False
+    # Channels of a larger tensor, as of a concatenation. PyTorch then goes through them row by row, by other code in a
+    # norm, and parts its threads' work within rows.
+    return x.dtype != torch.float32 or (silu and _period(x) % channels == 0)
+
+
+def _by_torch(
+    g: Tensor, x: Tensor, weight: Tensor, statistics: Tensor, eps: float, silu: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of the input, weight and bias from PyTorch's own kernels."""
+    mean, invstd = statistics[:2]
+    if silu:
+        z = torch.empty_like(x)
+        rows, _buffer = _rows(x, None, z, statistics, False)
+        _function("normalize", x)(ctypes.byref(rows), torch.get_num_threads())
+        g = torch.ops.aten.silu_backward(g, z)
+    everything = [True, True, True]
+    return torch.ops.aten.native_batch_norm_backward(g, x, weight, None, None, mean, invstd, True, eps, everything)
+
+
+def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool) -> tuple[_Rows, Tensor]:
+    """Return the arguments of the library, and the memory that it computes in."""
+    channels = x.shape[1]
+    buffer = torch.empty((2 * torch.get_num_threads() + 2) * channels)
+    stride = channels if g is None else g.stride(3)
+    rows = _Rows(
+        x.data_ptr(),
+        None if g is None else g.data_ptr(),
+        y.data_ptr(),
+        x.numel() // channels,
+        channels,
+        stride,
+        _period(x) if stride == channels else channels,
+        _PERIODS[torch.backends.cpu.get_cpu_capability()],
+        silu,
+        *(row.data_ptr() for row in statistics),
+        buffer.data_ptr(),
+    )
+    return rows, buffer
+
+
+def _period(x: Tensor) -> int:
+    """Return how many elements a thread has in PyTorch's element-wise kernels."""
+    threads = min(torch.get_num_threads(), -(-x.numel() // _GRAIN)) if x.numel() >= _GRAIN else 1
+    return -(-x.numel() // threads)
+
+
+def _function(direction: str, x: Tensor) -> Any:
+    return getattr(_library(), f"{direction}_{_name(x.dtype)}")
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _pointer(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
