@@ -146,6 +146,38 @@ def test_other_layouts_of_a_gradient_are_pytorchs_affair(monkeypatch: pytest.Mon
 
 
 @needs_library
+@pytest.mark.parametrize("silu", [True, False])
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 16, 1, 1), (3, 8, 5, 1)])
+def test_evaluation_is_pytorchs_to_the_bit(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], silu: bool) -> None:
+    torch.set_num_threads(2)
+    available(torch.float32)
+    called = calls(monkeypatch)
+    torch.manual_seed(0)
+    norm = a_norm(shape[1]).eval()
+    norm.running_mean, norm.running_var = torch.randn(shape[1]) * 5, torch.rand(shape[1]).pow(3) * 9
+    x = channels_last(torch.randn(shape) * 9)
+    with torch.inference_mode():
+        assert torch.equal(norm_act(x, norm, silu), by_pytorch(x, norm, silu))
+    assert called == ["evaluate"]
+
+
+@needs_library
+@pytest.mark.parametrize("shape", [(9, 16, 1, 1), (3, 8, 5, 1), (3, 8, 1, 5)])
+def test_maps_of_one_line_or_one_pixel_are_pytorchs_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    """Where a side is 1, a tensor may say anything of the distance between its columns."""
+    available(torch.float32)
+    called = calls(monkeypatch)
+    torch.manual_seed(0)
+    x = channels_last(torch.randn(shape))
+    strides = [777 if side == 1 else stride for side, stride in zip(shape, x.stride(), strict=True)]
+    ours, theirs = both(x, torch.as_strided(x.clone(memory_format=torch.preserve_format), shape, strides), True)
+    assert called == ["forward", "backward"]
+    assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+
+
+@needs_library
 def test_no_number_and_infinity_go_through_as_in_pytorch() -> None:
     torch.manual_seed(0)
     x = channels_last(torch.randn(2, 16, 16, 16))
@@ -195,7 +227,16 @@ def test_bfloat16_is_as_accurate_as_pytorchs(
 
 @needs_library
 @pytest.mark.parametrize(
-    "case", ["evaluation", "seven channels", "channels first", "no affine", "no statistics", "cumulative", "two rows"]
+    "case",
+    [
+        "evaluation with gradients",
+        "seven channels",
+        "channels first",
+        "no affine",
+        "no statistics",
+        "cumulative",
+        "two rows",
+    ],
 )
 def test_what_it_does_not_know_is_pytorchs_affair(monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     available(torch.float32)
@@ -209,7 +250,7 @@ def test_what_it_does_not_know_is_pytorchs_affair(monkeypatch: pytest.MonkeyPatc
         affine=case != "no affine",
         track_running_stats=case != "no statistics",
         momentum=None if case == "cumulative" else 0.1,
-    ).train(case != "evaluation")
+    ).train(case != "evaluation with gradients")
     x = x if case == "channels first" else channels_last(x)
     assert torch.equal(norm_act(x, norm, True), by_pytorch(x, norm, True))
     assert called == []

@@ -6,6 +6,7 @@ to that type's rounding: what PyTorch rounds between the two stays in float32.
 
 import ctypes
 import logging
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ _FOLDER = Path(__file__).parent / "native"
 _NEAR = 0.02  # bfloat16 has 8 bits
 _GRAIN = 32768  # elements that PyTorch gives to a thread at least
 _PERIODS = {"AVX512": 32, "AVX2": 16}  # elements of a step of PyTorch's element-wise loops: two vectors
+
+_Pass = Callable[[Tensor, nn.BatchNorm2d, bool], Tensor]
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def _library() -> ctypes.CDLL | None:
 
 @cache
 def available(dtype: torch.dtype) -> bool:
-    """Return whether training in a data type is done here: the library has it, and it does what PyTorch does."""
+    """Return whether norms of a data type are computed here: the library has it, and it does what PyTorch does."""
     library = _library()
     if library is None or not hasattr(library, f"forward_{_name(dtype)}"):
         return False
@@ -63,35 +66,37 @@ def available(dtype: torch.dtype) -> bool:
 def _agrees(dtype: torch.dtype) -> bool:
     """Return whether results and gradients of a few tensors are PyTorch's: the same bits, or in bfloat16 near them."""
     draws = torch.Generator().manual_seed(0)
-    return all(_agrees_on(shape, dtype, draws) for shape in ((2, 24, 9, 7), (5, 40, 17, 19)))
+    for shape in ((2, 24, 9, 7), (5, 40, 17, 19)):
+        x, gradient = (torch.randn(shape, generator=draws).mul(20).to(dtype) for _ in range(2))
+        x, gradient = (values.contiguous(memory_format=torch.channels_last) for values in (x, gradient))
+        with torch.autocast("cpu", enabled=False):
+            pairs = list(
+                zip(
+                    _results(_trained, _evaluated, x, gradient),
+                    _results(_by_pytorch, _by_pytorch, x, gradient),
+                    strict=True,
+                )
+            )
+        if dtype == torch.float32 and not all(torch.equal(ours, theirs) for ours, theirs in pairs):
+            return False
+        if not all(float((ours - theirs).norm()) <= _NEAR * float(theirs.norm()) for ours, theirs in pairs):
+            return False
+    return True
 
 
-def _agrees_on(shape: tuple[int, ...], dtype: torch.dtype, draws: torch.Generator) -> bool:
-    def features() -> Tensor:
-        values = torch.randn(shape, generator=draws) * 20
-        return values.to(dtype).contiguous(memory_format=torch.channels_last)
-
-    x, gradient = features(), features()
-    results = []
-    for ours in (True, False):
-        norm = nn.BatchNorm2d(shape[1], device="cpu")
-        x = x.detach().requires_grad_()
-        with torch.no_grad():
-            norm.weight.copy_(torch.linspace(-9, 9, shape[1]))
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            if ours:
-                parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-                y = _NormAct.apply(x, *parts, norm.momentum, norm.eps, True)
-            else:
-                y = nn.functional.silu(norm(x))
-            gradients = torch.autograd.grad(y, (x, norm.weight, norm.bias), gradient)
-        results.append((y.detach(), *gradients, norm.running_mean, norm.running_var))
-    if dtype == torch.float32:
-        return all(map(torch.equal, *results))
-    return all(
-        torch.allclose(a.float(), b.float(), rtol=0.03, atol=0.03 * float(b.std()))
-        for a, b in zip(*results, strict=True)
-    )
+def _results(trained: _Pass, evaluated: _Pass, x: Tensor, gradient: Tensor) -> list[Tensor]:
+    """Return what a norm with SiLU gives in training, its gradients, statistics, and what it then gives."""
+    norm = nn.BatchNorm2d(x.shape[1], device="cpu")
+    x = x.detach().requires_grad_()
+    with torch.no_grad():
+        norm.weight.copy_(torch.linspace(-9, 9, x.shape[1]))
+    with torch.enable_grad():
+        y = trained(x, norm, True)
+        # A sum's gradient: with one that is handed over, autograd imports sympy, for half a second.
+        gradients = torch.autograd.grad((y * gradient).sum(), (x, norm.weight, norm.bias))
+    with torch.no_grad():
+        found = (y, *gradients, *norm.buffers(), evaluated(x, norm.eval(), True))
+    return [values.detach().float() for values in found]
 
 
 def norm_act(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
@@ -106,28 +111,50 @@ def norm_act(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
         Features [B, C, H, W], for which gradients can be computed once.
     """
     if _suits(x, norm):
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked.add_(1)
-        parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        return _NormAct.apply(x, *parts, norm.momentum, norm.eps, silu)
-    y = nn.BatchNorm2d.forward(norm, x)
-    return nn.functional.silu(y) if silu else y
+        if norm.training and norm.momentum is not None and x.numel() // x.shape[1] > torch.get_num_threads():
+            return _trained(x, norm, silu)
+        if not norm.training and not torch.is_grad_enabled():
+            return _evaluated(x, norm, silu)
+    return _by_pytorch(x, norm, silu)
 
 
 def _suits(x: Tensor, norm: nn.BatchNorm2d) -> bool:
     return (
-        norm.training
-        and norm.affine
+        norm.affine
         and norm.track_running_stats
-        and norm.momentum is not None
         and norm.weight.dtype == torch.float32
         and x.dim() == 4
         and x.shape[1] % 8 == 0
-        and x.numel() // x.shape[1] > torch.get_num_threads()
         and x.is_contiguous(memory_format=torch.channels_last)
         and x.device.type == "cpu"
         and available(x.dtype)
     )
+
+
+def _by_pytorch(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
+    y = nn.BatchNorm2d.forward(norm, x)
+    return nn.functional.silu(y) if silu else y
+
+
+def _trained(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    return _NormAct.apply(x, *_parts(norm), norm.momentum, norm.eps, silu)
+
+
+def _evaluated(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
+    y, statistics = torch.empty_like(x), torch.empty(4, x.shape[1])
+    rows, _buffer = _rows(x, None, y, statistics, silu)
+    _function("evaluate", x)(
+        ctypes.byref(rows), torch.get_num_threads(), *map(_pointer, _parts(norm)), ctypes.c_double(norm.eps)
+    )
+    return y
+
+
+def _parts(norm: nn.BatchNorm2d) -> tuple[Tensor, ...]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return norm.weight, norm.bias, norm.running_mean, norm.running_var
 
 
 class _NormAct(torch.autograd.Function):
@@ -206,7 +233,8 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
     """Return the arguments of the library, and the memory that it computes in."""
     channels = x.shape[1]
     buffer = torch.empty((2 * torch.get_num_threads() + 2) * channels)
-    stride = channels if g is None else g.stride(3)
+    whole = g is None or g.is_contiguous(memory_format=torch.channels_last)
+    stride = channels if g is None or whole else g.stride(3)
     rows = _Rows(
         x.data_ptr(),
         None if g is None else g.data_ptr(),
@@ -214,7 +242,7 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
         x.numel() // channels,
         channels,
         stride,
-        _period(x) if stride == channels else channels,
+        _period(x) if whole else channels,
         _PERIODS[torch.backends.cpu.get_cpu_capability()],
         silu,
         *(row.data_ptr() for row in statistics),

@@ -1,4 +1,4 @@
-"""Batch norms of a model in training computed together with the SiLU that follows them."""
+"""Batch norms of a model computed together with the SiLU that follows them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ from yolograft.upstream.model import Conv
 def fuse_norms(model: nn.Module) -> None:
     """Let `compute.norm_act` compute the batch norms of a model, in place; what the model computes stays the same.
 
-    Weights, buffers and their names stay too. Only for a model that is trained, not one that is copied or saved whole:
+    Weights, buffers and their names stay too. Only for a model whose weights are saved, not one that is saved whole:
     modules get a `forward` of their own.
     """
     with_activation = if_loaded("timm.layers", "BatchNormAct2d")

@@ -96,9 +96,10 @@ class DetectionTraining(pl.LightningModule):
         """Make EMA and loss once the model is on its device, and restore the state of an earlier start."""
         if world() > 1:
             sync_norms(self.model)
-        self.ema = ModelEMA(self.model)  # a copy, which is saved; the model itself is not
+        self.ema = ModelEMA(self.model)
         if self.compute.fused_norms:
             fuse_norms(self.model)
+            fuse_norms(self.ema.ema)
         # One for both: what a loss learns of the boxes in training holds for validation.
         self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:

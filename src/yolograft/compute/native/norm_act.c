@@ -245,6 +245,14 @@ INLINE void backward(struct Rows *a, const float *weight, float *grad_weight, fl
     void normalize_##name(const struct Rows *a, int threads) { \
         _Pragma("omp parallel num_threads(threads)") normalize(a, half); \
     } \
+    void evaluate_##name(struct Rows *a, int threads, const float *weight, const float *bias, \
+                         const float *running_mean, const float *running_var, double eps) { \
+        for (long c = 0; c < a->c; c++) { \
+            a->alpha[c] = 1 / sqrtf(running_var[c] + (float)eps) * weight[c]; \
+            a->beta[c] = __builtin_fmaf(-running_mean[c], a->alpha[c], bias[c]); \
+        } \
+        normalize_##name(a, threads); \
+    } \
     void forward_##name(struct Rows *a, int threads, const float *weight, const float *bias, float *running_mean, \
                         float *running_var, double momentum, double eps) { \
         _Pragma("omp parallel num_threads(threads)") \
