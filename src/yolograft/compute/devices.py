@@ -26,7 +26,7 @@ class Compute:
         workers: Processes that load data.
         helper: Whether a training that loads its images itself is helped in the idle time of the processors.
         cuda_graph: Whether the passes of a training are recorded as CUDA graphs; auto: where that is safe.
-        fused_norms: Whether batch norms may be computed together with the activation after them.
+        cpu_kernels: Whether layers that PyTorch computes slowly on a CPU are computed otherwise.
     """
 
     accelerator: str
@@ -37,7 +37,7 @@ class Compute:
     workers: int
     helper: bool = False
     cuda_graph: bool | Literal["auto"] = False
-    fused_norms: bool = False
+    cpu_kernels: bool = False
 
     @property
     def processes(self) -> int:
@@ -90,7 +90,7 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         int(workers),
         helper,
         graph if possible else False,
-        accelerator == "cpu" and trainer.get("fused_norms", "auto") == "auto",
+        accelerator == "cpu" and trainer.get("cpu_kernels", "auto") == "auto",
     )
 
 

@@ -6,6 +6,7 @@ to that type's rounding: what PyTorch rounds between the two stays in float32.
 
 import ctypes
 import logging
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -45,10 +46,21 @@ def _library() -> ctypes.CDLL | None:
     if capability not in _PERIODS or not file.is_file():
         return None
     try:
+        for openmp in _openmp():
+            ctypes.CDLL(openmp, ctypes.RTLD_GLOBAL)  # loaded already: its functions are to be found
         return ctypes.CDLL(str(file))
     except OSError as error:
         log.debug("%s is not used: %s", file.name, error)
         return None
+
+
+def _openmp() -> list[str]:
+    """Return the file of the OpenMP that PyTorch has loaded, with whose threads we compute."""
+    mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
+    files = {fields[5] for line in mapped.splitlines() if len(fields := line.split(maxsplit=5)) == 6}
+    found = sorted(file for file in files if re.match(r"lib(gomp|iomp5|omp)\b", Path(file).name))
+    # scikit-learn and others bring one of their own.
+    return [file for file in found if file.startswith(str(Path(torch.__file__).parent))] or found
 
 
 @cache

@@ -132,7 +132,7 @@ class Trainer(Strict):
 
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     channels_last: bool | Literal["auto"]
-    fused_norms: Literal["auto", False] = "auto"
+    cpu_kernels: Literal["auto", False] = "auto"
     deterministic: bool
     cuda_graph: bool | Literal["auto"] = False
     threads: PositiveInt | Literal["auto"]

@@ -17,7 +17,7 @@ SWEEP_KEYS = ("seeds", "attempts", "isolate", "constraint", "plan")
 
 # What cannot change the result: where things are written, what is shown, how fast data is loaded, how a sweep is done.
 _WITHOUT_EFFECT = ("name", "project", "weights_min", "workers", "logger", "cache", "cache_gb", *SWEEP_KEYS)
-_WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads", "cuda_graph", "fused_norms")
+_WITHOUT_EFFECT_IN_TRAINER = ("plots", "threads", "cuda_graph", "cpu_kernels")
 
 # Overrides that are settings of a whole comparison rather than a variant of it; they do not belong into folder names.
 _SETTINGS = {

@@ -14,9 +14,9 @@ from yolograft.compute.devices import Compute
 from yolograft.compute.reproducible import seed
 from yolograft.model.detector import Detector
 from yolograft.model.losses.end_to_end import EndToEndLoss
+from yolograft.training.cpu_kernels import use_cpu_kernels
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
-from yolograft.training.fused_norms import fuse_norms
 from yolograft.training.recipe import Recipe, scale_backbone
 from yolograft.training.replayed import replayed
 from yolograft.training.schedule import Schedule
@@ -97,9 +97,9 @@ class DetectionTraining(pl.LightningModule):
         if world() > 1:
             sync_norms(self.model)
         self.ema = ModelEMA(self.model)
-        if self.compute.fused_norms:
-            fuse_norms(self.model)
-            fuse_norms(self.ema.ema)
+        if self.compute.cpu_kernels:
+            use_cpu_kernels(self.model)
+            use_cpu_kernels(self.ema.ema)
         # One for both: what a loss learns of the boxes in training holds for validation.
         self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:

@@ -1,12 +1,12 @@
-/* Batch normalization in training with the SiLU that follows it, forward and backward, in one go over the memory.
+/* Batch normalization with the SiLU that follows it, forward and backward, in as few goes over the memory as they take.
 
-   PyTorch reads and writes an activation fourteen times for the pair, and lets compilers of C do it eight or sixteen
-   numbers at a time only where rows are long enough. Tensors here are channels-last: N rows (images, lines, columns) of
-   C channels.
+   Tensors are channels-last: n rows (images, lines, columns) of c channels. PyTorch reads or writes such a tensor
+   fourteen times for the pair; here it is ten, and vectors are as long as the processor's whatever c is.
 
-   float32 repeats the arithmetic of PyTorch's CPU kernels to the last bit: the sums of each thread over its rows in
-   their order, then over the threads in double, fused multiply-add where its build has them, exp as SLEEF computes it.
-   bfloat16 computes in float32 in between, with a cheaper exp and reciprocal whose error is far below bfloat16's.
+   float32 repeats the arithmetic of PyTorch's CPU kernels to the last bit: each thread's sums over its rows in their
+   order, then over the threads in double; fused multiply-add where its build has them; exp as SLEEF computes it, or
+   libm where PyTorch's loops leave less than two vectors. bfloat16 computes in float32 in between, with a cheaper exp
+   and reciprocal whose error is far below that type's rounding.
 
    compute/norm_act.py builds the arguments, and checks the claim for float32 before it is relied on. */
 
@@ -71,6 +71,12 @@ INLINE void put(void *p, long i, Lanes l, V v, const int half) {
     else store((float *)p + i, l, v);
 }
 
+/* A number of a bfloat16 tensor. */
+INLINE float widened(const void *p, long i) {
+    union { uint32_t bits; float value; } u = {(uint32_t)((const uint16_t *)p)[i] << 16};
+    return u.value;
+}
+
 struct Rows { /* what a thread has to do, and the arguments of both passes */
     const void *x, *g; /* input; gradient of the output, whose rows lie `stride` elements apart */
     void *y;           /* output; gradient of the input */
@@ -117,6 +123,11 @@ INLINE struct Piece first(const struct Rows *a, const int half) {
 #define CHANNELS for (long c = 0; c < C; c += W)
 #define ROWS for (long row = p.from, i = row * C + c; row < p.to; row++, i += C)
 
+/* A sum goes on through all rows of a thread in float32, as in PyTorch; in bfloat16 each piece has one of its own, which
+   rounds less. */
+INLINE V begin(const float *p, Lanes l, const int half) { return half ? set(0) : load(p, l); }
+INLINE void keep(float *p, Lanes l, V sum, const int half) { store(p, l, half ? (V)(load(p, l) + sum) : sum); }
+
 /* Whether any of the elements of rows `from` to `to` goes through libm in PyTorch's SiLU. */
 INLINE int some_libm(const struct Rows *a, long from, long to, const int half) {
     long elements = a->n * a->c, begin = from * a->c, end = to * a->c;
@@ -159,31 +170,49 @@ INLINE void normalize(const struct Rows *a, const int half) {
 INLINE void forward(struct Rows *a, const float *weight, const float *bias, float *running_mean, float *running_var,
                     float momentum, double eps, const int half) {
     const long C = a->c;
-    float *part = a->buffer + omp_get_thread_num() * C;
-    for (long c = 0; c < C; c++) part[c] = 0;
+    float *part = a->buffer + omp_get_thread_num() * C, *more = part + omp_get_num_threads() * C;
+    for (long c = 0; c < C; c++) part[c] = more[c] = 0;
+    /* bfloat16: sums of squares in the same go, of the distances from a first value that lies among the others */
     PIECES CHANNELS {
         Lanes l = lanes(C - c);
-        V sum = load(part + c, l);
-        ROWS sum += get(a->x, i, l, half);
-        store(part + c, l, sum);
-    }
-#pragma omp barrier
-#pragma omp single
-    for (long c = 0; c < C; c++) a->mean[c] = total(a->buffer, c, C) / a->n;
-    for (long c = 0; c < C; c++) part[c] = 0;
-    PIECES CHANNELS {
-        Lanes l = lanes(C - c);
-        V sum = load(part + c, l), mean = load(a->mean + c, l);
+        V sum = begin(part + c, l, half), squares = begin(more + c, l, half), start = half ? get(a->x, c, l, half) : set(0);
         ROWS {
-            V d = get(a->x, i, l, half) - mean;
-            sum = fma(d, d, sum);
+            V x = get(a->x, i, l, half);
+            if (half) {
+                x -= start;
+                squares = fma(x, x, squares);
+            }
+            sum += x;
         }
-        store(part + c, l, sum);
+        keep(part + c, l, sum, half);
+        keep(more + c, l, squares, half);
     }
 #pragma omp barrier
 #pragma omp single
     for (long c = 0; c < C; c++) {
-        float squares = total(a->buffer, c, C);
+        double sum = total(a->buffer, c, C), squares = total(a->buffer + omp_get_num_threads() * C, c, C);
+        a->mean[c] = sum / a->n;
+        if (half) {
+            a->mean[c] += widened(a->x, c);
+            a->invstd[c] = fmax(squares - sum * sum / a->n, 0);
+        }
+    }
+    if (!half) {
+        for (long c = 0; c < C; c++) part[c] = 0;
+        PIECES CHANNELS {
+            Lanes l = lanes(C - c);
+            V sum = load(part + c, l), mean = load(a->mean + c, l);
+            ROWS {
+                V d = get(a->x, i, l, half) - mean;
+                sum = fma(d, d, sum);
+            }
+            store(part + c, l, sum);
+        }
+#pragma omp barrier
+    }
+#pragma omp single
+    for (long c = 0; c < C; c++) {
+        float squares = half ? a->invstd[c] : total(a->buffer, c, C);
         double unbiased = squares / (float)(a->n - 1);
         running_mean[c] = momentum * a->mean[c] + (1 - momentum) * running_mean[c];
         running_var[c] = momentum * unbiased + (1 - momentum) * running_var[c];
@@ -205,7 +234,7 @@ INLINE void backward(struct Rows *a, const float *weight, float *grad_weight, fl
         CHANNELS {
             Lanes l = lanes(C - c);
             V alpha = load(a->alpha + c, l), beta = load(a->beta + c, l), mean = load(a->mean + c, l);
-            V sum = load(sum_part + c, l), dot = load(dot_part + c, l);
+            V sum = begin(sum_part + c, l, half), dot = begin(dot_part + c, l, half);
             ROWS {
                 V x = get(a->x, i, l, half), g = get(a->g, row * a->stride + c, l, half);
                 if (a->silu) {
@@ -216,8 +245,8 @@ INLINE void backward(struct Rows *a, const float *weight, float *grad_weight, fl
                 sum += g;
                 dot = fma(x - mean, g, dot);
             }
-            store(sum_part + c, l, sum);
-            store(dot_part + c, l, dot);
+            keep(sum_part + c, l, sum, half);
+            keep(dot_part + c, l, dot, half);
         }
     }
 #pragma omp barrier
