@@ -61,6 +61,20 @@ def test_gradients_and_statistics_are_the_same_to_the_bit(
     assert (len(fused_shapes), sum(silu for silu, _ in fused_shapes)) == (norms, with_silu)
 
 
+def test_a_copy_computes_with_its_own_weights(build: Build) -> None:
+    model = build().train().to(memory_format=torch.channels_last)
+    use_cpu_kernels(model)
+    images = torch.rand(2, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    copied, other = deepcopy(model), deepcopy(model)
+    with torch.no_grad():
+        for part in model.parameters():
+            part.zero_()
+    found, expected = passes(copied, images), passes(other, images)
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert any(name.endswith("conv.weight") and bool(found[name].any()) for name in found)
+    assert all(part.grad is None for part in model.parameters())
+
+
 def test_norms_that_are_held_keep_their_statistics(build: Build, fused_shapes: list[Any]) -> None:
     model = build().train().to(memory_format=torch.channels_last)
     use_cpu_kernels(model)

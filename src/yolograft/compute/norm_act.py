@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 _FOLDER = Path(__file__).parent / "native"
 _NEAR = 0.02  # bfloat16 has 8 bits
 _GRAIN = 32768  # elements that PyTorch gives to a thread at least
-_PERIODS = {"AVX512": 32, "AVX2": 16}  # elements of a step of PyTorch's element-wise loops: two vectors
+_PAIRS = {"AVX512": 32, "AVX2": 16}  # elements that PyTorch's element-wise loops take at a time: two vectors
 
 _Pass = Callable[[Tensor, nn.BatchNorm2d, bool], Tensor]
 
@@ -39,11 +39,12 @@ class _Rows(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """Return the library for this processor; None where it was not built or does not load."""
+    """Return the library for this processor; None where none was built or none loads."""
     capability = torch.backends.cpu.get_cpu_capability()
     bf16 = capability == "AVX512" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    file = _FOLDER / f"norm_act-{'avx512bf16' if bf16 else 'avx2'}.so"
-    if capability not in _PERIODS or not file.is_file():
+    files = [_FOLDER / f"norm_act-{processor}.so" for processor in (["avx512bf16"] if bf16 else []) + ["avx2"]]
+    file = next((file for file in files if file.is_file()), None)
+    if capability not in _PAIRS or file is None:
         return None
     try:
         for openmp in _openmp():
@@ -255,7 +256,7 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
         channels,
         stride,
         _period(x) if whole else channels,
-        _PERIODS[torch.backends.cpu.get_cpu_capability()],
+        _PAIRS[torch.backends.cpu.get_cpu_capability()],
         silu,
         *(row.data_ptr() for row in statistics),
         buffer.data_ptr(),
