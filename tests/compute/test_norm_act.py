@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from yolograft.compute import norm_act as module
+from yolograft.compute.hardware import processor_has
 from yolograft.compute.norm_act import available, norm_act
 
 LIBRARIES = sorted((Path(module.__file__).parent / "native").glob("*.so"))
 AVX2 = torch.backends.cpu.get_cpu_capability() in {"AVX2", "AVX512"}
 needs_library = pytest.mark.skipif(not (LIBRARIES and AVX2), reason="not built, or no such processor")
-needs_bf16 = pytest.mark.skipif(
-    not (LIBRARIES and AVX2 and torch.cpu._is_avx512_bf16_supported()), reason="no bfloat16 units"
-)
+needs_bf16 = pytest.mark.skipif(not (LIBRARIES and AVX2 and processor_has("avx512_bf16")), reason="no bfloat16 units")
 
 SHAPES = [
     (16, 16, 40, 40),

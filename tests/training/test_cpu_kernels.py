@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from helpers.training import Build, Train
 from yolograft.compute import norm_act as fused
+from yolograft.compute.hardware import processor_has
 from yolograft.compute.norm_act import available
 from yolograft.training import cpu_kernels
 from yolograft.training.cpu_kernels import use_cpu_kernels
@@ -141,7 +142,7 @@ def test_other_upsamplings_are_pytorchs(module: nn.Module) -> None:
     assert "forward" not in vars(module)
 
 
-@pytest.mark.skipif(not torch.cpu._is_amx_tile_supported(), reason="no units for matrices of bfloat16")
+@pytest.mark.skipif(not processor_has("amx_tile"), reason="no units for matrices of bfloat16")
 @pytest.mark.parametrize(("side", "taken"), [(20, True), (41, False)])
 def test_a_pointwise_convolution_in_bfloat16_is_a_product_of_matrices(
     monkeypatch: pytest.MonkeyPatch, side: int, taken: bool

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from yolograft.common.cache import cache_dir
 from yolograft.common.files import atomic_write, read_text
 from yolograft.common.parsing import parse_json
-from yolograft.compute.hardware import hardware
+from yolograft.compute.hardware import hardware, processor_has
 
 _GAIN = 1.1
 """How many times as fast bf16 must be: beside fp32 it costs digits."""
@@ -50,8 +50,7 @@ def _read(file: Path) -> dict[str, float]:
 
 def _has_units() -> bool:
     """Return whether the processor multiplies bfloat16 in hardware (AMX tiles or AVX-512 BF16)."""
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
+    return processor_has("amx_tile") or processor_has("avx512_bf16")
 
 
 def measure_gain() -> float:

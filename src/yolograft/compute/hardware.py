@@ -16,3 +16,11 @@ def hardware(device: torch.device) -> str:
         lines = []
     named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return named or platform.processor() or platform.machine()
+
+
+def processor_has(unit: str) -> bool:
+    """Return whether the processor has a unit, by PyTorch's name for it: `amx_tile`, `avx512_bf16`.
+
+    The probes are PyTorch's private functions: a version that lacks one is taken to say no.
+    """
+    return bool(getattr(torch.cpu, f"_is_{unit}_supported", lambda: False)())

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from yolograft.compute.hardware import processor_has
+
 _FOLDER = Path(__file__).parent / "native"
 _NEAR = 0.02  # bfloat16 has 8 bits
 _GRAIN = 32768  # elements that PyTorch gives to a thread at least
@@ -41,7 +43,7 @@ class _Rows(ctypes.Structure):
 def _library() -> ctypes.CDLL | None:
     """Return the library for this processor; None where none was built or none loads."""
     capability = torch.backends.cpu.get_cpu_capability()
-    bf16 = capability == "AVX512" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    bf16 = capability == "AVX512" and processor_has("avx512_bf16")
     files = [_FOLDER / f"norm_act-{processor}.so" for processor in (["avx512bf16"] if bf16 else []) + ["avx2"]]
     file = next((file for file in files if file.is_file()), None)
     if capability not in _PAIRS or file is None:

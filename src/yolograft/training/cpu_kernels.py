@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from yolograft.common.imports import if_loaded
+from yolograft.compute.hardware import processor_has
 from yolograft.compute.norm_act import norm_act
 from yolograft.upstream.model import Conv
 
@@ -37,7 +38,7 @@ def use_cpu_kernels(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) is nn.BatchNorm2d and module not in done:
             _replace(module, partial(norm_act, norm=module, silu=False))
-        elif _is_pointwise(module) and torch.cpu._is_amx_tile_supported():
+        elif _is_pointwise(module) and processor_has("amx_tile"):
             _replace(module, partial(_pointwise, module))
 
 
@@ -101,7 +102,7 @@ def _features(pixels: Tensor, like: Tensor) -> Tensor:
 
 
 class _Doubled(torch.autograd.Function):
-    """Upsampling by 2 to the nearest; PyTorch takes ten times as long where its gradient comes from a concatenation."""
+    """Upsampling by 2 to the nearest; PyTorch's gradient takes far longer where it comes from a concatenation."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
