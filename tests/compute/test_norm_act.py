@@ -225,6 +225,24 @@ def test_bfloat16_is_as_accurate_as_pytorchs(
 
 
 @needs_library
+def test_it_is_found_to_agree_where_the_first_batch_is_one_of_validation() -> None:
+    available.cache_clear()
+    with torch.inference_mode():
+        assert available(torch.float32)
+
+
+@needs_bf16
+def test_in_bfloat16_infinity_is_silus_of_infinity_and_no_number_stays_none() -> None:
+    x = channels_last(torch.zeros(1, 16, 8, 8)).bfloat16()
+    x[0, :5, 0, 0] = torch.tensor([float("inf"), float("-inf"), float("nan"), 3e38, -3e38])
+    norm = nn.BatchNorm2d(16).eval()
+    with torch.inference_mode():
+        ours, theirs = norm_act(x, norm, True), by_pytorch(x, norm, True)
+    assert torch.equal(ours.nan_to_num(1, 2, 3), theirs.nan_to_num(1, 2, 3))
+    assert ours[0, 0, 0, 0] == float("inf")
+
+
+@needs_library
 @pytest.mark.parametrize(
     "case",
     [

@@ -82,9 +82,9 @@ def _agrees(dtype: torch.dtype) -> bool:
     """Return whether results and gradients of a few tensors are PyTorch's: the same bits, or in bfloat16 near them."""
     draws = torch.Generator().manual_seed(0)
     for shape in ((2, 24, 9, 7), (5, 40, 17, 19)):
-        x, gradient = (torch.randn(shape, generator=draws).mul(20).to(dtype) for _ in range(2))
-        x, gradient = (values.contiguous(memory_format=torch.channels_last) for values in (x, gradient))
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast("cpu", enabled=False), torch.inference_mode(mode=False):
+            x, gradient = (torch.randn(shape, generator=draws).mul(20).to(dtype) for _ in range(2))
+            x, gradient = (values.contiguous(memory_format=torch.channels_last) for values in (x, gradient))
             pairs = list(
                 zip(
                     _results(_trained, _evaluated, x, gradient),

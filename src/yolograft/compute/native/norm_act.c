@@ -50,9 +50,10 @@ INLINE V load16(const uint16_t *p, Lanes l) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(l, p)), 16));
 }
 INLINE void store16(uint16_t *p, Lanes l, V v) { _mm256_mask_storeu_epi16(p, l, (__m256i)_mm512_cvtneps_pbh(v)); }
-/* 2^t with t = -z log2(e): the fraction by a polynomial, error 4e-6; 1 / (1 + .) to 14 bits */
+/* 2^t with t = -z log2(e), bounded below, where infinity has no fraction: the fraction by a polynomial, error 4e-6;
+   1 / (1 + .) to 14 bits */
 INLINE V sigmoid16(V z) {
-    V t = z * set(-1.44269504f), n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT), f = t - n;
+    V t = _mm512_max_ps(set(-126), z * set(-1.44269504f)), n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT), f = t - n;
     V p = fma(set(.0096181291f), f, set(.055504109f));
     p = fma(fma(fma(p, f, set(.24022651f)), f, set(.69314718f)), f, set(1));
     return _mm512_rcp14_ps(_mm512_scalef_ps(p, n) + set(1));
