@@ -76,6 +76,28 @@ def test_a_copy_computes_with_its_own_weights(build: Build) -> None:
     assert all(part.grad is None for part in model.parameters())
 
 
+@pytest.mark.parametrize("backbone", ["yolo11", "effv1"])
+def test_hooks_see_what_goes_through_norms_and_activations(build: Build, backbone: str) -> None:
+    model = build(backbone=backbone).train().to(memory_format=torch.channels_last)
+    other = deepcopy(model)
+    use_cpu_kernels(other)
+    images = torch.rand(2, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    seen: list[dict[str, Tensor]] = [{}, {}]
+    for one, outputs in zip((model, other), seen, strict=True):
+        watched = {name: part for name, part in one.named_modules() if isinstance(part, (nn.BatchNorm2d, nn.SiLU))}
+        hooks = [
+            part.register_forward_hook(lambda m, i, y, name=name, to=outputs: to.update({name: y.detach()}))
+            for name, part in watched.items()
+        ]
+        torch.manual_seed(1)
+        one(images)
+        for hook in hooks:  # YOLO's activation is one module for all models
+            hook.remove()
+    assert len(seen[0]) > 60
+    assert list(seen[0]) == list(seen[1])
+    assert [name for name, output in seen[0].items() if not torch.equal(output, seen[1][name])] == []
+
+
 def test_norms_that_are_held_keep_their_statistics(build: Build, fused_shapes: list[Any]) -> None:
     model = build().train().to(memory_format=torch.channels_last)
     use_cpu_kernels(model)

@@ -21,8 +21,8 @@ def use_cpu_kernels(model: nn.Module) -> None:
     """Let a model's norms, activations, 1×1 convolutions and upsamplings take the faster way, in place.
 
     In float32 results and gradients are the same to the last bit, in bfloat16 up to its rounding. Weights, buffers and
-    their names stay. Only for a model whose weights are saved, not one that is saved whole: modules get a `forward` of
-    their own.
+    their names stay, and hooks see what they saw. Only for a model whose weights are saved, not one that is saved
+    whole: modules get a `forward` of their own.
     """
     with_activation = if_loaded("timm.layers", "BatchNormAct2d")
     done = set()
@@ -47,13 +47,22 @@ def _replace(module: nn.Module, forward: Callable[[Tensor], Tensor]) -> None:
 
 
 def _conv(module: Any, x: Tensor) -> Tensor:
+    if _has_hooks(module.bn) or _has_hooks(module.act):
+        return module.act(module.bn(module.conv(x)))
     return norm_act(module.conv(x), module.bn, silu=True)
 
 
 def _norm_with_activation(module: Any, x: Tensor) -> Tensor:
-    if type(module.act) is nn.SiLU and type(module.drop) is nn.Identity:
+    if type(module.act) is nn.SiLU and type(module.drop) is nn.Identity and not _has_hooks(module.act):
         return norm_act(x, module, silu=True)
     return module.act(module.drop(norm_act(x, module, silu=False)))
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Return whether somebody looks at what goes through a layer, which then has to be called."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
 
 
 def _is_pointwise(module: nn.Module) -> bool:
