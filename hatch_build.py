@@ -12,8 +12,6 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NATIVE = Path("src/yolograft/compute/native")
 FLAGS = ("-std=gnu11", "-O3", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
-# Fused multiply-add where the source says so and nowhere else: its results are PyTorch's to the last bit.
-EXACT = ("-ffp-contract=off",)
 AVX2 = ("-mavx2", "-mfma")
 AVX512 = tuple(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16"))
 PROCESSORS = {"avx2": AVX2, "avx512bf16": AVX2 + AVX512}
@@ -54,7 +52,7 @@ def _build(compiler: str, flags: tuple[str, ...], source: Path, library: Path) -
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".") as folder:
         compiled, linked = Path(folder) / "compiled.o", Path(folder) / library.name
         for command in (
-            [compiler, *FLAGS, *EXACT, *flags, "-c", str(source), "-o", str(compiled)],
+            [compiler, *FLAGS, *flags, "-c", str(source), "-o", str(compiled)],
             [compiler, "-shared", str(compiled), "-lm", "-o", str(linked)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Batch norm and SiLU in one: PyTorch's bits in float32, its accuracy in bfloat16, and PyTorch itself elsewhere."""
+"""Batch norm and SiLU in one: at least as accurate as PyTorch, and PyTorch itself elsewhere."""
 
 import os
 import platform
@@ -73,6 +73,12 @@ def both(x: Tensor, gradient: Tensor, silu: bool) -> tuple[list[Tensor], list[Te
     return results(norm_act, x, gradient, silu), results(by_pytorch, x, gradient, silu)
 
 
+def near(ours: list[Tensor], theirs: list[Tensor], allowed: float = 1e-5) -> bool:
+    """Whether nothing differs by more than rounding."""
+    pairs = zip(ours, theirs, strict=True)
+    return all(float((a.double() - b.double()).norm()) <= allowed * float(b.double().norm()) for a, b in pairs)
+
+
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which functions of the library are called from now on."""
     called, function = [], module._function
@@ -99,36 +105,44 @@ def test_it_is_found_to_agree_here() -> None:
     assert not available(torch.float64)
 
 
+def exact(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
+    return by_pytorch(x, norm.double(), silu)
+
+
 @needs_library
 @pytest.mark.parametrize("silu", [True, False])
+@pytest.mark.parametrize("strided", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_float32_is_pytorchs_to_the_bit(
-    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], count: int, silu: bool
+def test_float32_is_as_accurate_as_pytorchs(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], count: int, strided: bool, silu: bool
 ) -> None:
+    """Both are compared with the same in float64. A strided gradient is a part of a larger tensor, as from cat."""
     torch.set_num_threads(count)
     available(torch.float32)
     called = calls(monkeypatch)
     torch.manual_seed(0)
-    x = channels_last(torch.randn(shape) * 3 + torch.randn(1, shape[1], 1, 1) * 5)
-    ours, theirs = both(x, channels_last(torch.randn(shape)), silu)
+    batch, channels, height, width = shape
+    x = channels_last(torch.randn(shape) * 3 + torch.randn(1, channels, 1, 1) * 5)
+    gradient = channels_last(torch.randn(batch, channels * 2 + 8, height, width))[:, 8 : 8 + channels]
+    gradient = gradient if strided else channels_last(gradient)
+    ours, theirs = both(x, gradient, silu)
     assert called == ["forward", "backward"]
-    assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+    truth = results(exact, x.double(), gradient.double(), silu)
+    for a, b, c in list(zip(ours, theirs, truth, strict=True))[:-1]:  # the last counts batches
+        error, allowed = (float((value.double() - c).norm()) for value in (a, b))
+        assert error <= 1.1 * allowed + 5e-7 * float(c.norm())
 
 
 @needs_library
-@pytest.mark.parametrize("silu", [True, False])
-@pytest.mark.parametrize("count", [1, 2, 3])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_gradient_from_a_concatenation_is_pytorchs_to_the_bit(shape: tuple[int, ...], count: int, silu: bool) -> None:
-    """It is a part of the channels of a larger tensor, which PyTorch goes through in another way."""
-    torch.set_num_threads(count)
+@pytest.mark.parametrize("mean", [1.0, 30.0])
+def test_sums_over_many_pixels_lose_nothing(mean: float) -> None:
+    """PyTorch adds up 400,000 numbers of a channel in one float32 sum, and is off by 1e-5."""
     torch.manual_seed(0)
-    batch, channels, height, width = shape
-    larger = channels_last(torch.randn(batch, 2 * channels + 8, height, width))
-    x = channels_last(torch.randn(shape) * 3)
-    ours, theirs = both(x, larger[:, 8 : 8 + channels], silu)
-    assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+    x = channels_last(torch.randn(16, 8, 160, 160) + mean)
+    gradient = channels_last(torch.randn(x.shape) + 1)
+    ours, truth = results(norm_act, x, gradient, True), results(exact, x.double(), gradient.double(), True)
+    assert near(ours, truth, 2e-6)
 
 
 @needs_library
@@ -140,14 +154,14 @@ def test_other_layouts_of_a_gradient_are_pytorchs_affair(monkeypatch: pytest.Mon
     x = channels_last(torch.randn(2, 16, 12, 12))
     for gradient in (torch.randn(2, 16, 12, 12), torch.randn(2, 16, 1, 1).expand(2, 16, 12, 12)):
         ours, theirs = both(x, gradient, silu)
-        assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+        assert near(ours, theirs)
     assert called == ["forward", "normalize"] * 2 if silu else ["forward"] * 2
 
 
 @needs_library
 @pytest.mark.parametrize("silu", [True, False])
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 16, 1, 1), (3, 8, 5, 1)])
-def test_evaluation_is_pytorchs_to_the_bit(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], silu: bool) -> None:
+def test_evaluation_is_pytorchs(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], silu: bool) -> None:
     torch.set_num_threads(2)
     available(torch.float32)
     called = calls(monkeypatch)
@@ -156,15 +170,13 @@ def test_evaluation_is_pytorchs_to_the_bit(monkeypatch: pytest.MonkeyPatch, shap
     norm.running_mean, norm.running_var = torch.randn(shape[1]) * 5, torch.rand(shape[1]).pow(3) * 9
     x = channels_last(torch.randn(shape) * 9)
     with torch.inference_mode():
-        assert torch.equal(norm_act(x, norm, silu), by_pytorch(x, norm, silu))
+        assert near([norm_act(x, norm, silu)], [by_pytorch(x, norm, silu)], 1e-6)
     assert called == ["evaluate"]
 
 
 @needs_library
 @pytest.mark.parametrize("shape", [(9, 16, 1, 1), (3, 8, 5, 1), (3, 8, 1, 5)])
-def test_maps_of_one_line_or_one_pixel_are_pytorchs_to_the_bit(
-    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
-) -> None:
+def test_maps_of_one_line_or_one_pixel_are_pytorchs(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
     """Where a side is 1, a tensor may say anything of the distance between its columns."""
     available(torch.float32)
     called = calls(monkeypatch)
@@ -173,7 +185,7 @@ def test_maps_of_one_line_or_one_pixel_are_pytorchs_to_the_bit(
     strides = [777 if side == 1 else stride for side, stride in zip(shape, x.stride(), strict=True)]
     ours, theirs = both(x, torch.as_strided(x.clone(memory_format=torch.preserve_format), shape, strides), True)
     assert called == ["forward", "backward"]
-    assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+    assert near(ours, theirs)
 
 
 @needs_library
@@ -183,7 +195,8 @@ def test_no_number_and_infinity_go_through_as_in_pytorch() -> None:
     x[0, 0, 0, 0], x[0, 1, 0, 0], x[0, 2, 0, 0], x[0, 3, 0, 0] = float("nan"), float("inf"), 1e30, -1e30
     ours, theirs = both(x, channels_last(torch.randn(x.shape)), True)
     for a, b in zip(ours, theirs, strict=True):
-        assert torch.equal(a.nan_to_num(1, 2, 3), b.nan_to_num(1, 2, 3))
+        assert torch.equal(a.isnan(), b.isnan())
+        assert near([a.nan_to_num(1, 2, 3)], [b.nan_to_num(1, 2, 3)])
     assert theirs[0][:, 0].isnan().all()
 
 
@@ -192,9 +205,10 @@ def test_large_and_small_values_saturate_as_in_pytorch() -> None:
     """SiLU of ±300 and more, where exp overflows, and of numbers next to zero."""
     torch.manual_seed(0)
     x = channels_last(torch.randn(4, 16, 20, 20).pow(9) * 1e3)
-    ours, theirs = both(x, channels_last(torch.randn(x.shape)), True)
-    assert float(theirs[0].max()) > 10
-    assert [bool(torch.equal(a, b)) for a, b in zip(ours, theirs, strict=True)] == [True] * 7
+    gradient = channels_last(torch.randn(x.shape))
+    ours, truth = results(norm_act, x, gradient, True), results(exact, x.double(), gradient.double(), True)
+    assert float(truth[0].max()) > 10
+    assert near(ours, truth)
 
 
 @needs_bf16
@@ -214,9 +228,6 @@ def test_bfloat16_is_as_accurate_as_pytorchs(
     gradient = gradient[:, :channels]
     ours, theirs = both(x, gradient, silu)
     assert called == ["forward", "backward"]
-
-    def exact(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
-        return by_pytorch(x, norm.double(), silu)
 
     truth = results(exact, x.double(), gradient.double(), silu)
     for a, b, c in list(zip(ours, theirs, truth, strict=True))[:-1]:  # the last counts batches
@@ -275,13 +286,13 @@ def test_what_it_does_not_know_is_pytorchs_affair(monkeypatch: pytest.MonkeyPatc
 
 @needs_library
 def test_a_difference_from_pytorch_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a later version of PyTorch sums in another order: the last bit of one weight's gradient differs."""
+    """As where a compiler makes something else of it: one weight's gradient is a ten-thousandth off."""
     backward = module._NormAct.backward
 
     def other(ctx: object, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *rest = backward(ctx, *gradients)
         assert weight is not None
-        return x, torch.nextafter(weight, weight + 1), *rest
+        return x, weight * 1.0001, *rest
 
     available.cache_clear()
     monkeypatch.setattr(module._NormAct, "backward", staticmethod(other))
@@ -306,7 +317,7 @@ found = []
 for one in (lambda norm: norm_act.norm_act(x, norm, True), lambda norm: torch.nn.functional.silu(norm(x))):
     y = one(torch.nn.BatchNorm2d(32))
     found.append((y, *torch.autograd.grad(y, x, x.detach())))
-print(all(map(torch.equal, *found)))
+print(all(float((a - b).norm()) < 1e-5 * float(b.norm()) for a, b in zip(*found)))
 """
     environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -20,9 +20,10 @@ _FEW_PIXELS = 1600
 def use_cpu_kernels(model: nn.Module) -> None:
     """Let a model's norms, activations, 1×1 convolutions and upsamplings take the faster way, in place.
 
-    In float32 results and gradients are the same to the last bit, in bfloat16 up to its rounding. Weights, buffers and
-    their names stay, and hooks see what they saw. Only for a model whose weights are saved, not one that is saved
-    whole: modules get a `forward` of their own.
+    Results and gradients are the same up to rounding, which is less than PyTorch's: in float32 they are as near to
+    float64's as with channels first, ultralytics' layout. Weights, buffers and their names stay, and hooks see what
+    they saw. Only for a model whose weights are saved, not one that is saved whole: modules get a `forward` of their
+    own.
     """
     with_activation = if_loaded("timm.layers", "BatchNormAct2d")
     done = set()
