@@ -183,7 +183,7 @@ class Note(pl.Callback):
         assert isinstance(module, DetectionTraining)
         assert module.ema is not None
         stepped = module.last_step == module.iteration
-        norm = module.gradient_norm if stepped else float("nan")
+        norm = float(module.gradient_norm) if stepped else float("nan")
         self.trace.add(module.items, module.optimizer, norm, flat(to_upstream(module.ema.ema)))
 
 
@@ -191,7 +191,8 @@ def train_ours(model: Detector, data: DetectionData, val: Any, recipe: Recipe, o
     """Train with our LightningModule on the same batches."""
     trace = Trace()
     precision = "fp16" if options.amp else "fp32"
-    computing = {"precision": precision, "channels_last": options.device != "cpu", "threads": "auto"}
+    channels_last = options.channels_last or options.device != "cpu"
+    computing = {"precision": precision, "channels_last": channels_last, "threads": "auto"}
     compute = resolve(options.device, options.workers, computing)
     with tempfile.TemporaryDirectory() as folder:
         evaluator = Evaluator(val, Path(folder))
@@ -289,6 +290,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--optimizer", nargs="+", default=["SGD", "AdamW"])
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--channels-last", action="store_true", help="ours as it is by default, on a CPU too")
     parser.add_argument("--amp", action="store_true", help="mixed precision (CUDA)")
     parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()

@@ -241,8 +241,7 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
     """Return the arguments of the library, and the memory that it computes in."""
     channels = x.shape[1]
     buffer = torch.empty((2 * torch.get_num_threads() + 1) * channels, dtype=torch.float64)
-    whole = g is None or g.is_contiguous(memory_format=torch.channels_last)
-    stride = channels if g is None or whole else g.stride(3)
+    stride = channels if g is None or g.is_contiguous(memory_format=torch.channels_last) else g.stride(3)
     rows = _Rows(
         x.data_ptr(),
         None if g is None else g.data_ptr(),

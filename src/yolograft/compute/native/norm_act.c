@@ -95,6 +95,7 @@ INLINE V one_plus_exp(V z) {
     V h = half_down(q);
     return set(1) + u * power_of_two(h) * power_of_two(q - h);
 }
+
 struct Piece { /* rows that stay in the first cache while their channels are gone through, W at a time */
     long from, to, last, rows;
 };
@@ -103,7 +104,7 @@ INLINE struct Piece next(struct Piece p) {
     p.to = p.from + p.rows < p.last ? p.from + p.rows : p.last;
     return p;
 }
-/* The first piece of a thread's rows, which are those that it has in PyTorch. */
+/* The first piece of a thread's rows. */
 INLINE struct Piece first(const struct Rows *a, const int half) {
     long each = (a->n + omp_get_num_threads() - 1) / omp_get_num_threads(), from = omp_get_thread_num() * each;
     return next((struct Piece){0, from, from + each < a->n ? from + each : a->n, 16384 / (a->c * (half ? 2 : 4)) + 1});
