@@ -119,7 +119,8 @@ def test_a_training_that_was_stopped_goes_on_from_its_batch(project: Path, yolog
     before = record(run)
     assert (before["status"], before["epochs_done"]) == ("stopped", 2)
     first = rows(run / "metrics.csv")
-    done = yolograft(*words("cut"), cwd=project)
+    # with PyTorch's norms, as then: ours round otherwise
+    done = yolograft(*words("cut"), "trainer.cpu_kernels=false", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Going on after 2 of 4 epochs and " in done.stdout + done.stderr
     after = record(run)
@@ -129,5 +130,4 @@ def test_a_training_that_was_stopped_goes_on_from_its_batch(project: Path, yolog
     assert len(resumed) == len(undisturbed) == 4
     for one, other in zip(resumed, undisturbed, strict=True):
         for key in (key for key in other if "loss" in key):
-            # norms summed more coarsely then, which two epochs make a hundredth of
-            assert float(one[key]) == pytest.approx(float(other[key]), rel=3e-2), key
+            assert float(one[key]) == pytest.approx(float(other[key]), rel=1e-2), key
