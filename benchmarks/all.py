@@ -61,7 +61,8 @@ def table(results: dict[str, Any]) -> str:
     versions = ", ".join(
         f"{name} {machine['versions'][name]}" for name in ("torch", "ultralytics", "pytorch-lightning")
     )
-    lines = [f"{told}; {versions}; Python {machine['python']}; commit {machine['commit']}", "", "| | |", "|---|---|"]
+    commits = dict.fromkeys(found.get("commit", machine["commit"]) for found in results.values() if "took_s" in found)
+    lines = [f"{told}; {versions}; Python {machine['python']}; commit {', '.join(commits)}", "", "| | |", "|---|---|"]
     settings = {
         "cached": f" with {' '.join(throughput.BEST)}",
         "fp32": ", in fp32",
@@ -127,7 +128,8 @@ def main() -> int:
                 failed = 1
                 continue
             measured = _placeless(json.loads(out.read_text(encoding="utf-8")), options.data)
-        results[name] = {**measured, "load_before": load, "took_s": round(time.monotonic() - began)}
+        took = round(time.monotonic() - began)
+        results[name] = {**measured, "commit": found["commit"], "load_before": load, "took_s": took}
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         file.with_suffix(".md").write_text(table(results), encoding="utf-8")
     print(table(results))
