@@ -1,12 +1,11 @@
 /* Batch normalization with the SiLU that follows it, forward and backward, in as few goes over the memory as they take.
 
    Tensors are channels-last: n rows (images, lines, columns) of c channels. PyTorch reads or writes such a tensor
-   fourteen times for the pair; here it is ten, and vectors are as long as the processor's whatever c is.
+   fourteen times for the pair; here it is nine, and vectors are as long as the processor's whatever c is.
 
    PyTorch adds up a channel of a channels-last float32 tensor in one float32 sum for each thread, over up to hundreds
-   of thousands of rows. Here sums of a few hundred rows are added up in double: gradients of a whole model are then as
-   near to float64's as with channels first, and a thousand times nearer than PyTorch's are. exp is SLEEF's of 1.0 ULP;
-   bfloat16 computes in float32 in between, with a cheaper exp and reciprocal whose error is far below its rounding.
+   of thousands of rows. Here sums of up to a thousand numbers are added up in double, so that gradients of a whole
+   model are about as near to float64's as with channels first. exp is SLEEF's of 1.0 ULP; bfloat16 computes in float32 in between, with a cheaper exp and reciprocal whose error is far below its rounding.
 
    compute/norm_act.py builds the arguments, and compares a few tensors with PyTorch's before this is relied on. */
 
