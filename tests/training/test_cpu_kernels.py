@@ -46,7 +46,7 @@ def passes(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 def test_gradients_and_statistics_are_as_accurate_as_with_channels_first(
     build: Build, fused_shapes: list[tuple[bool, tuple[int, ...]]], backbone: str, with_silu: int
 ) -> None:
-    """All are compared with float64. PyTorch's own channels-last norms are far coarser: in YOLO11 up to 0.03."""
+    """All are compared with float64. PyTorch's own channels-last norms are five times coarser."""
     model = build(backbone=backbone).train()
     other = deepcopy(model).to(memory_format=torch.channels_last)
     use_cpu_kernels(other)
