@@ -109,11 +109,13 @@ class Detector(DetectionModel):
             The detector.
         """
         if not self.is_fused():
-            dtype = next(self.parameters()).dtype
+            device = next(self.parameters()).device
+            if device.type == "mps":  # has no float64
+                self.to("cpu")
             fold_branches(self)
-            self.to(dtype)
             super().fuse(verbose=False)
             fold_norms(self)
+            self.to(device)
             self._fused = True
             self.info(verbose=verbose, imgsz=imgsz)
         return self

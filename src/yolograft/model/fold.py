@@ -54,18 +54,26 @@ def fold_branches(root: nn.Module) -> None:
     """Merge the parallel branches of timm's re-parameterizable blocks (MobileOne, RepVGG, RepViT, ...), in place.
 
     As `timm.utils.reparameterize_model`, which would also call what ultralytics' classes have under the same names.
-    What timm merges comes in float32: convert it where the model is of another precision.
     """
-    child: Any
     for name, child in list(root.named_children()):
         if type(child).__module__.startswith("timm."):
-            if hasattr(child, "fuse"):
-                setattr(root, name, child.fuse())
-            elif hasattr(child, "reparameterize"):
-                child.reparameterize()
-            elif hasattr(child, "switch_to_deploy"):
-                child.switch_to_deploy()
+            setattr(root, name, _merged(child))
         fold_branches(getattr(root, name))
+
+
+def _merged(block: Any) -> nn.Module:
+    """Return a block with its branches merged in float64 and rounded once; timm's own new layers are float32."""
+    way = next((way for way in ("fuse", "reparameterize", "switch_to_deploy") if hasattr(block, way)), None)
+    if way is None:
+        return block
+    dtypes, usual = [value.dtype for value in block.parameters()], torch.get_default_dtype()
+    block.double()
+    torch.set_default_dtype(torch.float64)
+    try:
+        merged = getattr(block, way)() or block  # only `fuse` returns a new one
+    finally:
+        torch.set_default_dtype(usual)
+    return merged.to(dtypes[0]) if dtypes else merged
 
 
 @torch.no_grad()
