@@ -7,6 +7,7 @@ import torch
 
 from yolograft.common.errors import UserError
 from yolograft.compute.bf16 import bf16_pays
+from yolograft.compute.norm_act import available
 from yolograft.compute.presence import no_gpu, no_mps
 from yolograft.compute.sharing import cores, free_gpu, free_threads, has_idle_time, own_cores
 
@@ -70,7 +71,12 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         precision = "fp16" if accelerator == "gpu" else "bf16" if accelerator == "cpu" and bf16_pays() else "fp32"
     if precision == "fp16" and accelerator != "gpu":
         raise UserError(f"trainer.precision=fp16: needs a CUDA device; on {accelerator} use fp32, bf16 or auto")
+    kernels = accelerator == "cpu" and trainer.get("cpu_kernels", "auto") == "auto"
     layout = trainer["channels_last"]
+    if layout == "auto":
+        # PyTorch's own norms are coarse in fp32 on a CPU, channels last.
+        coarse = accelerator == "cpu" and precision == "fp32" and not (kernels and available(torch.float32))
+        layout = accelerator != "mps" and not coarse
     processes = len(devices) if isinstance(devices, list) else devices
     graph = trainer.get("cuda_graph", False)
     possible = accelerator == "gpu" and processes == 1
@@ -85,12 +91,12 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
         accelerator,
         devices,
         _DTYPES[precision],
-        accelerator != "mps" if layout == "auto" else layout,
+        layout,
         threads,
         int(workers),
         helper,
         graph if possible else False,
-        accelerator == "cpu" and trainer.get("cpu_kernels", "auto") == "auto",
+        kernels,
     )
 
 
