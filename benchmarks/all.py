@@ -29,7 +29,7 @@ def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
     cpu = options.device == "cpu"
     imgsz, batch = ("64", "8") if options.tiny else ("320", "16") if cpu else ("640", "64")
     few = "2" if options.tiny else "3"
-    many = "2" if options.tiny else "10"
+    many, pairs = ("2", "1") if options.tiny else ("10", "2")
     pictures = ["--data", str(options.data)] if options.data else ["--images", "16" if options.tiny else "256"]
     shape = [*pictures, "--device", options.device, "--imgsz", imgsz, "--batch", batch]
     if options.tiny:
@@ -42,9 +42,9 @@ def measurements(options: argparse.Namespace) -> dict[str, list[str]]:
     side_by_side = ["--ours", "hydra/launcher=joblib"] if cpu else []  # as a sweep on a CPU advises
     small = ["--device", options.device]
     return {
-        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", *at_its_best],
+        "throughput": ["throughput.py", *shape, "--epochs", many, "--pairs", pairs, *at_its_best],
         **({"cached": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", *best]} if cpu else {}),
-        "fp32": ["throughput.py", *shape, "--epochs", many, "--pairs", "1", "--ours", "trainer.precision=fp32"],
+        "fp32": ["throughput.py", *shape, "--epochs", many, "--pairs", pairs, "--ours", "trainer.precision=fp32"],
         "beside_one": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "1"],
         "beside_two": ["throughput.py", *shape, "--epochs", few, "--pairs", "1", "--beside", "2"],
         "sweep_time": ["sweep_time.py", *shape, "--epochs", "2", *side_by_side, *at_its_best],
