@@ -17,6 +17,7 @@ from yolograft.model.losses.end_to_end import EndToEndLoss
 from yolograft.training.cpu_kernels import use_cpu_kernels
 from yolograft.training.distributed import gather_lists, share_loss, sum_over_processes, sync_norms, world
 from yolograft.training.freezing import freeze_modules, hold_statistics
+from yolograft.training.optimizer import laid_out, restore_optimizer, use_fused_steps
 from yolograft.training.recipe import Recipe, scale_backbone
 from yolograft.training.replayed import replayed
 from yolograft.training.schedule import Schedule
@@ -66,6 +67,8 @@ class DetectionTraining(pl.LightningModule):
         scale_backbone(self.optimizer, model.model[0], self.optim.get("backbone_lr", 1.0))
         for group in self.optimizer.param_groups:
             group["initial_lr"] = group["lr"]
+        if compute.cpu_kernels and compute.channels_last:  # with channels first, fp32 is ultralytics' to the last bit
+            use_fused_steps(self.optimizer)
         self.ema: ModelEMA | None = None
         self.scaler = torch.amp.GradScaler("cuda", enabled=compute.autocast == torch.float16)
         self.iteration = -1  # of the whole run, from 0
@@ -124,7 +127,7 @@ class DetectionTraining(pl.LightningModule):
         """
         for name, parameter in self.model.named_parameters():
             gradient = self.pending_gradients.get(name)
-            parameter.grad = None if gradient is None else gradient.to(parameter.device).clone()
+            parameter.grad = None if gradient is None else laid_out(gradient, parameter)
         self.pending_gradients = {}
 
     def on_validation_model_zero_grad(self) -> None:
@@ -268,7 +271,7 @@ class DetectionTraining(pl.LightningModule):
         self.model.load_state_dict(state["model"])
         self.ema.ema.load_state_dict(state["ema"])
         self.ema.updates = state["ema_updates"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         if loss := state.get("loss"):
             self.model.criterion.load_state_dict(loss)
