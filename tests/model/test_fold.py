@@ -71,7 +71,7 @@ def rounds_alike(model, folded):
 NECKS = names("neck")
 MEETINGS = [(backbone, NECKS[place % len(NECKS)]) for place, backbone in enumerate(names("backbone"))]
 MEETINGS += [("yolo11", neck) for neck in NECKS if ("yolo11", neck) not in MEETINGS]
-LARGE = ("swin", "repvit", "hgnetv2")
+LARGE = ("swin", "repvit", "hgnetv2", "mobileone")
 PRE_NORM: dict[str, tuple[str, ...]] = {"lsknet": (".norm1", ".norm2")}
 """Norms that follow no convolution, but the sum of a block's two branches."""
 PAIRS = [*itertools.product(names("backbone"), NECKS)]
