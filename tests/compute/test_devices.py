@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from yolograft.compute import devices
-from yolograft.compute.devices import resolve
+from yolograft.compute.devices import for_inference, resolve
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_a_layout_that_is_asked_for_is_taken(layout: bool, monkeypatch: pytest.M
     monkeypatch.setattr(devices, "available", lambda dtype: not layout)
     trainer = {"precision": "fp32", "channels_last": layout, "threads": 1}
     assert resolve("cpu", 0, trainer).channels_last is layout
+
+
+def test_inference_does_not_try_out_the_norms_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "available", lambda dtype: pytest.fail("tried out"))
+    compute = for_inference("cpu", threads=1)
+    assert (compute.accelerator, compute.autocast, compute.channels_last) == ("cpu", None, False)

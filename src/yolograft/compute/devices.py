@@ -100,6 +100,22 @@ def resolve(device: int | str | list[int | str], workers: int | str, trainer: di
     )
 
 
+def for_inference(
+    device: int | str | list[int | str], workers: int | str = 0, threads: int | Literal["auto"] = "auto"
+) -> Compute:
+    """Return how a device evaluates models: in fp32, laid out as they come.
+
+    Args:
+        device: As for `resolve`.
+        workers: As for `resolve`.
+        threads: auto, or a number.
+
+    Raises:
+        UserError: As for `resolve`.
+    """
+    return resolve(device, workers, {"precision": "fp32", "channels_last": False, "threads": threads})
+
+
 def refuse_missing(device: int | str | list[int | str], trainer: dict[str, Any]) -> None:
     """Refuse a device that this machine lacks, or a precision that its device lacks; reserves no GPU.
 

@@ -12,7 +12,7 @@ import torch
 from yolograft.common.levels import coarsest_stride
 from yolograft.common.text import plain
 from yolograft.compute.allocation import freed_memory_kept
-from yolograft.compute.devices import resolve
+from yolograft.compute.devices import for_inference
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.checks import Check, conversions, enforce, summary_lines
 from yolograft.data.dataset import DetectionDataset, Split, build_dataset
@@ -89,9 +89,7 @@ def validate(weights: Path, config: Mapping[str, Any], say: Callable[[str], obje
     imgsz = trained.size(config["imgsz"], stride)
     single = trained.single_cls
     spec = trained.spec(config["dataset"], model.names, tuple(config["trust"]))
-    compute = resolve(
-        config["device"], config["workers"], {"precision": "fp32", "channels_last": "auto", "threads": "auto"}
-    )
+    compute = for_inference(config["device"], config["workers"])
     common = {"imgsz": imgsz, "batch": config["batch"], "single_cls": single, "stride": stride}
     dataset = build_dataset(spec, config["split"], SimpleNamespace(), augment=False, rect=True, **common)
     _check(dataset, spec, config["split"], config["dataset"]["check"], say)

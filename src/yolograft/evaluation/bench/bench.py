@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -17,7 +17,7 @@ import torch
 
 from yolograft.common.errors import UserError
 from yolograft.common.version import __version__
-from yolograft.compute.devices import resolve
+from yolograft.compute.devices import for_inference
 from yolograft.compute.hardware import hardware
 from yolograft.compute.load import LoadMeter, gpu_use, load_limit, others
 from yolograft.compute.sharing import own_cores
@@ -84,7 +84,7 @@ def bench(build: Callable[[], Sequence[Contestant]], settings: Settings, folder:
     Raises:
         UserError: A device or package is missing, or the machine is busy and `settings.loaded` is not set.
     """
-    devices = list(dict.fromkeys(_device(word) for word in settings.devices))
+    devices = list(dict.fromkeys(for_inference(word, threads=1).device for word in settings.devices))
     for kind in settings.formats:  # all are there before the first is measured
         load_runtime(kind)
     for device in devices:
@@ -248,11 +248,6 @@ def _quiet(device: torch.device, loaded: bool) -> float:
     if device.type == "cuda" and not loaded and (use := gpu_use(device.index or 0) or 0.0) > _BUSY_GPU:
         raise UserError(f"this GPU is busy: others use it {use:.0%} of the time; {told}")
     return share
-
-
-def _device(word: str | int) -> torch.device:
-    trainer: Mapping[str, Any] = {"precision": "fp32", "channels_last": False, "threads": 1}
-    return resolve(word, 0, dict(trainer)).device
 
 
 def _versions(kind: str) -> dict[str, str]:

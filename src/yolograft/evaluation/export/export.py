@@ -16,7 +16,7 @@ from yolograft.common.errors import UserError
 from yolograft.common.levels import coarsest_stride
 from yolograft.common.metrics import METRIC
 from yolograft.common.text import plain
-from yolograft.compute.devices import Compute, resolve
+from yolograft.compute.devices import Compute, for_inference
 from yolograft.compute.reproducible import reproducible
 from yolograft.data.dataset import build_dataset
 from yolograft.data.loaders import val_loader
@@ -70,7 +70,7 @@ def export(weights: Path, request: Request, say: Callable[[str], object]) -> tup
     runs = request.runs
     spec = trained.spec(request.dataset, model.names, request.trust) if runs or request.calibrated else None
     device = form.device or "cpu" if request.device == "auto" else request.device
-    compute = resolve(device, request.workers, {"precision": "fp32", "channels_last": "auto", "threads": "auto"})
+    compute = for_inference(device, request.workers)
     with place.staging() as folder, reproducible(0, compute.threads, deterministic=True):
         say(f"writing {request.file()} at {imgsz} px")
         began = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.files import user_path
-from yolograft.compute.devices import resolve
+from yolograft.compute.devices import for_inference
 from yolograft.compute.reproducible import reproducible
 from yolograft.evaluation.predict.drawing import draw
 from yolograft.evaluation.predict.finder import Finder, Found, Settings
@@ -76,7 +76,7 @@ def predict(
     """
     quiet()
     settings = Settings(**{key: config[key] for key in Settings.__dataclass_fields__})
-    compute = resolve(config["device"], 0, {"precision": "fp32", "channels_last": "auto", "threads": "auto"})
+    compute = for_inference(config["device"])
     names = run_names(weights)
     finders = [
         Finder(file, name, settings, str(compute.device), tuple(config["trust"]))

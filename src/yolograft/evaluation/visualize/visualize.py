@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from yolograft.common.text import plain
-from yolograft.compute.devices import resolve
+from yolograft.compute.devices import for_inference
 from yolograft.evaluation.provenance import Provenance
 from yolograft.evaluation.visualize.maps import Field
 from yolograft.evaluation.visualize.scenes import Scene, labelled_scenes, scenes_of
@@ -61,8 +61,7 @@ def visualize(weights: Mapping[str, Path], config: Mapping[str, Any], say: Calla
         for fault in faults:
             say(plain(fault))
         source = ", ".join(words)
-    trainer = {"precision": "fp32", "channels_last": False, "threads": "auto"}
-    device = resolve(config["device"], 0, trainer).device
+    device = for_inference(config["device"], threads=1).device
     viewers = [Viewer(name, detector, device, names) for name, (detector, _) in loaded.items()]
     say(f"receptive fields of {', '.join(weights)}")
     fields = {viewer.run: viewer.fields(scenes, imgsz) for viewer in viewers}
