@@ -66,14 +66,14 @@ def _merged(block: Any) -> nn.Module:
     way = next((way for way in ("fuse", "reparameterize", "switch_to_deploy") if hasattr(block, way)), None)
     if way is None:
         return block
-    dtypes, usual = [value.dtype for value in block.parameters()], torch.get_default_dtype()
+    dtype, usual = next(block.parameters()).dtype, torch.get_default_dtype()
     block.double()
     torch.set_default_dtype(torch.float64)
     try:
         merged = getattr(block, way)() or block  # only `fuse` returns a new one
     finally:
         torch.set_default_dtype(usual)
-    return merged.to(dtypes[0]) if dtypes else merged
+    return merged.to(dtype)
 
 
 @torch.no_grad()

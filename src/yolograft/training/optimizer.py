@@ -1,6 +1,5 @@
 """The optimizer's kernels and state: fused steps, and going on from a checkpoint whatever kernels made it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ def use_fused_steps(optimizer: torch.optim.Optimizer) -> None:
             group["fused"] = True
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load an optimizer's state; its kernels stay the ones that this start chose, and its memory is laid out for them.
 
     Args:
@@ -33,7 +32,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]
         KeyError: A part of it is missing.
     """
     fused = [group.get("fused") for group in optimizer.param_groups]
-    optimizer.load_state_dict(dict(state))
+    optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, fused, strict=True):
         if "fused" in group:
             group["fused"] = own

@@ -5,7 +5,8 @@
 
    PyTorch adds up a channel of a channels-last float32 tensor in one float32 sum for each thread, over up to hundreds
    of thousands of rows. Here sums of up to a thousand numbers are added up in double, so that gradients of a whole
-   model are about as near to float64's as with channels first. exp is SLEEF's of 1.0 ULP; bfloat16 computes in float32 in between, with a cheaper exp and reciprocal whose error is far below its rounding.
+   model are about as near to float64's as with channels first. exp is SLEEF's of 1.0 ULP; bfloat16
+   computes in float32 in between, with a cheaper exp and reciprocal whose error is far below its rounding.
 
    compute/norm_act.py builds the arguments, and compares a few tensors with PyTorch's before this is relied on. */
 
