@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard src/yolograft
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "yolograft needs Python 3.10 or newer; name one: make setup PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV): about 2 minutes and 6 GB where nothing is cached"
+	@echo "installing into $(VENV): two to six minutes and 6 GB where nothing is cached"
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; \
 		then $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt -e '.[dev]'; \
 		else $(BIN)/python -m pip install --disable-pip-version-check -qq -e '.[dev]'; fi
