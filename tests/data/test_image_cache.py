@@ -157,6 +157,21 @@ def test_a_changed_file_renews_it(tmp_path: Path, folder: Path, change: str) -> 
     assert len(caches(folder)) == 1, "what nobody uses any more is gone"
 
 
+def test_an_image_is_compared_with_its_checksum_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = images(tmp_path / "images")
+    cache = built(files)
+    compared, crc32 = [], module.zlib.crc32
+
+    def noting(pixels: Any) -> int:
+        compared.append(len(pixels))
+        return crc32(pixels)
+
+    monkeypatch.setattr(module.zlib, "crc32", noting)
+    for _ in range(3):
+        assert_holds(cache, files)
+    assert len(compared) == len(files)
+
+
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 100_000, b"\xff" * 100_000])
 def test_a_damaged_file_is_made_again(tmp_path: Path, damage: bytes) -> None:
     files = images(tmp_path / "set")

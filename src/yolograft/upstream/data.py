@@ -23,6 +23,7 @@ from ultralytics.utils import ASSETS_URL, ROOT, YAML, IterableSimpleNamespace
 from ultralytics.utils.downloads import safe_download
 
 from yolograft.upstream.images import ValueRange, read_image
+from yolograft.upstream.transforms import hasten
 
 __all__ = [
     "ASSETS_URL",
@@ -143,7 +144,7 @@ class UpstreamDataset(YOLODataset):
         """Build stock's transforms, with mosaic choosing among all images."""
         cache, self.cache = self.cache, "ram"  # what Mosaic asks, once, when it is built
         try:
-            return super().build_transforms(hyp)
+            return hasten(super().build_transforms(hyp))
         finally:
             self.cache = cache
 

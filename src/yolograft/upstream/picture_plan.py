@@ -26,6 +26,7 @@ from ultralytics.data.augment import (
 )
 
 from yolograft.upstream.data import UpstreamDataset, full_hyp
+from yolograft.upstream.transforms import Planes, QuickFlip
 
 __all__ = ["GREY", "Blend", "Canvas", "Paste", "Picture", "PlanningDataset", "Tile", "Warp", "planning_transforms"]
 
@@ -223,8 +224,8 @@ _PLANNING = {
     MixUp: PlanningMixUp,
     CutMix: PlanningCutMix,
     RandomHSV: PlanningHSV,
-    RandomFlip: PlanningFlip,
-    Format: PlanningFormat,
+    QuickFlip: PlanningFlip,
+    Planes: PlanningFormat,
 }
 
 
