@@ -86,7 +86,12 @@ def test_val_samples_are_stock_s(spec: DataSpec, rect: bool) -> None:
 
 @pytest.mark.parametrize(
     "hyp",
-    [{}, {"mosaic": 0.0}, {"mixup": 0.7, "cutmix": 0.5, "degrees": 10.0, "flipud": 0.5, "bgr": 0.5}, {"copy_paste": 0.5}],
+    [
+        {},
+        {"mosaic": 0.0},
+        {"mixup": 0.7, "cutmix": 0.5, "degrees": 10.0, "flipud": 0.5, "bgr": 0.5},
+        {"copy_paste": 0.5},
+    ],
     ids=["default", "no mosaic", "mixed", "copy-paste"],
 )
 def test_train_samples_are_stock_s(spec: DataSpec, hyp: dict[str, float]) -> None:
