@@ -171,11 +171,17 @@ def test_other_upsamplings_are_pytorchs(module: nn.Module) -> None:
     assert "forward" not in vars(module)
 
 
-@pytest.mark.skipif(not processor_has("amx_tile"), reason="no units for matrices of bfloat16")
-@pytest.mark.parametrize(("side", "taken"), [(20, True), (41, False)])
-def test_a_pointwise_convolution_in_bfloat16_is_a_product_of_matrices(
-    monkeypatch: pytest.MonkeyPatch, side: int, taken: bool
+@pytest.mark.parametrize(
+    ("dtype", "side", "taken"),
+    [(torch.float32, 41, True), (torch.bfloat16, 20, True), (torch.bfloat16, 41, False)],
+    ids=["float32", "bfloat16", "bfloat16, many pixels"],
+)
+def test_a_pointwise_convolution_is_a_product_of_matrices(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, side: int, taken: bool
 ) -> None:
+    autocast = dtype if dtype == torch.bfloat16 else None
+    if autocast and not processor_has("amx_tile"):
+        pytest.skip("no units for matrices of bfloat16")
     torch.manual_seed(0)
     usual = nn.Conv2d(48, 32, 1, bias=False).to(memory_format=torch.channels_last)
     other, exact = deepcopy(usual), deepcopy(usual).double()
@@ -187,9 +193,9 @@ def test_a_pointwise_convolution_in_bfloat16_is_a_product_of_matrices(
         return product(pixels, like)
 
     monkeypatch.setattr(cpu_kernels, "_features", noted)
-    x, gradient = (torch.randn(2, width, side, side).bfloat16() for width in (48, 32))
+    x, gradient = (torch.randn(2, width, side, side).to(dtype) for width in (48, 32))
     x, gradient = (values.contiguous(memory_format=torch.channels_last) for values in (x, gradient))
-    theirs, ours = (_once(module, x, gradient, torch.bfloat16) for module in (usual, other))
+    theirs, ours = (_once(module, x, gradient, autocast) for module in (usual, other))
     truth = _once(exact, x.double(), gradient.double(), None)
     assert len(products) == (2 if taken else 0)
     assert [(a.dtype, a.shape) for a in ours] == [(b.dtype, b.shape) for b in theirs]

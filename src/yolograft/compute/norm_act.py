@@ -27,6 +27,16 @@ _Pass = Callable[[Tensor, nn.BatchNorm2d, bool], Tensor]
 log = logging.getLogger(__name__)
 
 
+_FLOAT = ctypes.sizeof(ctypes.c_float)
+_DOUBLE, _POINTER = ctypes.c_double, ctypes.c_void_p
+_ARGUMENTS = {  # after the rows and the number of threads
+    "forward": (*[_POINTER] * 4, _DOUBLE, _DOUBLE),
+    "backward": (*[_POINTER] * 3,),
+    "evaluate": (*[_POINTER] * 4, _DOUBLE),
+    "normalize": (),
+}
+
+
 class _Rows(ctypes.Structure):
     """`struct Rows` of the C source."""
 
@@ -157,9 +167,8 @@ def _trained(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
 def _evaluated(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:
     y, statistics = torch.empty_like(x), torch.empty(4, x.shape[1])
     rows, _buffer = _rows(x, None, y, statistics, silu)
-    _function("evaluate", x)(
-        ctypes.byref(rows), torch.get_num_threads(), *map(_pointer, _parts(norm)), ctypes.c_double(norm.eps)
-    )
+    evaluate = _function("evaluate", x.dtype)
+    evaluate(ctypes.byref(rows), torch.get_num_threads(), *map(Tensor.data_ptr, _parts(norm)), norm.eps)
     return y
 
 
@@ -187,13 +196,8 @@ class _NormAct(torch.autograd.Function):
         y = torch.empty_like(x)
         statistics = torch.empty(4, x.shape[1])
         rows, _buffer = _rows(x, None, y, statistics, silu)
-        _function("forward", x)(
-            ctypes.byref(rows),
-            torch.get_num_threads(),
-            *map(_pointer, (weight, bias, running_mean, running_var)),
-            ctypes.c_double(momentum),
-            ctypes.c_double(eps),
-        )
+        parts = map(Tensor.data_ptr, (weight, bias, running_mean, running_var))
+        _function("forward", x.dtype)(ctypes.byref(rows), torch.get_num_threads(), *parts, momentum, eps)
         ctx.save_for_backward(x, weight, statistics)
         ctx.silu, ctx.eps = silu, eps
         return y
@@ -208,9 +212,8 @@ class _NormAct(torch.autograd.Function):
         grad_x = torch.empty_like(x)
         grad_weight, grad_bias = torch.empty_like(weight), torch.empty_like(weight)
         rows, _buffer = _rows(x, g, grad_x, statistics, ctx.silu)
-        _function("backward", x)(
-            ctypes.byref(rows), torch.get_num_threads(), *map(_pointer, (weight, grad_weight, grad_bias))
-        )
+        parts = map(Tensor.data_ptr, (weight, grad_weight, grad_bias))
+        _function("backward", x.dtype)(ctypes.byref(rows), torch.get_num_threads(), *parts)
         return grad_x, grad_weight, grad_bias, *(None,) * 5
 
 
@@ -231,7 +234,7 @@ def _by_torch(
     if silu:
         z = torch.empty_like(x)
         rows, _buffer = _rows(x, None, z, statistics, False)
-        _function("normalize", x)(ctypes.byref(rows), torch.get_num_threads())
+        _function("normalize", x.dtype)(ctypes.byref(rows), torch.get_num_threads())
         g = torch.ops.aten.silu_backward(g, z)
     everything = [True, True, True]
     return torch.ops.aten.native_batch_norm_backward(g, x, weight, None, None, mean, invstd, True, eps, everything)
@@ -242,6 +245,7 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
     channels = x.shape[1]
     buffer = torch.empty((2 * torch.get_num_threads() + 1) * channels, dtype=torch.float64)
     stride = channels if g is None or g.is_contiguous(memory_format=torch.channels_last) else g.stride(3)
+    first = statistics.data_ptr()
     rows = _Rows(
         x.data_ptr(),
         None if g is None else g.data_ptr(),
@@ -250,19 +254,18 @@ def _rows(x: Tensor, g: Tensor | None, y: Tensor, statistics: Tensor, silu: bool
         channels,
         stride,
         silu,
-        *(row.data_ptr() for row in statistics),
+        *range(first, first + statistics.numel() * _FLOAT, channels * _FLOAT),
         buffer.data_ptr(),
     )
     return rows, buffer
 
 
-def _function(direction: str, x: Tensor) -> Any:
-    return getattr(_library(), f"{direction}_{_name(x.dtype)}")
+@cache
+def _function(direction: str, dtype: torch.dtype) -> Any:
+    function = getattr(_library(), f"{direction}_{_name(dtype)}")
+    function.argtypes = (ctypes.POINTER(_Rows), ctypes.c_int, *_ARGUMENTS[direction])
+    return function
 
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
