@@ -82,6 +82,17 @@ def test_what_is_in_it() -> None:
     assert overlapping > 0
 
 
+def test_the_smallest_objects_are_as_chosen_and_the_set_s_name_stays_without_a_choice() -> None:
+    few = {"train": 40, "val": 1, "size": 96, "max_objects": 2}
+    usual, large = shapes(**few), shapes(**few, smallest=0.2)
+    assert shapes(**few, smallest=0.08).root == usual.root != large.root
+    radii = {spec.root: np.array(labels(spec, "train"))[:, 3:5].max(1) / 2 for spec in (usual, large)}
+    assert radii[usual.root].min() < 0.12
+    assert radii[large.root].min() > 0.15  # one at the edge of its image reaches out of it
+    with pytest.raises(UserError, match=r"dataset\.smallest=0\.5 is out of range; it must be from 0\.02 to 0\.28"):
+        shapes(**few, smallest=0.5)
+
+
 def test_colour_does_not_give_the_class_away() -> None:
     spec = shapes(train=80, val=1, size=64, max_objects=3)
     hues: dict[int, list[np.ndarray]] = {index: [] for index in range(4)}

@@ -29,6 +29,7 @@ LATER: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         {"classification": "bce", "inner": None, "focaler": None, "nwd": 0.0, "nwd_size": 12.8},
     ),
     ("augment", "", {"device": "auto"}),
+    ("dataset", "yolograft.data.sources.shapes.", {"smallest": 0.08}),
 )
 """Options that came after version 0.1: group, beginning of the `_target_`, and by name the value that says what was.
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ VERSION = 2
 #: Written last, so a folder that has it is whole.
 MARKER = "finished.json"
 
-#: Radius of an object, as a share of the image's side; drawn evenly on a logarithmic scale.
+#: Radius of an object, as a share of the side, drawn evenly on a logarithmic scale; from where on can be chosen.
 SMALLEST, LARGEST = 0.08, 0.28
 
 #: How much of an object must stay visible beneath others, and inside the image.
@@ -39,7 +40,15 @@ BACKGROUNDS = 0.04
 PROGRESS_FROM = 500
 
 
-def shapes(*, train: int = 256, val: int = 64, size: int = 160, max_objects: int = 6, seed: int = 0) -> DataSpec:
+def shapes(
+    *,
+    train: int = 256,
+    val: int = 64,
+    size: int = 160,
+    max_objects: int = 6,
+    smallest: float = 0.08,
+    seed: int = 0,
+) -> DataSpec:
     """Make the data set in YOLOGraft's cache folder, unless it is there; the same options give the same pixels.
 
     Args:
@@ -47,6 +56,7 @@ def shapes(*, train: int = 256, val: int = 64, size: int = 160, max_objects: int
         val: Number of images to validate on.
         size: Side of the square images, pixels.
         max_objects: Objects per image at most; their number is drawn evenly from 1 on.
+        smallest: Radius of the smallest objects, as a share of the image's side.
         seed: Seeds the pictures; nothing else does.
 
     Returns:
@@ -55,11 +65,15 @@ def shapes(*, train: int = 256, val: int = 64, size: int = 160, max_objects: int
     Raises:
         UserError: An option is out of range.
     """
-    options = {"train": train, "val": val, "size": size, "max_objects": max_objects, "seed": seed}
+    options: dict[str, Any] = {"train": train, "val": val, "size": size, "max_objects": max_objects, "seed": seed}
     for name, least in (("train", 1), ("val", 1), ("size", 32), ("max_objects", 1), ("seed", 0)):
         if options[name] < least:
             raise UserError(f"dataset.{name}={options[name]} is too small; it must be {least} or more")
+    if not 0.02 <= smallest <= LARGEST:
+        raise UserError(f"dataset.smallest={smallest} is out of range; it must be from 0.02 to {LARGEST}")
     options["version"] = VERSION
+    if smallest != SMALLEST:  # sets made before there was the choice keep their names
+        options["smallest"] = smallest
     key = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
     root = cache_dir() / "shapes" / key
     if not (root / MARKER).is_file():
@@ -74,7 +88,7 @@ def shapes(*, train: int = 256, val: int = 64, size: int = 160, max_objects: int
     )
 
 
-def _make(root: Path, options: dict[str, int]) -> None:
+def _make(root: Path, options: dict[str, Any]) -> None:
     """Make the set in a folder beside its place, then give it its name; of two at once, the second is thrown away."""
     root.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(root.parent)
@@ -89,7 +103,8 @@ def _make(root: Path, options: dict[str, int]) -> None:
                 for index in range(options[split]):
                     # a generator for each image: a picture does not depend on how many there are
                     rng = np.random.default_rng([options["seed"], number, index])
-                    image, rows = _draw(rng, options["size"], options["max_objects"])
+                    smallest = options.get("smallest", SMALLEST)
+                    image, rows = _draw(rng, options["size"], options["max_objects"], smallest)
                     _write(image, images / f"{index:06d}.png")
                     text = "".join(f"{kind} {' '.join(f'{value:.6f}' for value in box)}\n" for kind, box in rows)
                     (labels / f"{index:06d}.txt").write_text(text, encoding="utf-8", newline="\n")
@@ -130,7 +145,7 @@ def _write(image: np.ndarray, file: Path) -> None:
 Row = tuple[int, tuple[float, float, float, float]]
 
 
-def _draw(rng: np.random.Generator, size: int, max_objects: int) -> tuple[np.ndarray, list[Row]]:
+def _draw(rng: np.random.Generator, size: int, max_objects: int, smallest: float) -> tuple[np.ndarray, list[Row]]:
     """Draw one image.
 
     Returns:
@@ -146,7 +161,7 @@ def _draw(rng: np.random.Generator, size: int, max_objects: int) -> tuple[np.nda
     for _ in range(wanted):
         for _attempt in range(10):
             kind = int(rng.integers(len(CLASSES)))
-            outline = _outline(rng, kind, size)
+            outline = _outline(rng, kind, size, smallest)
             mask = np.zeros((size, size), np.uint8)
             _fill(mask, outline, 255)
             area = float(cv2.contourArea(outline.astype(np.float32)))
@@ -164,7 +179,7 @@ def _draw(rng: np.random.Generator, size: int, max_objects: int) -> tuple[np.nda
     return np.clip(image, 0, 255).astype(np.uint8), rows
 
 
-def _outline(rng: np.random.Generator, kind: int, size: int) -> np.ndarray:
+def _outline(rng: np.random.Generator, kind: int, size: int, smallest: float) -> np.ndarray:
     """Return the corners [n, 2] (x, y in pixels) of an object of a random size, place, angle and proportion."""
     if kind == 0:
         angles, radii = np.linspace(0, 2 * np.pi, 48, endpoint=False), np.ones(48)
@@ -173,7 +188,7 @@ def _outline(rng: np.random.Generator, kind: int, size: int) -> np.ndarray:
         angles, radii = np.arange(corners) * 2 * np.pi / corners, np.full(corners, 1.1)
     else:
         angles, radii = np.arange(10) * np.pi / 5, np.where(np.arange(10) % 2, 0.5, 1.15)
-    radius = size * np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST)))
+    radius = size * np.exp(rng.uniform(np.log(smallest), np.log(LARGEST)))
     turn, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.12)
     points = np.stack([np.cos(angles) * stretch, np.sin(angles)], 1) * radii[:, None] * radius
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
