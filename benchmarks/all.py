@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("--tiny", action="store_true", help="try the scripts themselves")
     parser.add_argument("--out", type=Path, help="the folder of the results", default=HERE / "results")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)  # before hours of measuring
     found = environment()
     device = found["cuda"][0]["name"] if options.device != "cpu" and found["cuda"] else "cpu"
     file = options.out / f"{re.sub(r'[^a-z0-9]+', '_', device.lower())}.json"
