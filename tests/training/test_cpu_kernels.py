@@ -67,6 +67,19 @@ def test_gradients_and_statistics_are_as_accurate_as_with_channels_first(
     assert (len(fused_shapes), sum(silu for silu, _ in fused_shapes)) == (norms, with_silu)
 
 
+@pytest.mark.parametrize("side", [32, 64])
+def test_with_channels_first_everything_is_pytorchs_to_the_bit(build: Build, side: int) -> None:
+    """Images of 32 pixels have maps of one pixel, which lie both ways."""
+    model = build().train()
+    other = deepcopy(model)
+    use_cpu_kernels(other)
+    torch.manual_seed(0)
+    images = torch.rand(4, 3, side, side)
+    theirs, ours = passes(model, images), passes(other, images)
+    assert theirs.keys() == ours.keys()
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
+
+
 def test_a_copy_computes_with_its_own_weights(build: Build) -> None:
     model = build().train().to(memory_format=torch.channels_last)
     use_cpu_kernels(model)
@@ -126,12 +139,13 @@ def test_a_training_writes_the_same_metrics_up_to_rounding(run: Train, fused_sha
 
 def test_the_averaged_model_is_evaluated_so_too(build: Build, fused_shapes: list[Any]) -> None:
     model = build(backbone="effv1").eval().to(memory_format=torch.channels_last)
+    torch.manual_seed(0)
     images = torch.rand(2, 3, 96, 64)
     with torch.inference_mode():
         expected = model(images)[0]
         use_cpu_kernels(model)
         assert fused_shapes == []
-        assert torch.equal(model(images)[0], expected)
+        torch.testing.assert_close(model(images)[0], expected, rtol=1e-5, atol=1e-4)  # boxes in pixels
     assert len(fused_shapes) == sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
 
 

@@ -147,10 +147,18 @@ def _suits(x: Tensor, norm: nn.BatchNorm2d) -> bool:
         and norm.weight.dtype == torch.float32
         and x.dim() == 4
         and x.shape[1] % 8 == 0
-        and x.is_contiguous(memory_format=torch.channels_last)
+        and lies_channels_last(x)
         and x.device.type == "cpu"
         and available(x.dtype)
     )
+
+
+def lies_channels_last(x: Tensor) -> bool:
+    """Return whether features [B, C, H, W] lie channels last and not, as those of one pixel do, channels first as well.
+
+    With channels first, ultralytics' layout, everything is left to PyTorch.
+    """
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 def _by_pytorch(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:

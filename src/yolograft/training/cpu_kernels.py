@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from yolograft.common.imports import if_loaded
 from yolograft.compute.hardware import processor_has
-from yolograft.compute.norm_act import norm_act
+from yolograft.compute.norm_act import lies_channels_last, norm_act
 from yolograft.upstream.model import Conv
 
 _FEW_PIXELS = 1600
@@ -80,7 +80,7 @@ def _is_pointwise(module: nn.Module) -> bool:
 
 
 def _pointwise(module: Any, x: Tensor) -> Tensor:
-    if _is_sooner_multiplied(x) and x.is_contiguous(memory_format=torch.channels_last):
+    if _is_sooner_multiplied(x) and lies_channels_last(x):
         return _Pointwise.apply(x, module.weight)
     return nn.Conv2d.forward(module, x)
 
