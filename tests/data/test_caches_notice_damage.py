@@ -16,7 +16,7 @@ from yolograft.data.scan import Scan, scan_split
 from yolograft.data.sources.yolo import yolo
 from yolograft.upstream.decoding import ImageReader
 
-FLIPS = 40
+FLIPS = 20
 
 
 @pytest.fixture(autouse=True)

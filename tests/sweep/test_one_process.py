@@ -57,6 +57,7 @@ def files(folder: Path, *, name: str) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob(name))}
 
 
+@pytest.mark.slow
 def test_two_sweeps_and_a_search_are_as_in_processes_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
