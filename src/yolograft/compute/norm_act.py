@@ -26,7 +26,6 @@ _Pass = Callable[[Tensor, nn.BatchNorm2d, bool], Tensor]
 
 log = logging.getLogger(__name__)
 
-
 _FLOAT = ctypes.sizeof(ctypes.c_float)
 _DOUBLE, _POINTER = ctypes.c_double, ctypes.c_void_p
 _ARGUMENTS = {  # after the rows and the number of threads
@@ -147,18 +146,10 @@ def _suits(x: Tensor, norm: nn.BatchNorm2d) -> bool:
         and norm.weight.dtype == torch.float32
         and x.dim() == 4
         and x.shape[1] % 8 == 0
-        and lies_channels_last(x)
+        and x.is_contiguous(memory_format=torch.channels_last)
         and x.device.type == "cpu"
         and available(x.dtype)
     )
-
-
-def lies_channels_last(x: Tensor) -> bool:
-    """Return whether features [B, C, H, W] lie channels last and not, as those of one pixel do, channels first as well.
-
-    With channels first, ultralytics' layout, everything is left to PyTorch.
-    """
-    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 def _by_pytorch(x: Tensor, norm: nn.BatchNorm2d, silu: bool) -> Tensor:

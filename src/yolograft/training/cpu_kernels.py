@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from yolograft.common.imports import if_loaded
 from yolograft.compute.hardware import processor_has
-from yolograft.compute.norm_act import lies_channels_last, norm_act
+from yolograft.compute.norm_act import norm_act
 from yolograft.upstream.model import Conv
 
 _FEW_PIXELS = 1600
@@ -20,14 +20,24 @@ In float32 it is with any number: by 8 % on average over the shapes of YOLO11n, 
 """
 
 
-def use_cpu_kernels(model: nn.Module) -> None:
+def use_cpu_kernels(model: nn.Module, *, channels_last: bool = True) -> None:
     """Let a model's norms, activations, 1×1 convolutions and upsamplings take the faster way, in place.
 
     Results and gradients are the same up to rounding, which is less than PyTorch's: in float32 they are as near to
     float64's as with channels first, ultralytics' layout. Weights, buffers and their names stay, and hooks see what
     they saw. Only for a model whose weights are saved, not one that is saved whole: modules get a `forward` of their
     own.
+
+    Args:
+        model: The model.
+        channels_last: Whether its features lie so. If not, only upsamplings change, which are the same to the bit:
+            features of one pixel, or such as a transformer permutes, would be taken for channels last.
     """
+    for module in model.modules():
+        if type(module) is nn.Upsample and module.mode == "nearest" and module.scale_factor == 2:
+            _replace(module, _Doubled.apply)
+    if not channels_last:
+        return
     with_activation = if_loaded("timm.layers", "BatchNormAct2d")
     done = set()
     for module in model.modules():
@@ -37,8 +47,6 @@ def use_cpu_kernels(model: nn.Module) -> None:
                 done.add(module.bn)
         elif type(module) in with_activation:
             _replace(module, partial(_norm_with_activation, module))
-        elif type(module) is nn.Upsample and module.mode == "nearest" and module.scale_factor == 2:
-            _replace(module, _Doubled.apply)
     for module in model.modules():
         if type(module) is nn.BatchNorm2d and module not in done:
             _replace(module, partial(norm_act, norm=module, silu=False))
@@ -80,7 +88,7 @@ def _is_pointwise(module: nn.Module) -> bool:
 
 
 def _pointwise(module: Any, x: Tensor) -> Tensor:
-    if _is_sooner_multiplied(x) and lies_channels_last(x):
+    if _is_sooner_multiplied(x) and x.is_contiguous(memory_format=torch.channels_last):
         return _Pointwise.apply(x, module.weight)
     return nn.Conv2d.forward(module, x)
 

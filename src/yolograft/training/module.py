@@ -101,8 +101,8 @@ class DetectionTraining(pl.LightningModule):
             sync_norms(self.model)
         self.ema = ModelEMA(self.model)
         if self.compute.cpu_kernels:
-            use_cpu_kernels(self.model)
-            use_cpu_kernels(self.ema.ema)
+            for model in (self.model, self.ema.ema):
+                use_cpu_kernels(model, channels_last=self.compute.channels_last)
         # One for both: what a loss learns of the boxes in training holds for validation.
         self.model.criterion = self.ema.ema.criterion = self.model.init_criterion()
         if world() > 1:
