@@ -65,19 +65,18 @@ def shapes(
     Raises:
         UserError: An option is out of range.
     """
-    options: dict[str, Any] = {"train": train, "val": val, "size": size, "max_objects": max_objects, "seed": seed}
+    options = {"train": train, "val": val, "size": size, "max_objects": max_objects, "seed": seed}
     for name, least in (("train", 1), ("val", 1), ("size", 32), ("max_objects", 1), ("seed", 0)):
         if options[name] < least:
             raise UserError(f"dataset.{name}={options[name]} is too small; it must be {least} or more")
     if not 0.02 <= smallest <= LARGEST:
         raise UserError(f"dataset.smallest={smallest} is out of range; it must be from 0.02 to {LARGEST}")
     options["version"] = VERSION
-    if smallest != SMALLEST:  # sets made before there was the choice keep their names
-        options["smallest"] = smallest
-    key = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+    named = options if smallest == SMALLEST else {**options, "smallest": smallest}  # sets of before keep their names
+    key = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
     root = cache_dir() / "shapes" / key
     if not (root / MARKER).is_file():
-        _make(root, options)
+        _make(root, {**options, "smallest": smallest})
     return DataSpec(
         name="shapes",
         train=(str(root / "images" / "train"),),
@@ -103,8 +102,7 @@ def _make(root: Path, options: dict[str, Any]) -> None:
                 for index in range(options[split]):
                     # a generator for each image: a picture does not depend on how many there are
                     rng = np.random.default_rng([options["seed"], number, index])
-                    smallest = options.get("smallest", SMALLEST)
-                    image, rows = _draw(rng, options["size"], options["max_objects"], smallest)
+                    image, rows = _draw(rng, options["size"], options["max_objects"], options["smallest"])
                     _write(image, images / f"{index:06d}.png")
                     text = "".join(f"{kind} {' '.join(f'{value:.6f}' for value in box)}\n" for kind, box in rows)
                     (labels / f"{index:06d}.txt").write_text(text, encoding="utf-8", newline="\n")
