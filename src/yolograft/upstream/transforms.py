@@ -12,7 +12,7 @@ __all__ = ["Planes", "QuickFlip", "hasten"]
 
 
 class QuickFlip(RandomFlip):
-    """Stock's flip, by OpenCV: that makes a copy in less time than stock's next steps take to read a mirrored view."""
+    """Stock's flip, by OpenCV: a mirrored view of numpy's would have to be copied, slowly, before `Planes` reads it."""
 
     def apply_image(self, labels: dict[str, Any], params: Any = None) -> dict[str, Any]:
         """Flip the image, or leave it."""
